@@ -1,0 +1,125 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Third-party packages. Few on purpose: each is built again on every new machine.
+let packages: [Package.Dependency] = [
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    .package(url: "https://github.com/LebJe/TOMLKit.git", from: "0.6.0"),
+    .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+]
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
+let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+
+/// A library of `shared/`. The level is checked by `.ci/check-dependencies`: a target imports lower levels only.
+func shared(_ level: Int, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "shared/\(name)")
+}
+
+/// A module map over a library that the system's package manager installs.
+func system(_ name: String, apt package: String) -> Target {
+    .systemLibrary(name: name, path: "shared/\(name)", providers: [.apt([package])])
+}
+
+/// A process or tool: a library with everything in it, and a thin executable.
+func service(_ folder: String, _ library: String, _ dependencies: [Target.Dependency]) -> [Target] {
+    [
+        .target(name: library, dependencies: dependencies, path: "services/\(folder)/\(library)"),
+        .executableTarget(
+            name: "martlet-\(folder == "admin" ? "adm" : folder)",
+            dependencies: [.byName(name: library), arguments], path: "services/\(folder)/main"),
+    ]
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources)
+}
+
+/// What every process uses: configuration, logs, metrics, the bus and the cluster's state.
+let process: [Target.Dependency] = [
+    "Model", "Wire", "MessageBus", "Configuration", "Observability", "ClusterState", "ProcessRuntime", log, arguments,
+]
+
+let libraries: [Target] = [
+    // 0: C
+    system("CZeroMQ", apt: "libzmq3-dev"),
+    system("COpenSSL", apt: "libssl-dev"),
+    system("CRocksDB", apt: "librocksdb-dev"),
+    system("CISAL", apt: "libisal-dev"),
+    .target(name: "CMartletWire", path: "shared/CMartletWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
+    // 1: plain values
+    shared(1, "Model"),
+    shared(1, "Checksums", ["COpenSSL", "CISAL", nio]),
+    // 2: language
+    shared(2, "Wire", ["CMartletWire", "Model", nio]),
+    shared(2, "Signatures", ["Model", "Checksums", nio]),
+    shared(2, "S3Protocol", ["Model", "Checksums"]),
+    // 3: decisions, pure
+    shared(3, "Ring", ["Model"]),
+    shared(3, "Register", ["Model"]),
+    // 4: the outside world
+    shared(4, "Configuration", ["Model", toml]),
+    shared(4, "Observability", ["Model", log, nio, nioPosix, nioHTTP]),
+    shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
+    shared(5, "ObjectLog", ["Model", "Checksums", nio, log]),
+    shared(5, "MetadataIndex", ["CRocksDB", "Model", nio, log]),
+    shared(5, "ClusterStore", ["Model", sqlite]),
+    shared(6, "ClusterState", ["Model", "Wire", "Ring", "Checksums", "MessageBus", log]),
+    shared(7, "ObjectAccess", ["Model", "Wire", "Ring", "Register", "Checksums", "MessageBus", "ClusterState", nio, log]),
+    shared(7, "ProcessRuntime", [
+        "Model", "Configuration", "Observability", "MessageBus", "ClusterState", "Checksums", log, lifecycle, arguments,
+    ]),
+    // 8: test kit
+    shared(8, "TestKit", ["Model", "Wire", "Register", "Ring", nio]),
+]
+
+let services: [Target] =
+    service("gateway", "Gateway", process + ["ObjectAccess", "Signatures", "S3Protocol", "Checksums", "Ring", nio, nioPosix, nioHTTP])
+    + service("storage", "Storage", process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", nio])
+    + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
+    + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio])
+    + service("manager", "Manager", process + ["ClusterStore", "Ring", "Checksums", nio])
+    + service("admin", "Admin", process + [])
+    + service("tap", "Tap", process + [nio])
+    + service("load", "Load", process + ["Signatures", "Checksums", nio, nioPosix, nioHTTP])
+
+let testTargets: [Target] = [
+    tests("ModelTests", ["Model", "Checksums"]),
+    tests("WireTests", ["Wire", "Model", nio]),
+    tests("SignaturesTests", ["Signatures", "Model", nio]),
+    tests("S3ProtocolTests", ["S3Protocol", "Model"]),
+    tests("RingTests", ["Ring", "Model"]),
+    tests("RegisterTests", ["Register", "Model"]),
+    tests("ConfigurationTests", ["Configuration", "Model"]),
+    tests("ObservabilityTests", ["Observability", log, nio]),
+    tests("MessageBusTests", ["MessageBus", "Wire", "Model", nio, log]),
+    tests("ObjectLogTests", ["ObjectLog", "Model", nio]),
+    tests("MetadataIndexTests", ["MetadataIndex", "Model", nio]),
+    tests("StorageTests", ["Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Wire", "Model", nio]),
+    tests("ClusterStoreTests", ["ClusterStore", "Model"]),
+    tests("ManagerTests", ["Manager", "ClusterStore", "ClusterState", "Model"]),
+    tests("ObjectAccessTests", ["ObjectAccess", "Register", "Ring", "Wire", "Model", nio]),
+    tests("GatewayTests", ["Gateway", "S3Protocol", "Signatures", "Model", nio, nioEmbedded, nioHTTP]),
+    tests("AdminTests", ["Admin", "Model"]),
+    tests("TapTests", ["Tap", "Model"]),
+    tests("LoadTests", ["Load", "Model"]),
+    tests("Simulation", ["Register", "Ring", "Model", "TestKit"]),
+    tests("Cluster", ["TestKit", "Model"]),
+]
+
+let package = Package(
+    name: "martlet",
+    platforms: [.macOS(.v15)],
+    dependencies: packages,
+    targets: libraries + services + testTargets,
+    swiftLanguageModes: [.v6])

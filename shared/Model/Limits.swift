@@ -1,0 +1,21 @@
+/// Sizes that no input may exceed. All bytes unless the name says otherwise.
+public enum Limits {
+    /// S3: 1,024 bytes of UTF-8.
+    public static let keySizeMax = 1024
+    /// S3: 5 GiB in one PUT or part.
+    public static let putSizeMax: UInt64 = 5 << 30
+    public static let partNumberMax = 10_000
+    /// S3: every part but the last has at least 5 MiB.
+    public static let partSizeMin: UInt64 = 5 << 20
+    /// S3: 2 KiB of user metadata, names and values.
+    public static let metadataSizeMax = 2048
+    /// Largest content kept beside its register; also the size of one chunk of larger content.
+    public static let chunkSize = 1 << 20
+    /// One message of the bus: a chunk and its head.
+    public static let messageSizeMax = 16 << 20
+    /// Body of an XML request.
+    public static let xmlBodySizeMax = 2 << 20
+    public static let listKeysMax = 1000
+    /// Recent operations kept in a register's state.
+    public static let recentOperations = 8
+}
