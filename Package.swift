@@ -67,7 +67,8 @@ let libraries: [Target] = [
     // 3: decisions, pure
     shared(3, "Ring", ["Model"]),
     shared(3, "Register", ["Model"]),
-    // 4: the outside world
+    shared(3, "Linearizability", ["Model"]),
+    // 4 to 7: the outside world
     shared(4, "Configuration", ["Model", toml]),
     shared(4, "Observability", ["Model", log, nio, nioPosix, nioHTTP]),
     shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
@@ -80,7 +81,7 @@ let libraries: [Target] = [
         "Model", "Configuration", "Observability", "MessageBus", "ClusterState", "Checksums", log, lifecycle, arguments,
     ]),
     // 8: test kit
-    shared(8, "TestKit", ["Model", "Wire", "Register", "Ring", nio]),
+    shared(8, "TestKit", ["Model", "Wire", "Register", "Ring", "Linearizability", nio]),
 ]
 
 let services: [Target] =
@@ -91,7 +92,7 @@ let services: [Target] =
     + service("manager", "Manager", process + ["ClusterStore", "Ring", "Checksums", nio])
     + service("admin", "Admin", process + [])
     + service("tap", "Tap", process + [nio])
-    + service("load", "Load", process + ["Signatures", "Checksums", nio, nioPosix, nioHTTP])
+    + service("load", "Load", process + ["Signatures", "Checksums", "Linearizability", nio, nioPosix, nioHTTP])
 
 let testTargets: [Target] = [
     tests("ModelTests", ["Model", "Checksums"]),
@@ -113,8 +114,12 @@ let testTargets: [Target] = [
     tests("AdminTests", ["Admin", "Model"]),
     tests("TapTests", ["Tap", "Model"]),
     tests("LoadTests", ["Load", "Model"]),
-    tests("Simulation", ["Register", "Ring", "Model", "TestKit"]),
-    tests("Cluster", ["TestKit", "Model"]),
+    tests("LinearizabilityTests", ["Linearizability", "Model"]),
+    tests("ClusterStateTests", ["ClusterState", "Ring", "Wire", "Model", nio]),
+    tests("ProcessRuntimeTests", ["ProcessRuntime", "Configuration", "Model"]),
+    tests("ReplicatorTests", ["Replicator", "ObjectAccess", "Model"]),
+    tests("RepairTests", ["Repair", "ObjectAccess", "Model"]),
+    tests("Simulation", ["Register", "Ring", "Model", "Linearizability", "TestKit"]),
 ]
 
 let package = Package(
