@@ -76,16 +76,22 @@ let libraries: [Target] = [
     shared(5, "MetadataIndex", ["CRocksDB", "Model", nio, log]),
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "ClusterState", ["Model", "Wire", "Ring", "Checksums", "MessageBus", log]),
-    shared(7, "ObjectAccess", ["Model", "Wire", "Ring", "Register", "Checksums", "MessageBus", "ClusterState", nio, log]),
-    shared(7, "ProcessRuntime", [
-        "Model", "Configuration", "Observability", "MessageBus", "ClusterState", "Checksums", log, lifecycle, arguments,
-    ]),
+    shared(
+        7, "ObjectAccess", ["Model", "Wire", "Ring", "Register", "Checksums", "MessageBus", "ClusterState", nio, log]),
+    shared(
+        7, "ProcessRuntime",
+        [
+            "Model", "Configuration", "Observability", "MessageBus", "ClusterState", "Checksums", log, lifecycle,
+            arguments,
+        ]),
     // 8: test kit
     shared(8, "TestKit", ["Model", "Wire", "Register", "Ring", "Linearizability", nio]),
 ]
 
 let services: [Target] =
-    service("gateway", "Gateway", process + ["ObjectAccess", "Signatures", "S3Protocol", "Checksums", "Ring", nio, nioPosix, nioHTTP])
+    service(
+        "gateway", "Gateway",
+        process + ["ObjectAccess", "Signatures", "S3Protocol", "Checksums", "Ring", nio, nioPosix, nioHTTP])
     + service("storage", "Storage", process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
     + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio])

@@ -5,7 +5,8 @@ public func crc32c(_ bytes: some ContiguousBytesLike, continuing seed: UInt32 = 
     bytes.withContiguousBytes { buffer in
         // libisal's crc32_iscsi neither inverts at the start nor at the end.
         ~crc32_iscsi(
-            UnsafeMutablePointer(mutating: buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)), Int32(buffer.count), ~seed)
+            UnsafeMutablePointer(mutating: buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)),
+            Int32(buffer.count), ~seed)
     }
 }
 

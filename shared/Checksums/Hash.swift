@@ -66,14 +66,17 @@ public final class Hasher: @unchecked Sendable {
 }
 
 /// HMAC (RFC 2104) over one of the hash algorithms.
-public func hmac(_ algorithm: HashAlgorithm, key: some ContiguousBytesLike, _ message: some ContiguousBytesLike) -> [UInt8] {
+public func hmac(_ algorithm: HashAlgorithm, key: some ContiguousBytesLike, _ message: some ContiguousBytesLike)
+    -> [UInt8]
+{
     [UInt8](unsafeUninitializedCapacity: 64) { buffer, count in
         var length: UInt32 = 0
         let made = key.withContiguousBytes { key in
             message.withContiguousBytes { message in
                 HMAC(
                     algorithm.implementation, key.baseAddress ?? UnsafeRawPointer(bitPattern: 1), Int32(key.count),
-                    message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count, buffer.baseAddress, &length)
+                    message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count, buffer.baseAddress, &length
+                )
             }
         }
         precondition(made != nil, "HMAC failed")

@@ -1,7 +1,7 @@
 import CMartletWire
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Memory for one message while it is packed or unpacked: allocations are bumped from blocks and freed all at once.

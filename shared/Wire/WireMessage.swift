@@ -44,7 +44,8 @@ extension WireMessage {
     public init(decoding bytes: UnsafeRawBufferPointer) throws {
         let arena = Arena(limit: max(1 << 20, bytes.count.multipliedReportingOverflow(by: 64).partialValue))
         var allocator = ProtobufCAllocator(
-            alloc: { context, size in Unmanaged<Arena>.fromOpaque(context!).takeUnretainedValue().allocate(bytes: size) },
+            alloc: { context, size in Unmanaged<Arena>.fromOpaque(context!).takeUnretainedValue().allocate(bytes: size)
+            },
             free: { _, _ in },
             allocator_data: Unmanaged.passUnretained(arena).toOpaque())
         let unpacked = withExtendedLifetime(arena) {
