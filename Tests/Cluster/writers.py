@@ -1,0 +1,72 @@
+"""Clients that write and remember what was acknowledged."""
+import hashlib
+import random
+import threading
+import time
+
+import botocore.exceptions
+
+
+def content(key, version, size):
+    """Bytes that only this version of this key has."""
+    return hashlib.shake_128(f"{key}/{version}".encode()).digest(size)
+
+
+class Writers:
+    """Threads that put and read back until stopped. Each key belongs to one thread."""
+
+    def __init__(self, cluster, bucket, threads=4, sizes=(0, 100, 4096, 100_000), large_every=0):
+        self.cluster, self.bucket, self.sizes, self.large_every = cluster, bucket, sizes, large_every
+        self.acknowledged, self.attempted, self.errors, self.wrong = {}, {}, [], []
+        self.puts = 0
+        self.lock, self.stopping = threading.Lock(), threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(i,), daemon=True) for i in range(threads)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def run(self, number):
+        s3, rng, version = self.cluster.s3(), random.Random(number), 0
+        while not self.stopping.is_set():
+            version += 1
+            key = f"writer-{number}/key-{rng.randrange(20)}"
+            size = 3_000_000 if self.large_every and version % self.large_every == 0 else rng.choice(self.sizes)
+            with self.lock:
+                self.attempted.setdefault(key, []).append((version, size))
+            try:
+                s3.put_object(Bucket=self.bucket, Key=key, Body=content(key, version, size))
+                with self.lock:
+                    self.acknowledged[key] = (version, size)
+                    self.puts += 1
+                body = s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                if body != content(key, version, size):
+                    self.wrong.append((key, version, size, len(body)))
+            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+                self.errors.append((time.time(), key, str(error)[:200]))
+                time.sleep(0.1)
+
+    def verify(self, s3):
+        """Every acknowledged object reads back equal; a later attempt without an answer may have taken effect, but whole."""
+        faults = []
+        for key, attempts in sorted(self.attempted.items()):
+            acknowledged = self.acknowledged.get(key)
+            allowed = [a for a in attempts if not acknowledged or a[0] >= acknowledged[0]]
+            try:
+                body = s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            except botocore.exceptions.ClientError as error:
+                if acknowledged or error.response["Error"]["Code"] != "NoSuchKey":
+                    faults.append((key, acknowledged, str(error)))
+                continue
+            if not any(body == content(key, version, size) for version, size in allowed):
+                faults.append((key, acknowledged, f"{len(body)} bytes of none of the {len(allowed)} versions that it may be"))
+        return faults
