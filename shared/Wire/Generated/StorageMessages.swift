@@ -84,15 +84,19 @@ public struct ReadReply: WireMessage, Equatable {
     public var blob: [UInt8]
     /// the largest ballot counter that the replica knows of: writers jump past it
     public var counter: UInt64
+    /// of the payload; 0: not told
+    public var blobCrc32c: UInt32
 
     public init(
         state: StoredState? = nil,
         blob: [UInt8] = [],
-        counter: UInt64 = 0
+        counter: UInt64 = 0,
+        blobCrc32c: UInt32 = 0
     ) {
         self.state = state
         self.blob = blob
         self.counter = counter
+        self.blobCrc32c = blobCrc32c
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -104,6 +108,7 @@ public struct ReadReply: WireMessage, Equatable {
         state = c.state.map { StoredState(reading: UnsafeRawPointer($0)) }
         blob = wireBytes(c.blob)
         counter = c.counter
+        blobCrc32c = c.blob_crc32c
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -114,6 +119,7 @@ public struct ReadReply: WireMessage, Equatable {
         }
         if !blob.isEmpty { c.pointee.blob = arena.binary(blob) }
         c.pointee.counter = counter
+        c.pointee.blob_crc32c = blobCrc32c
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -531,11 +537,15 @@ public struct GetChunkRequest: WireMessage, Equatable {
 public struct GetChunkReply: WireMessage, Equatable {
     /// of the whole chunk
     public var size: UInt32
+    /// of the payload; 0: not told
+    public var crc32c: UInt32
 
     public init(
-        size: UInt32 = 0
+        size: UInt32 = 0,
+        crc32c: UInt32 = 0
     ) {
         self.size = size
+        self.crc32c = crc32c
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -545,12 +555,14 @@ public struct GetChunkReply: WireMessage, Equatable {
     public init(reading pointer: UnsafeRawPointer) {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__GetChunkReply.self).pointee
         size = c.size
+        crc32c = c.crc32c
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
         let c = arena.allocate(Martlet__V1__GetChunkReply.self)
         martlet__v1__get_chunk_reply__init(c)
         c.pointee.size = size
+        c.pointee.crc32c = crc32c
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -625,6 +637,7 @@ public struct ListEntry: WireMessage, Equatable {
     public var commonPrefix: Bool
     /// common prefix: the first live key below it on this node
     public var witness: [UInt8]
+    /// of the key; common prefix: of its witness
     public var tag: BallotNumber?
     public var deleted: Bool
     public var summary: [UInt8]

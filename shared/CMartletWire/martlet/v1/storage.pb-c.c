@@ -1427,7 +1427,7 @@ const ProtobufCMessageDescriptor martlet__v1__read_request__descriptor =
   (ProtobufCMessageInit) martlet__v1__read_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__read_reply__field_descriptors[3] =
+static const ProtobufCFieldDescriptor martlet__v1__read_reply__field_descriptors[4] =
 {
   {
     "state",
@@ -1465,16 +1465,29 @@ static const ProtobufCFieldDescriptor martlet__v1__read_reply__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "blob_crc32c",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ReadReply, blob_crc32c),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__read_reply__field_indices_by_name[] = {
   1,   /* field[1] = blob */
+  3,   /* field[3] = blob_crc32c */
   2,   /* field[2] = counter */
   0,   /* field[0] = state */
 };
 static const ProtobufCIntRange martlet__v1__read_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor martlet__v1__read_reply__descriptor =
 {
@@ -1484,7 +1497,7 @@ const ProtobufCMessageDescriptor martlet__v1__read_reply__descriptor =
   "Martlet__V1__ReadReply",
   "martlet.v1",
   sizeof(Martlet__V1__ReadReply),
-  3,
+  4,
   martlet__v1__read_reply__field_descriptors,
   martlet__v1__read_reply__field_indices_by_name,
   1,  martlet__v1__read_reply__number_ranges,
@@ -2106,7 +2119,7 @@ const ProtobufCMessageDescriptor martlet__v1__get_chunk_request__descriptor =
   (ProtobufCMessageInit) martlet__v1__get_chunk_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descriptors[1] =
+static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descriptors[2] =
 {
   {
     "size",
@@ -2120,14 +2133,27 @@ static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "crc32c",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__GetChunkReply, crc32c),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__get_chunk_reply__field_indices_by_name[] = {
+  1,   /* field[1] = crc32c */
   0,   /* field[0] = size */
 };
 static const ProtobufCIntRange martlet__v1__get_chunk_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor =
 {
@@ -2137,7 +2163,7 @@ const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor =
   "Martlet__V1__GetChunkReply",
   "martlet.v1",
   sizeof(Martlet__V1__GetChunkReply),
-  1,
+  2,
   martlet__v1__get_chunk_reply__field_descriptors,
   martlet__v1__get_chunk_reply__field_indices_by_name,
   1,  martlet__v1__get_chunk_reply__number_ranges,

@@ -123,10 +123,14 @@ struct  Martlet__V1__ReadReply
    * the largest ballot counter that the replica knows of: writers jump past it
    */
   uint64_t counter;
+  /*
+   * of the payload; 0: not told
+   */
+  uint32_t blob_crc32c;
 };
 #define MARTLET__V1__READ_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__read_reply__descriptor) \
-    , NULL, {0,NULL}, 0 }
+    , NULL, {0,NULL}, 0, 0 }
 
 
 /*
@@ -281,10 +285,14 @@ struct  Martlet__V1__GetChunkReply
    * of the whole chunk
    */
   uint32_t size;
+  /*
+   * of the payload; 0: not told
+   */
+  uint32_t crc32c;
 };
 #define MARTLET__V1__GET_CHUNK_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__get_chunk_reply__descriptor) \
-    , 0 }
+    , 0, 0 }
 
 
 struct  Martlet__V1__ListRequest
@@ -325,6 +333,9 @@ struct  Martlet__V1__ListEntry
    * common prefix: the first live key below it on this node
    */
   ProtobufCBinaryData witness;
+  /*
+   * of the key; common prefix: of its witness
+   */
   Martlet__V1__BallotNumber *tag;
   protobuf_c_boolean deleted;
   ProtobufCBinaryData summary;
