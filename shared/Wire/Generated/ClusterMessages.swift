@@ -861,19 +861,23 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
     public var owner: String
     public var acl: String
     public var location: String
+    /// which creation of the bucket is meant; empty: the present one
+    public var id: [UInt8]
 
     public init(
         change: BucketChange = BucketChange(rawValue: 0),
         name: String = "",
         owner: String = "",
         acl: String = "",
-        location: String = ""
+        location: String = "",
+        id: [UInt8] = []
     ) {
         self.change = change
         self.name = name
         self.owner = owner
         self.acl = acl
         self.location = location
+        self.id = id
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -887,6 +891,7 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         owner = wireString(c.owner)
         acl = wireString(c.acl)
         location = wireString(c.location)
+        id = wireBytes(c.id)
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -897,6 +902,7 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         if !owner.isEmpty { c.pointee.owner = arena.string(owner) }
         if !acl.isEmpty { c.pointee.acl = arena.string(acl) }
         if !location.isEmpty { c.pointee.location = arena.string(location) }
+        if !id.isEmpty { c.pointee.id = arena.binary(id) }
         return UnsafeMutableRawPointer(c)
     }
 }

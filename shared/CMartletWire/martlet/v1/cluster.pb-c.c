@@ -2282,7 +2282,7 @@ const ProtobufCMessageDescriptor martlet__v1__admin_result__descriptor =
   (ProtobufCMessageInit) martlet__v1__admin_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_descriptors[6] =
 {
   {
     "change",
@@ -2344,10 +2344,23 @@ static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "id",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ChangeBucketRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__change_bucket_request__field_indices_by_name[] = {
   3,   /* field[3] = acl */
   0,   /* field[0] = change */
+  5,   /* field[5] = id */
   4,   /* field[4] = location */
   1,   /* field[1] = name */
   2,   /* field[2] = owner */
@@ -2355,7 +2368,7 @@ static const unsigned martlet__v1__change_bucket_request__field_indices_by_name[
 static const ProtobufCIntRange martlet__v1__change_bucket_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor martlet__v1__change_bucket_request__descriptor =
 {
@@ -2365,7 +2378,7 @@ const ProtobufCMessageDescriptor martlet__v1__change_bucket_request__descriptor 
   "Martlet__V1__ChangeBucketRequest",
   "martlet.v1",
   sizeof(Martlet__V1__ChangeBucketRequest),
-  5,
+  6,
   martlet__v1__change_bucket_request__field_descriptors,
   martlet__v1__change_bucket_request__field_indices_by_name,
   1,  martlet__v1__change_bucket_request__number_ranges,

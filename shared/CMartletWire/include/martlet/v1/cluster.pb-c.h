@@ -416,10 +416,14 @@ struct  Martlet__V1__ChangeBucketRequest
   char *owner;
   char *acl;
   char *location;
+  /*
+   * which creation of the bucket is meant; empty: the present one
+   */
+  ProtobufCBinaryData id;
 };
 #define MARTLET__V1__CHANGE_BUCKET_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__change_bucket_request__descriptor) \
-    , MARTLET__V1__BUCKET_CHANGE__BUCKET_CREATE, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , MARTLET__V1__BUCKET_CHANGE__BUCKET_CREATE, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 struct  Martlet__V1__ChangeBucketReply
