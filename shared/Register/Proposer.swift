@@ -1,0 +1,321 @@
+import Model
+
+/// The writer side of one operation on one register: CASPaxos with retries.
+///
+/// A pure value: each event is answered by the directives that it causes, in order. Every event of a replica carries
+/// the ballot of the request that it answers; those of former attempts, repeated ones and those of strangers change
+/// nothing.
+///
+/// A round is: stage to all → a quorum of promises → the change is decided from the highest state → commit to all → a
+/// write quorum. Three rules keep an operation from happening twice, or being denied though it happened:
+///
+/// - The operation's id stands in every state that it may have led to. An attempt that finds it there completes that
+///   state. One that does not, though the chain has moved on by more than a state remembers, ends as `outcomeUnknown`.
+/// - A refused condition is answered only from a decided state: if the promises do not show that it is, the round
+///   first commits the state unchanged.
+/// - Once a commit with the operation in it has left, no failure says that nothing happened.
+public struct Proposer<Record: RegisterRecord>: Sendable {
+    public typealias Directive = ProposerDirective<Record>
+    public typealias State = RegisterState<Record>
+
+    public let operation: OperationID
+    public let writer: UInt64
+    public let rule: QuorumRule
+    public let attemptsMax: Int
+
+    private var phase = Phase.idle
+    private var attempt = 0
+    /// The largest counter that any reply carried.
+    private var highestCounter: UInt64 = 0
+    /// Sequence of the register when the first commit with this operation left. nil: none has left.
+    private var firstCommitted: UInt64?
+
+    private enum Phase: Sendable {
+        /// No attempt is under way. `begin` → staging; `onDeadline` → finished.
+        case idle
+        /// STAGE is sent. A quorum of promises → deciding or committing; refusals, timer → idle or finished.
+        case staging(Staging)
+        /// The caller evaluates its change. `decided` → committing or finished.
+        case deciding(Staging)
+        /// COMMIT is sent. A write quorum → settling; refusals, timer → idle or finished.
+        case committing(Committing)
+        /// The operation has succeeded and waits for stragglers. The last answer or the timer → finished.
+        case settling(Committing)
+        /// Nothing leads out.
+        case finished
+    }
+
+    private struct Staging: Sendable {
+        var ballot: Ballot
+        var promised = MemberSet()
+        /// Refused by a higher promise: the next attempt may have better luck.
+        var refused = MemberSet()
+        /// Out of reach or without a vote.
+        var lost = MemberSet()
+        var top = TopState<Record>()
+    }
+
+    private struct Committing: Sendable {
+        var state: State
+        var previous: State?
+        var kind: ProposerSuccess<Record>.Kind
+        var accepted = MemberSet()
+        var refused = MemberSet()
+        var lost = MemberSet()
+        /// Replicas that have the blobs of `state`.
+        var holders: MemberSet
+        var resent = MemberSet()
+    }
+
+    /// - Parameters:
+    ///   - operation: new for every operation, the same over all its attempts.
+    ///   - rule: quorums as they are in force; for a delete, made with `deleting: true`.
+    public init(operation: OperationID, writer: UInt64, rule: QuorumRule, attemptsMax: Int = 16) {
+        self.operation = operation
+        self.writer = writer
+        self.rule = rule
+        self.attemptsMax = attemptsMax
+    }
+
+    /// No event changes anything any more.
+    public var isFinished: Bool { if case .finished = phase { true } else { false } }
+
+    // MARK: - Events of the caller
+
+    /// Begins the first attempt, or the next one after `backOff`. `counter` is the next one of the process's clock,
+    /// which has observed all replies.
+    public mutating func begin(counter: UInt64) -> [Directive] {
+        guard case .idle = phase else { preconditionFailure("an attempt begins only when none is under way") }
+        attempt += 1
+        let above = max(counter, highestCounter + 1, 1)
+        let ballot = Ballot(counter: min(above, Ballot.counterMax), writer: writer)
+        phase = .staging(Staging(ballot: ballot))
+        return [.stage(ballot: ballot, to: rule.members, attempt: attempt)]
+    }
+
+    /// The answer to `decide`.
+    public mutating func decided(_ change: RegisterChange<Record>) -> [Directive] {
+        guard case .deciding(let staging) = phase else {
+            preconditionFailure("a change is decided only when it was asked for")
+        }
+        switch change {
+        case .write(let record):
+            let top = staging.top.state
+            let state = State.successor(of: top, writing: record, operation: operation, ballot: staging.ballot)
+            firstCommitted = firstCommitted ?? top?.sequence ?? 0
+            return commit(state, previous: top, kind: .written, holders: MemberSet())
+        case .keep: return settle(staging, kind: .kept)
+        case .refuse: return settle(staging, kind: .refused)
+        }
+    }
+
+    /// The timer of the attempt with this ballot has fired.
+    public mutating func onTimeout(ballot: Ballot) -> [Directive] {
+        guard ballot == currentBallot else { return [] }
+        switch phase {
+        case .staging, .committing: return retry()
+        case .settling(let committing): return finish(committing)
+        case .idle, .deciding, .finished: return []
+        }
+    }
+
+    /// The client waits no longer, or the process stops.
+    public mutating func onDeadline() -> [Directive] {
+        switch phase {
+        case .idle, .staging, .deciding, .committing: return fail(.deadlineExceeded)
+        case .settling(let committing): return finish(committing)
+        case .finished: return []
+        }
+    }
+
+    // MARK: - Events of replicas
+
+    public mutating func onPromise(
+        from node: NodeName, ballot: Ballot, state: State?, counter: UInt64 = 0
+    ) -> [Directive] {
+        observe(counter, state?.tag.counter)
+        guard case .staging(var staging) = phase, staging.ballot == ballot, let member = rule.index(of: node),
+            staging.promised.insert(member)
+        else { return [] }
+        staging.refused.remove(member)
+        staging.lost.remove(member)
+        staging.top.add(state, of: member)
+        phase = .staging(staging)
+        return rule.isPrepareQuorum(staging.promised) ? evaluate(staging) : []
+    }
+
+    public mutating func onStageRefused(
+        from node: NodeName, ballot: Ballot, promise: Ballot, counter: UInt64 = 0
+    ) -> [Directive] {
+        observe(promise.counter, counter)
+        return stagingFailed(node, ballot) { $0.refused.insert($1) }
+    }
+
+    public mutating func onAccepted(from node: NodeName, ballot: Ballot, counter: UInt64 = 0) -> [Directive] {
+        observe(counter)
+        return committingChanged(node, ballot) { committing, member in
+            committing.accepted.insert(member)
+            committing.holders.insert(member)
+            committing.refused.remove(member)
+            committing.lost.remove(member)
+        }
+    }
+
+    public mutating func onCommitRefused(
+        from node: NodeName, ballot: Ballot, promise: Ballot, counter: UInt64 = 0
+    ) -> [Directive] {
+        observe(promise.counter, counter)
+        return committingChanged(node, ballot) { committing, member in
+            if !committing.accepted.contains(member) { committing.refused.insert(member) }
+        }
+    }
+
+    /// The replica would accept, but lacks blobs. It is sent them once in each attempt.
+    public mutating func onBlobMissing(from node: NodeName, ballot: Ballot, counter: UInt64 = 0) -> [Directive] {
+        observe(counter)
+        guard ballot == currentBallot, let member = rule.index(of: node) else { return [] }
+        switch phase {
+        case .committing(var committing) where committing.resent.insert(member):
+            phase = .committing(committing)
+            return [resend(committing, to: member)]
+        case .settling(var committing) where committing.resent.insert(member):
+            phase = .settling(committing)
+            return [resend(committing, to: member)]
+        default: return onLost(node, ballot: ballot, request: .commit)
+        }
+    }
+
+    /// No acceptance of the request that is named will come from this replica: no connection, an error, a full queue,
+    /// or it abstains.
+    public mutating func onLost(_ node: NodeName, ballot: Ballot, request: ProposerRequest) -> [Directive] {
+        switch request {
+        case .stage: stagingFailed(node, ballot) { $0.lost.insert($1) }
+        case .commit:
+            committingChanged(node, ballot) { committing, member in
+                if !committing.accepted.contains(member) { committing.lost.insert(member) }
+            }
+        }
+    }
+
+    // MARK: - Decisions
+
+    private var currentBallot: Ballot? {
+        switch phase {
+        case .staging(let staging), .deciding(let staging): staging.ballot
+        case .committing(let committing), .settling(let committing): committing.state.tag
+        case .idle, .finished: nil
+        }
+    }
+
+    private mutating func observe(_ counters: UInt64?...) {
+        for case let seen? in counters where seen < Ballot.counterMax { highestCounter = max(highestCounter, seen) }
+    }
+
+    /// A quorum has promised.
+    private mutating func evaluate(_ staging: Staging) -> [Directive] {
+        let top = staging.top.state
+        if let top, top.recentOperations.contains(operation) {
+            return settle(staging, kind: .recovered)
+        }
+        if let firstCommitted, (top?.sequence ?? 0) > firstCommitted + UInt64(Limits.recentOperations) {
+            return fail(.outcomeUnknown)
+        }
+        phase = .deciding(staging)
+        return [.decide(current: top)]
+    }
+
+    /// Nothing is to be changed. If the promises do not show that the state is decided, that is done first.
+    private mutating func settle(_ staging: Staging, kind: ProposerSuccess<Record>.Kind) -> [Directive] {
+        let holders = staging.top.holders
+        guard let top = staging.top.state, !rule.isDecided(heldBy: holders) else {
+            phase = .finished
+            let state = staging.top.state
+            return [
+                .succeed(
+                    .init(
+                        kind: kind, state: state, previous: kind == .recovered ? nil : state,
+                        holders: state == nil ? [] : rule.names(holders)))
+            ]
+        }
+        return commit(top.retagged(staging.ballot), previous: top, kind: kind, holders: holders)
+    }
+
+    private mutating func commit(
+        _ state: State, previous: State?, kind: ProposerSuccess<Record>.Kind, holders: MemberSet
+    ) -> [Directive] {
+        phase = .committing(
+            Committing(
+                state: state, previous: kind == .recovered ? nil : previous, kind: kind, holders: holders))
+        return [.commit(state, to: rule.members)]
+    }
+
+    private mutating func stagingFailed(
+        _ node: NodeName, _ ballot: Ballot, _ note: (inout Staging, Int) -> Void
+    ) -> [Directive] {
+        guard case .staging(var staging) = phase, staging.ballot == ballot, let member = rule.index(of: node),
+            !staging.promised.contains(member)
+        else { return [] }
+        note(&staging, member)
+        phase = .staging(staging)
+        if !rule.canStillPrepare(without: staging.lost) { return fail(.noQuorum(missing: rule.names(staging.lost))) }
+        return rule.canStillPrepare(without: staging.lost.union(staging.refused)) ? [] : retry()
+    }
+
+    private mutating func committingChanged(
+        _ node: NodeName, _ ballot: Ballot, _ note: (inout Committing, Int) -> Void
+    ) -> [Directive] {
+        guard ballot == currentBallot, let member = rule.index(of: node) else { return [] }
+        switch phase {
+        case .committing(var committing):
+            note(&committing, member)
+            phase = .committing(committing)
+            if rule.isWriteQuorum(committing.accepted) { return succeed(committing) }
+            if !rule.canStillWrite(without: committing.lost) {
+                return fail(.noQuorum(missing: rule.names(committing.lost)))
+            }
+            return rule.canStillWrite(without: committing.lost.union(committing.refused)) ? [] : retry()
+        case .settling(var committing):
+            note(&committing, member)
+            phase = .settling(committing)
+            return isSettled(committing) ? finish(committing) : []
+        case .idle, .staging, .deciding, .finished: return []
+        }
+    }
+
+    private mutating func succeed(_ committing: Committing) -> [Directive] {
+        phase = .settling(committing)
+        let success = ProposerSuccess(
+            kind: committing.kind, state: committing.state, previous: committing.previous,
+            holders: rule.names(committing.accepted))
+        return [.succeed(success)] + (isSettled(committing) ? finish(committing) : [])
+    }
+
+    /// Every replica has answered in one way or another.
+    private func isSettled(_ committing: Committing) -> Bool {
+        committing.accepted.union(committing.refused).union(committing.lost) == rule.everybody
+    }
+
+    private mutating func finish(_ committing: Committing) -> [Directive] {
+        phase = .finished
+        let missed = rule.everybody.subtracting(committing.accepted)
+        guard !missed.isEmpty else { return [] }
+        return [
+            .hint(committing.state, missed: rule.names(missed), acknowledged: rule.names(committing.accepted))
+        ]
+    }
+
+    private mutating func retry() -> [Directive] {
+        guard attempt < attemptsMax else { return fail(.contended) }
+        phase = .idle
+        return [.backOff(attempt: attempt)]
+    }
+
+    private mutating func fail(_ failure: ProposerFailure) -> [Directive] {
+        phase = .finished
+        return [.fail(firstCommitted == nil ? failure : .outcomeUnknown)]
+    }
+
+    private func resend(_ committing: Committing, to member: Int) -> Directive {
+        .commitWithBlobs(committing.state, to: rule.members[member], holders: rule.names(committing.holders))
+    }
+}
