@@ -75,7 +75,7 @@ let libraries: [Target] = [
     shared(5, "ObjectLog", ["Model", "Checksums", nio, log]),
     shared(5, "MetadataIndex", ["CRocksDB", "Model", nio, log]),
     shared(5, "ClusterStore", ["Model", sqlite]),
-    shared(6, "ClusterState", ["Model", "Wire", "Ring", "Checksums", "MessageBus", log]),
+    shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
     shared(
         7, "ObjectAccess", ["Model", "Wire", "Ring", "Register", "Checksums", "MessageBus", "ClusterState", nio, log]),
     shared(

@@ -33,7 +33,9 @@ public final class SQLiteClusterStore: ClusterStore {
         }
         self.options = options
         do {
-            queue = try path == ":memory:" ? DatabaseQueue(configuration: configuration) : DatabaseQueue(path: path, configuration: configuration)
+            queue =
+                try path == ":memory:"
+                ? DatabaseQueue(configuration: configuration) : DatabaseQueue(path: path, configuration: configuration)
             try queue.write { try StoreSchema.prepare($0, path: path) }
             let now = options.now()
             let (revision, deadline) = try queue.write { database in

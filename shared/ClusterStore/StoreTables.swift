@@ -53,7 +53,8 @@ enum StoreTables {
     static func compacted(_ database: Database) throws -> UInt64 { try position("compacted", database) }
 
     static func entry(_ key: String, _ database: Database) throws -> StoreEntry? {
-        let statement = try database.cachedStatement(sql: "SELECT key, value, revision, lease FROM entries WHERE key = ?")
+        let statement = try database.cachedStatement(
+            sql: "SELECT key, value, revision, lease FROM entries WHERE key = ?")
         return try Row.fetchOne(statement, arguments: [key]).map { StoreEntry(row: $0) }
     }
 
@@ -65,7 +66,9 @@ enum StoreTables {
                 """)
         // One more than wanted tells whether there are more; a negative limit is none.
         let asked = limit.map { $0 + 1 } ?? -1
-        var entries = try Row.fetchAll(statement, arguments: [range.first, range.end, asked]).map { StoreEntry(row: $0) }
+        var entries = try Row.fetchAll(statement, arguments: [range.first, range.end, asked]).map {
+            StoreEntry(row: $0)
+        }
         let truncated = limit.map { entries.count > $0 } ?? false
         if truncated { entries.removeLast() }
         return StoreSnapshot(revision: try revision(database), entries: entries, truncated: truncated)
@@ -81,7 +84,8 @@ enum StoreTables {
     }
 
     /// Whether the operations changed anything; if so the store has that revision.
-    static func apply(_ operations: [StoreTransaction.Operation], revision: UInt64, _ database: Database) throws -> Bool {
+    static func apply(_ operations: [StoreTransaction.Operation], revision: UInt64, _ database: Database) throws -> Bool
+    {
         var ordinal = 0
         for operation in operations {
             switch operation {

@@ -1,0 +1,25 @@
+import Model
+
+/// Keys of the cluster's state in the manager's store.
+///
+/// Entries under the shared prefixes are mirrored by every process; everything else never leaves the managers.
+public enum ClusterKeys {
+    public static let settings = "settings/cluster"
+    public static let ring = "ring"
+    public static let memberPrefix = "members/"
+    public static let userPrefix = "users/"
+    public static let bucketPrefix = "buckets/"
+    public static let endpointPrefix = "endpoints/"
+
+    public static func member(_ name: NodeName) -> String { memberPrefix + name.rawValue }
+    public static func user(_ id: String) -> String { userPrefix + id }
+    public static func bucket(_ name: String) -> String { bucketPrefix + name }
+    public static func endpoint(_ host: String) -> String { endpointPrefix + host }
+
+    /// Whether other processes may mirror the entry. Users only concern those who authenticate clients.
+    public static func isShared(_ key: String, withUsers: Bool) -> Bool {
+        if key.hasPrefix(userPrefix) { return withUsers }
+        return key == settings || key == ring || key.hasPrefix(memberPrefix) || key.hasPrefix(bucketPrefix)
+            || key.hasPrefix(endpointPrefix)
+    }
+}

@@ -1,0 +1,149 @@
+import Model
+import Ring
+import Wire
+
+/// The cluster's state at one revision. Immutable and cheap to copy: one reference.
+public struct ClusterView: Sendable {
+    private let contents: Contents
+
+    /// Nothing known yet.
+    public static let empty = ClusterView(contents: Contents())
+
+    /// A view of these entries alone.
+    public init(revision: UInt64, entries: [StateEntry]) {
+        self = ClusterView.empty.applying(entries, revision: revision)
+    }
+
+    private init(contents: Contents) { self.contents = contents }
+
+    /// Revision of the manager's store that this view shows.
+    public var revision: UInt64 { contents.revision }
+    public var settings: ClusterSettings? { contents.settings }
+    /// N, W, R and D in force; majorities of three while the cluster has no settings.
+    public var consistency: ConsistencyLevel { contents.consistency }
+    public var members: [NodeName: MemberRecord] { contents.members }
+    /// nil until the cluster was started.
+    public var ring: RingTable? { contents.ring }
+    /// Epoch of the ring, 0 without one.
+    public var epoch: UInt64 { contents.ring?.epoch ?? 0 }
+    public var buckets: [String: BucketRecord] { contents.buckets }
+    public var users: [String: UserRecord] { contents.users }
+    /// Host names of the S3 endpoint, added by the administrator.
+    public var endpoints: Set<String> { contents.endpoints }
+    /// Names of the enrolled storage nodes, sorted, whatever their state.
+    public var storageNodes: [NodeName] { contents.storageNodes }
+    /// Names of the enrolled managers, sorted.
+    public var managers: [NodeName] { contents.managers }
+
+    public func user(id: String) -> UserRecord? { contents.users[id] }
+
+    public func user(accessKey: String) -> UserRecord? {
+        contents.userIDs[accessKey].flatMap { contents.users[$0] }
+    }
+
+    /// Sorted by name.
+    public func buckets(owner: String) -> [BucketRecord] {
+        contents.buckets.values.filter { $0.owner == owner }.sorted { $0.name < $1.name }
+    }
+
+    public func member(publicKey: [UInt8]) -> MemberRecord? {
+        contents.memberNames[publicKey].flatMap { contents.members[$0] }
+    }
+
+    /// The view after these changes. An entry that cannot be decoded leaves what was known before.
+    public func applying(_ changes: [StateEntry], revision: UInt64) -> ClusterView {
+        let next = Contents(copying: contents)
+        next.revision = revision
+        for change in changes { next.apply(change) }
+        next.index()
+        return ClusterView(contents: next)
+    }
+}
+
+/// What a view refers to. Mutable only before it is published.
+private final class Contents: @unchecked Sendable {
+    var revision: UInt64 = 0
+    var settings: ClusterSettings?
+    var consistency = ConsistencyLevel.majority(of: 3)
+    var members: [NodeName: MemberRecord] = [:]
+    var ringRecord: RingRecord?
+    var ring: RingTable?
+    var buckets: [String: BucketRecord] = [:]
+    var users: [String: UserRecord] = [:]
+    var endpoints: Set<String> = []
+
+    // Derived by `index()`.
+    var userIDs: [String: String] = [:]
+    var memberNames: [[UInt8]: NodeName] = [:]
+    var storageNodes: [NodeName] = []
+    var managers: [NodeName] = []
+    var usersChanged = false
+    var membersChanged = false
+    var ringChanged = false
+
+    init() {}
+
+    init(copying other: Contents) {
+        settings = other.settings
+        consistency = other.consistency
+        members = other.members
+        ringRecord = other.ringRecord
+        ring = other.ring
+        buckets = other.buckets
+        users = other.users
+        endpoints = other.endpoints
+        userIDs = other.userIDs
+        memberNames = other.memberNames
+        storageNodes = other.storageNodes
+        managers = other.managers
+    }
+
+    func apply(_ change: StateEntry) {
+        let value = change.deleted ? nil : change.value
+        switch change.key {
+        case ClusterKeys.settings:
+            update(&settings, value)
+            ringChanged = true
+        case ClusterKeys.ring:
+            update(&ringRecord, value)
+            ringChanged = true
+        case let key where key.hasPrefix(ClusterKeys.memberPrefix):
+            update(&members[NodeName(String(key.dropFirst(ClusterKeys.memberPrefix.count)))], value)
+            membersChanged = true
+        case let key where key.hasPrefix(ClusterKeys.userPrefix):
+            update(&users[String(key.dropFirst(ClusterKeys.userPrefix.count))], value)
+            usersChanged = true
+        case let key where key.hasPrefix(ClusterKeys.bucketPrefix):
+            update(&buckets[String(key.dropFirst(ClusterKeys.bucketPrefix.count))], value)
+        case let key where key.hasPrefix(ClusterKeys.endpointPrefix):
+            let host = String(key.dropFirst(ClusterKeys.endpointPrefix.count))
+            if value == nil { endpoints.remove(host) } else { endpoints.insert(host) }
+        default: break
+        }
+    }
+
+    private func update<Message: WireMessage>(_ slot: inout Message?, _ value: [UInt8]?) {
+        guard let value else { return slot = nil }
+        if let message = try? Message(decoding: value) { slot = message }
+    }
+
+    func index() {
+        if usersChanged {
+            userIDs = Dictionary(users.values.map { ($0.accessKeyId, $0.id) }) { first, _ in first }
+        }
+        if membersChanged {
+            memberNames = Dictionary(members.map { ($1.publicKey, $0) }) { first, _ in first }
+            storageNodes = members.filter { $0.value.role == .storage }.keys.sorted()
+            managers = members.filter { $0.value.role == .manager }.keys.sorted()
+        }
+        if ringChanged { indexRing() }
+    }
+
+    private func indexRing() {
+        guard let settings else { return }
+        if let level = ConsistencyLevel(settings) { consistency = level }
+        guard let ringRecord else { return ring = nil }
+        // A ring that makes no sense is not installed: the one in force stays.
+        if let table = try? RingTable(ringRecord, hashKey: settings.hashKey) { ring = table }
+    }
+}
