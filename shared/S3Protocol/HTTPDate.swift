@@ -1,0 +1,100 @@
+/// Dates in headers and documents. Whole seconds since 1970, UTC; no locale, no time zone database.
+public enum HTTPDate {
+    private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    private static let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`.
+    public static func format(_ seconds: Int64) -> String {
+        let date = CivilDate(seconds: seconds)
+        let weekday = weekdays[Int(date.daysSinceEpoch.floorRemainder(7))]
+        return "\(weekday), \(padded(date.day)) \(months[date.month - 1]) \(padded(date.year, 4)) \(date.time) GMT"
+    }
+
+    /// `2009-10-12T17:50:30.000Z`.
+    public static func iso8601(milliseconds: Int64) -> String {
+        let date = CivilDate(seconds: milliseconds.floorQuotient(1000))
+        let fraction = padded(Int(milliseconds.floorRemainder(1000)), 3)
+        return "\(padded(date.year, 4))-\(padded(date.month))-\(padded(date.day))T\(date.time).\(fraction)Z"
+    }
+
+    /// Any of the three forms of RFC 9110 section 5.6.7; nil for anything else.
+    public static func parse(_ text: String) -> Int64? {
+        let words = text.split { $0 == " " || $0 == "," || $0 == "-" }.map(String.init)
+        switch words.count {
+        case 6 where words[5] == "GMT" || words[5] == "UTC":  // IMF-fixdate, and RFC 850 with two digits of year
+            guard let year = year(words[3]) else { return nil }
+            return seconds(year: year, month: words[2], day: words[1], time: words[4])
+        case 5:  // asctime
+            guard words[4].utf8.count == 4, let year = Int(words[4]) else { return nil }
+            return seconds(year: year, month: words[1], day: words[2], time: words[3])
+        default: return nil
+        }
+    }
+
+    private static func year(_ word: String) -> Int? {
+        guard let number = Int(word), number >= 0 else { return nil }
+        switch word.utf8.count {
+        case 4: return number
+        case 2: return number < 70 ? 2000 + number : 1900 + number
+        default: return nil
+        }
+    }
+
+    private static func seconds(year: Int, month: String, day: String, time: String) -> Int64? {
+        let clock = time.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) ?? -1 }
+        guard let month = months.firstIndex(of: month), let day = Int(day), (1...31).contains(day), year >= 1,
+            clock.count == 3, (0..<24).contains(clock[0]), (0..<60).contains(clock[1]), (0...60).contains(clock[2])
+        else { return nil }
+        let days = CivilDate.daysSinceEpoch(year: year, month: month + 1, day: day)
+        guard CivilDate(seconds: days * 86400).day == day else { return nil }
+        return days * 86400 + Int64(clock[0] * 3600 + clock[1] * 60 + clock[2])
+    }
+}
+
+/// A day of the Gregorian calendar and a time of it. Conversions after H. Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms": years begin in March, so that leap days come last.
+struct CivilDate {
+    var year: Int
+    var month: Int
+    var day: Int
+    var secondOfDay: Int
+    var daysSinceEpoch: Int64
+
+    init(seconds: Int64) {
+        daysSinceEpoch = seconds.floorQuotient(86400)
+        secondOfDay = Int(seconds.floorRemainder(86400))
+        let shifted = daysSinceEpoch + 719_468
+        let era = shifted.floorQuotient(146_097)
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        day = Int(dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
+        month = Int(monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9)
+        year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
+    }
+
+    static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int64 {
+        let year = Int64(month <= 2 ? year - 1 : year)
+        let era = year.floorQuotient(400)
+        let yearOfEra = year - era * 400
+        let dayOfYear = Int64((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1)
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
+    /// `08:49:37`.
+    var time: String { "\(padded(secondOfDay / 3600)):\(padded(secondOfDay / 60 % 60)):\(padded(secondOfDay % 60))" }
+}
+
+private func padded(_ number: Int, _ width: Int = 2) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+}
+
+extension Int64 {
+    fileprivate func floorQuotient(_ divisor: Int64) -> Int64 {
+        self >= 0 ? self / divisor : -((divisor - 1 - self) / divisor)
+    }
+
+    fileprivate func floorRemainder(_ divisor: Int64) -> Int64 { self - floorQuotient(divisor) * divisor }
+}
