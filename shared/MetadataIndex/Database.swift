@@ -1,0 +1,187 @@
+import CRocksDB
+import Glibc
+
+/// RocksDB said no.
+public struct IndexError: Error, Sendable, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}
+
+/// How much memory the indexes of a process may take together.
+public final class IndexMemory: @unchecked Sendable {
+    let cache: OpaquePointer
+    /// For the write buffers of one index.
+    let writeBufferSize: Int
+
+    /// - Parameters:
+    ///   - limit: bytes in all; two thirds cache blocks, indexes and filters, the rest is for writes.
+    ///   - indexes: how many share it.
+    public init(limit: Int, indexes: Int = 1) {
+        cache = rocksdb_cache_create_lru(limit / 3 * 2)
+        writeBufferSize = max(1 << 20, limit / 3 / max(1, indexes))
+    }
+
+    deinit { rocksdb_cache_destroy(cache) }
+}
+
+/// A thin layer over RocksDB's C functions: one key space, no write-ahead log.
+///
+/// There is one column family on purpose. Without RocksDB's own log, what a crash leaves is what was flushed; several
+/// families are flushed at different times, and then a checkpoint could survive without what it vouches for.
+final class Database: @unchecked Sendable {
+    private let handle: OpaquePointer
+    private let memory: IndexMemory
+    private let readOptions = rocksdb_readoptions_create()
+    private let writeOptions = rocksdb_writeoptions_create()
+    private let flushOptions = rocksdb_flushoptions_create()
+
+    init(path: String, memory: IndexMemory) throws(IndexError) {
+        self.memory = memory
+        let options = Self.options(memory)
+        defer { rocksdb_options_destroy(options) }
+        handle = try Self.checked { rocksdb_open(options, path, $0) }!
+        rocksdb_writeoptions_disable_WAL(writeOptions, 1)
+        rocksdb_flushoptions_set_wait(flushOptions, 1)
+    }
+
+    deinit {
+        rocksdb_close(handle)
+        rocksdb_readoptions_destroy(readOptions)
+        rocksdb_writeoptions_destroy(writeOptions)
+        rocksdb_flushoptions_destroy(flushOptions)
+    }
+
+    private static func options(_ memory: IndexMemory) -> OpaquePointer? {
+        let table = rocksdb_block_based_options_create()
+        rocksdb_block_based_options_set_block_cache(table, memory.cache)
+        rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1)
+        rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10))
+        rocksdb_block_based_options_set_format_version(table, 5)
+        let options = rocksdb_options_create()
+        rocksdb_options_set_create_if_missing(options, 1)
+        rocksdb_options_set_block_based_table_factory(options, table)
+        rocksdb_block_based_options_destroy(table)
+        // Up to three write buffers: one that fills, others being flushed.
+        rocksdb_options_set_write_buffer_size(options, memory.writeBufferSize / 3)
+        rocksdb_options_set_max_write_buffer_number(options, 3)
+        rocksdb_options_set_max_open_files(options, 256)
+        rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
+        rocksdb_options_increase_parallelism(options, 2)
+        rocksdb_options_set_bytes_per_sync(options, 1 << 20)
+        rocksdb_options_set_keep_log_file_num(options, 2)
+        rocksdb_options_set_max_log_file_size(options, 1 << 20)
+        rocksdb_options_set_paranoid_checks(options, 1)
+        return options
+    }
+
+    private static func checked<R>(
+        _ call: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
+    ) throws(IndexError) -> R {
+        var message: UnsafeMutablePointer<CChar>?
+        let result = call(&message)
+        if let message {
+            defer { rocksdb_free(message) }
+            throw IndexError(String(cString: message))
+        }
+        return result
+    }
+
+    /// Calls `body` with the value of a key, in place. nil: there is none.
+    func get<R>(_ key: [UInt8], _ body: (UnsafeRawBufferPointer) -> R) throws(IndexError) -> R? {
+        let slice = try Self.checked { message in
+            key.withUnsafeBytes {
+                rocksdb_get_pinned(
+                    handle, readOptions, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, message)
+            }
+        }
+        guard let slice else { return nil }
+        defer { rocksdb_pinnableslice_destroy(slice) }
+        var size = 0
+        let value = rocksdb_pinnableslice_value(slice, &size)
+        return body(UnsafeRawBufferPointer(start: value, count: size))
+    }
+
+    func write(_ batch: DatabaseBatch) throws(IndexError) {
+        try Self.checked { rocksdb_write(handle, writeOptions, batch.handle, $0) }
+    }
+
+    /// Makes everything written so far durable. Blocks.
+    func flush() throws(IndexError) {
+        try Self.checked { rocksdb_flush(handle, flushOptions, $0) }
+    }
+
+    /// Visits entries from `start` on, in order, below `bound`. The body says what comes next.
+    func scan(from start: [UInt8], below bound: [UInt8], _ body: (ScanStep) throws -> ScanNext) throws {
+        let options = rocksdb_readoptions_create()
+        defer { rocksdb_readoptions_destroy(options) }
+        try bound.withUnsafeBytes { bound in
+            // The bound must stay in memory as long as the iterator.
+            rocksdb_readoptions_set_iterate_upper_bound(
+                options, bound.baseAddress?.assumingMemoryBound(to: CChar.self), bound.count)
+            guard let iterator = rocksdb_create_iterator(handle, options) else { throw IndexError("no iterator") }
+            defer { rocksdb_iter_destroy(iterator) }
+            Self.seek(iterator, start)
+            visiting: while rocksdb_iter_valid(iterator) != 0 {
+                switch try body(ScanStep(iterator: iterator)) {
+                case .next: rocksdb_iter_next(iterator)
+                case .seek(let key): Self.seek(iterator, key)
+                case .stop: break visiting
+                }
+            }
+            try Self.checked { rocksdb_iter_get_error(iterator, $0) }
+        }
+    }
+
+    private static func seek(_ iterator: OpaquePointer, _ key: [UInt8]) {
+        key.withUnsafeBytes {
+            rocksdb_iter_seek(iterator, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+        }
+    }
+}
+
+enum ScanNext {
+    case next
+    /// Goes on at the first key that is not below this one.
+    case seek([UInt8])
+    case stop
+}
+
+/// The entry that a scan stands on; valid until the body returns.
+struct ScanStep {
+    fileprivate let iterator: OpaquePointer
+
+    var key: UnsafeRawBufferPointer {
+        var size = 0
+        let key = rocksdb_iter_key(iterator, &size)
+        return UnsafeRawBufferPointer(start: key, count: size)
+    }
+
+    var value: UnsafeRawBufferPointer {
+        var size = 0
+        let value = rocksdb_iter_value(iterator, &size)
+        return UnsafeRawBufferPointer(start: value, count: size)
+    }
+}
+
+/// Changes that take effect together. Used by one thread at a time.
+final class DatabaseBatch: @unchecked Sendable {
+    fileprivate let handle = rocksdb_writebatch_create()
+
+    deinit { rocksdb_writebatch_destroy(handle) }
+
+    func put(_ key: [UInt8], _ value: [UInt8]) {
+        key.withUnsafeBytes { key in
+            value.withUnsafeBytes { value in
+                rocksdb_writebatch_put(
+                    handle, key.baseAddress?.assumingMemoryBound(to: CChar.self), key.count,
+                    value.baseAddress?.assumingMemoryBound(to: CChar.self), value.count)
+            }
+        }
+    }
+
+    func delete(_ key: [UInt8]) {
+        key.withUnsafeBytes {
+            rocksdb_writebatch_delete(handle, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import Model
+
+/// One page of a bucket's keys as this disk has them.
+public struct IndexQuery: Sendable {
+    public var bucket: BucketID
+    public var keyspace: Keyspace
+    public var prefix: [UInt8]
+    /// Only keys behind this one.
+    public var after: [UInt8]
+    /// Also leaves out every key that begins with `after`.
+    public var afterIsPrefix: Bool
+    /// Keys that have it behind the prefix are rolled up. Empty: none are.
+    public var delimiter: [UInt8]
+    public var limit: Int
+
+    public init(
+        bucket: BucketID, keyspace: Keyspace = .objects, prefix: [UInt8] = [], after: [UInt8] = [],
+        afterIsPrefix: Bool = false, delimiter: [UInt8] = [], limit: Int
+    ) {
+        self.bucket = bucket
+        self.keyspace = keyspace
+        self.prefix = prefix
+        self.after = after
+        self.afterIsPrefix = afterIsPrefix
+        self.delimiter = delimiter
+        self.limit = limit
+    }
+}
+
+public enum IndexEntry: Sendable, Equatable {
+    /// Tombstones too: they win over what other replicas have not yet heard is deleted.
+    case register(key: [UInt8], RegisterValue)
+    /// `witness` is the first live key below the prefix; prefixes without one are left out.
+    case commonPrefix([UInt8], witness: [UInt8], tag: Ballot)
+
+    /// The order of entries.
+    public var key: [UInt8] {
+        switch self {
+        case .register(let key, _): key
+        case .commonPrefix(let prefix, _, _): prefix
+        }
+    }
+}
+
+public struct IndexPage: Sendable, Equatable {
+    public var entries: [IndexEntry] = []
+    /// There is more behind the last entry.
+    public var isTruncated = false
+    public init() {}
+}
+
+extension MetadataIndex {
+    /// Costs the page, whatever the bucket holds: what a common prefix rolls up is skipped by a seek.
+    public func list(_ query: IndexQuery) throws -> IndexPage {
+        let space = [IndexKeys.registers] + query.bucket.bytes + [query.keyspace.rawValue]
+        var page = IndexPage()
+        try database.scan(from: query.start(space), below: IndexKeys.successor(of: space + query.prefix)) { step in
+            let key = step.key[space.count...]
+            let common = query.commonPrefix(of: key)
+            guard let value = IndexedRegister(decoding: step.value)?.value else {
+                throw IndexError("unreadable entry of a register")
+            }
+            if common != nil, !value.isLive { return .next }
+            guard page.entries.count < query.limit else {
+                page.isTruncated = true
+                return .stop
+            }
+            guard let common else {
+                page.entries.append(.register(key: Array(key), value))
+                return .next
+            }
+            page.entries.append(.commonPrefix(common, witness: Array(key), tag: value.tag))
+            return .seek(IndexKeys.successor(of: space + common))
+        }
+        return page
+    }
+
+    /// Visits registers in the order of names, from behind `after` (an index key), until the body says false.
+    public func registers(after: [UInt8]?, _ body: (RegisterName, Ballot, UInt64) throws -> Bool) throws {
+        let start = after.map { IndexKeys.register($0) + [0] } ?? [IndexKeys.registers]
+        try database.scan(from: start, below: [IndexKeys.registers + 1]) { step in
+            guard let name = RegisterName(indexKey: step.key.dropFirst()),
+                let register = IndexedRegister(decoding: step.value)
+            else { throw IndexError("unreadable entry of a register") }
+            return try body(name, register.value.tag, register.position) ? .next : .stop
+        }
+    }
+
+    /// Visits chunks in the order of blob and index, from behind `after`, until the body says false.
+    public func chunks(after: BlobKey?, _ body: (ChunkName) throws -> Bool) throws {
+        let start = after.map { IndexKeys.blob($0) + [0] } ?? [IndexKeys.blobs]
+        try database.scan(from: start, below: [IndexKeys.blobs + 1]) { step in
+            guard let key = BlobKey(step.key.dropFirst()) else { throw IndexError("unreadable key of a blob") }
+            guard let index = key.index else { return .next }
+            return try body(ChunkName(blob: key.blob, index: index)) ? .next : .stop
+        }
+    }
+
+    /// Every bucket that has or had objects here.
+    public func allBucketTotals() throws -> [BucketID: BucketTotals] {
+        var all: [BucketID: BucketTotals] = [:]
+        let prefix = [IndexKeys.meta, UInt8(ascii: "/")]
+        try database.scan(from: prefix, below: IndexKeys.successor(of: prefix)) { step in
+            if let bucket = BucketID(step.key.dropFirst(2)), let totals = BucketTotals(decoding: step.value) {
+                all[bucket] = totals
+            }
+            return .next
+        }
+        return all
+    }
+}
+
+extension IndexQuery {
+    fileprivate func start(_ space: [UInt8]) -> [UInt8] {
+        if after.isEmpty { return space + prefix }
+        let behind = afterIsPrefix ? IndexKeys.successor(of: space + after) : space + after + [0]
+        let first = space + prefix
+        return first.lexicographicallyPrecedes(behind) ? behind : first
+    }
+
+    /// The key up to the first delimiter behind the prefix.
+    fileprivate func commonPrefix(of key: Slice<UnsafeRawBufferPointer>) -> [UInt8]? {
+        guard !delimiter.isEmpty else { return nil }
+        var start = key.startIndex + prefix.count
+        while start + delimiter.count <= key.endIndex {
+            if key[start..<start + delimiter.count].elementsEqual(delimiter) {
+                return Array(key[..<(start + delimiter.count)])
+            }
+            start += 1
+        }
+        return nil
+    }
+}

@@ -1,0 +1,142 @@
+import Model
+
+/// The state of one register as log and index keep it. Opaque but for what listing, counting and comparing need.
+public struct RegisterValue: Sendable, Equatable {
+    public var tag: Ballot
+    public var sequence: UInt64
+    public var recentOperations: [OperationID]
+    public var isTombstone: Bool
+    /// nil: never written (a round has only confirmed that there is nothing).
+    public var record: [UInt8]?
+    public var summary: [UInt8]
+    /// Blobs that are stored beside the register, on the same disk.
+    public var blobs: [BlobID]
+    /// Size of the content as a client sees it, for the counts of its bucket.
+    public var contentSize: UInt64
+
+    public init(
+        tag: Ballot, sequence: UInt64 = 0, recentOperations: [OperationID] = [], isTombstone: Bool = false,
+        record: [UInt8]? = nil, summary: [UInt8] = [], blobs: [BlobID] = [], contentSize: UInt64 = 0
+    ) {
+        self.tag = tag
+        self.sequence = sequence
+        self.recentOperations = recentOperations
+        self.isTombstone = isTombstone
+        self.record = record
+        self.summary = summary
+        self.blobs = blobs
+        self.contentSize = contentSize
+    }
+
+    /// A client would see it.
+    public var isLive: Bool { record != nil && !isTombstone }
+
+    // MARK: - Encoding
+
+    private static let formatVersion: UInt8 = 1
+
+    /// Appends the encoded value. Little endian; lengths of everything but the record, which takes the rest.
+    public func encode(into bytes: inout [UInt8]) {
+        bytes.append(Self.formatVersion)
+        bytes.append((isTombstone ? 1 : 0) | (record != nil ? 2 : 0))
+        bytes.append(UInt8(clamping: recentOperations.count))
+        bytes.append(UInt8(clamping: blobs.count))
+        bytes.appendNumber(UInt32(clamping: summary.count))
+        bytes.appendNumber(tag.counter)
+        bytes.appendNumber(tag.writer)
+        bytes.appendNumber(sequence)
+        bytes.appendNumber(contentSize)
+        for operation in recentOperations.prefix(255) { bytes.appendIdentifier(operation) }
+        for blob in blobs.prefix(255) { bytes.appendIdentifier(blob) }
+        bytes.append(contentsOf: summary)
+        if let record { bytes.append(contentsOf: record) }
+    }
+
+    /// nil when the bytes are no value of a known version.
+    public init?(decoding bytes: UnsafeRawBufferPointer) {
+        var reader = ByteReader(bytes)
+        guard reader.byte() == Self.formatVersion, let flags = reader.byte(), let operations = reader.byte(),
+            let blobCount = reader.byte(), let summarySize: UInt32 = reader.number(),
+            let counter: UInt64 = reader.number(), let writer: UInt64 = reader.number(),
+            let sequence: UInt64 = reader.number(), let contentSize: UInt64 = reader.number(),
+            let recent: [OperationID] = reader.identifiers(Int(operations)),
+            let blobs: [BlobID] = reader.identifiers(Int(blobCount)), let summary = reader.bytes(Int(summarySize))
+        else { return nil }
+        self.init(
+            tag: Ballot(counter: counter, writer: writer), sequence: sequence, recentOperations: recent,
+            isTombstone: flags & 1 != 0, record: flags & 2 != 0 ? reader.rest() : nil, summary: summary, blobs: blobs,
+            contentSize: contentSize)
+    }
+}
+
+/// A register in the index: its value and where the log has it.
+public struct IndexedRegister: Sendable, Equatable {
+    public var value: RegisterValue
+    /// Raw position of its record in the log.
+    public var position: UInt64
+    /// Bytes that the record takes there.
+    public var recordSize: UInt32
+
+    public init(value: RegisterValue, position: UInt64, recordSize: UInt32) {
+        self.value = value
+        self.position = position
+        self.recordSize = recordSize
+    }
+
+    func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(80 + value.summary.count + (value.record?.count ?? 0) + 16 * 10)
+        bytes.appendNumber(position)
+        bytes.appendNumber(recordSize)
+        value.encode(into: &bytes)
+        return bytes
+    }
+
+    init?(decoding bytes: UnsafeRawBufferPointer) {
+        var reader = ByteReader(bytes)
+        guard let position: UInt64 = reader.number(), let recordSize: UInt32 = reader.number(),
+            let value = RegisterValue(decoding: reader.remaining)
+        else { return nil }
+        self.init(value: value, position: position, recordSize: recordSize)
+    }
+}
+
+/// Where the log has a blob or a chunk.
+public struct BlobLocation: Sendable, Equatable {
+    /// Raw position in the log.
+    public var position: UInt64
+    /// Bytes of the whole record.
+    public var recordSize: UInt32
+    /// Bytes of the content.
+    public var size: UInt32
+    public var checksum: UInt32
+    /// Found unreadable: it counts as present, but cannot be served.
+    public var isDamaged: Bool
+
+    public init(position: UInt64, recordSize: UInt32, size: UInt32, checksum: UInt32, isDamaged: Bool = false) {
+        self.position = position
+        self.recordSize = recordSize
+        self.size = size
+        self.checksum = checksum
+        self.isDamaged = isDamaged
+    }
+
+    func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(21)
+        bytes.appendNumber(position)
+        bytes.appendNumber(recordSize)
+        bytes.appendNumber(size)
+        bytes.appendNumber(checksum)
+        bytes.append(isDamaged ? 1 : 0)
+        return bytes
+    }
+
+    init?(decoding bytes: UnsafeRawBufferPointer) {
+        var reader = ByteReader(bytes)
+        guard let position: UInt64 = reader.number(), let recordSize: UInt32 = reader.number(),
+            let size: UInt32 = reader.number(), let checksum: UInt32 = reader.number(), let damaged = reader.byte()
+        else { return nil }
+        self.init(position: position, recordSize: recordSize, size: size, checksum: checksum, isDamaged: damaged != 0)
+    }
+}

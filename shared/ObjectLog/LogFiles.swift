@@ -1,0 +1,63 @@
+import Glibc
+
+/// One open file of a log directory.
+public protocol LogFile: AnyObject, Sendable {
+    /// Writes all pieces, one after the other, or throws.
+    func write(_ pieces: UnsafeBufferPointer<iovec>, at offset: Int) throws(FileError)
+    /// Fills the buffer as far as the file reaches; returns how much.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int
+    /// When this returns, everything written before survives a power cut.
+    func sync() throws(FileError)
+    func size() throws(FileError) -> Int
+}
+
+/// The directory of one log: what the log asks of a file system. Tests inject ``SimulatedDirectory``.
+public protocol LogDirectory: AnyObject, Sendable {
+    var path: String { get }
+    /// Takes the directory for this process; false when another process has it.
+    func lock() throws(FileError) -> Bool
+    /// Gives the directory back.
+    func unlock()
+    func names() throws(FileError) -> [String]
+    /// Makes an empty file, replacing one of that name.
+    func create(_ name: String) throws(FileError) -> any LogFile
+    func open(_ name: String) throws(FileError) -> any LogFile
+    func rename(_ name: String, to other: String) throws(FileError)
+    func remove(_ name: String) throws(FileError)
+    /// When this returns, names made, renamed and removed before survive a power cut.
+    func sync() throws(FileError)
+}
+
+extension LogFile {
+    func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
+        var failure: FileError?
+        bytes.withUnsafeBytes { buffer in
+            let piece = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
+            withUnsafePointer(to: piece) {
+                do throws(FileError) {
+                    try write(UnsafeBufferPointer(start: $0, count: 1), at: offset)
+                } catch {
+                    failure = error
+                }
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// The bytes from an offset to the end of the file, at most `count`.
+    func read(count: Int, at offset: Int) throws(FileError) -> [UInt8] {
+        var failure: FileError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            do throws(FileError) {
+                filled = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+}
+
+/// The text of an errno.
+func systemErrorText(_ code: Int32) -> String { String(cString: strerror(code)) }

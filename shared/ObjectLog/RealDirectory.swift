@@ -1,0 +1,148 @@
+import Glibc
+import Synchronization
+
+/// A directory of the system's file system.
+public final class RealDirectory: LogDirectory {
+    public let path: String
+    private let lockDescriptor = Mutex<Int32>(-1)
+
+    /// Makes the directory and its parents when they are missing.
+    public init(_ path: String) throws(FileError) {
+        self.path = path
+        var made = path.hasPrefix("/") ? "/" : ""
+        for part in path.split(separator: "/") {
+            made += part + "/"
+            if mkdir(made, 0o700) != 0, errno != EEXIST { throw FileError("mkdir", made, code: errno) }
+        }
+    }
+
+    deinit { unlock() }
+
+    public func lock() throws(FileError) -> Bool {
+        let name = path + "/lock"
+        let descriptor = Glibc.open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FileError("open", name, code: errno) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            close(descriptor)
+            if code == EWOULDBLOCK { return false }
+            throw FileError("flock", name, code: code)
+        }
+        lockDescriptor.withLock { $0 = descriptor }
+        return true
+    }
+
+    public func unlock() {
+        lockDescriptor.withLock {
+            if $0 >= 0 { close($0) }
+            $0 = -1
+        }
+    }
+
+    public func names() throws(FileError) -> [String] {
+        guard let directory = opendir(path) else { throw FileError("opendir", path, code: errno) }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    public func create(_ name: String) throws(FileError) -> any LogFile {
+        try RealFile(path + "/" + name, flags: O_RDWR | O_CREAT | O_TRUNC)
+    }
+
+    public func open(_ name: String) throws(FileError) -> any LogFile {
+        try RealFile(path + "/" + name, flags: O_RDWR)
+    }
+
+    public func rename(_ name: String, to other: String) throws(FileError) {
+        guard Glibc.rename(path + "/" + name, path + "/" + other) == 0 else {
+            throw FileError("rename", path + "/" + name, code: errno)
+        }
+    }
+
+    public func remove(_ name: String) throws(FileError) {
+        guard Glibc.unlink(path + "/" + name) == 0 || errno == ENOENT else {
+            throw FileError("unlink", path + "/" + name, code: errno)
+        }
+    }
+
+    public func sync() throws(FileError) {
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("open", path, code: errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw FileError("fsync", path, code: errno) }
+    }
+}
+
+private final class RealFile: LogFile {
+    private let path: String
+    private let descriptor: Int32
+
+    init(_ path: String, flags: Int32) throws(FileError) {
+        self.path = path
+        descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FileError("open", path, code: errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    func write(_ pieces: UnsafeBufferPointer<iovec>, at offset: Int) throws(FileError) {
+        var offset = offset
+        var first = 0
+        /// What a short write has already taken of the first piece.
+        var skipped = 0
+        while first < pieces.count {
+            let written: Int
+            if skipped > 0 {
+                let piece = pieces[first]
+                written = pwrite(descriptor, piece.iov_base + skipped, piece.iov_len - skipped, off_t(offset))
+            } else {
+                let count = min(pieces.count - first, Int(IOV_MAX))
+                written = pwritev(descriptor, pieces.baseAddress! + first, Int32(count), off_t(offset))
+            }
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw FileError("write", path, code: errno)
+            }
+            if written == 0, pieces[first].iov_len > skipped { throw FileError("write", path, code: EIO) }
+            offset += written
+            skipped += written
+            while first < pieces.count, skipped >= pieces[first].iov_len {
+                skipped -= pieces[first].iov_len
+                first += 1
+            }
+        }
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
+        var filled = 0
+        while filled < buffer.count {
+            let count = pread(descriptor, buffer.baseAddress! + filled, buffer.count - filled, off_t(offset + filled))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw FileError("read", path, code: errno)
+            }
+            if count == 0 { break }
+            filled += count
+        }
+        return filled
+    }
+
+    func sync() throws(FileError) {
+        guard fdatasync(descriptor) == 0 else { throw FileError("fdatasync", path, code: errno) }
+    }
+
+    func size() throws(FileError) -> Int {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileError("fstat", path, code: errno) }
+        return Int(status.st_size)
+    }
+}
+
+private let IOV_MAX = 1024
