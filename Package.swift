@@ -56,6 +56,7 @@ let libraries: [Target] = [
     system("COpenSSL", apt: "libssl-dev"),
     system("CRocksDB", apt: "librocksdb-dev"),
     system("CISAL", apt: "libisal-dev"),
+    system("CMalloc", apt: "libc6-dev"),
     .target(name: "CMartletWire", path: "shared/CMartletWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
     // 1: plain values
     shared(1, "Model"),
@@ -81,8 +82,8 @@ let libraries: [Target] = [
     shared(
         7, "ProcessRuntime",
         [
-            "Model", "Configuration", "Observability", "MessageBus", "ClusterState", "Checksums", log, lifecycle,
-            arguments,
+            "CMalloc", "Model", "Wire", "Ring", "Configuration", "Observability", "MessageBus", "ClusterState", log,
+            nioPosix, arguments,
         ]),
     // 8: test kit
     shared(8, "TestKit", ["Model", "Wire", "Register", "Ring", "Linearizability", nio]),

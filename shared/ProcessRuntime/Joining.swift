@@ -1,0 +1,80 @@
+import ClusterState
+import Configuration
+import MessageBus
+import Model
+import Wire
+
+/// How a process becomes a member: the first time by a token, then by what it stored.
+struct Joining {
+    struct Refused: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private let foundation: ProcessFoundation
+    private let directory: LateDirectory
+    private var configuration: Configuration { foundation.configuration }
+
+    init(_ foundation: ProcessFoundation, directory: LateDirectory) {
+        self.foundation = foundation
+        self.directory = directory
+    }
+
+    /// The stored enrolment, or a new one: asks until the manager answers.
+    func enrolled(over bus: MessageBus, as member: EnrolRequest) async throws -> EnrolmentResult {
+        if let stored = try Enrolment.load(dataDirectory: foundation.directory.path) { return stored }
+        var pause = Duration.milliseconds(100)
+        while true {
+            do {
+                return try await enrol(over: bus, as: member)
+            } catch let error as BusError where error.status == .forbidden || error.status == .conflict {
+                throw Refused(description: "the manager refuses to enrol this process: \(error.message)")
+            } catch {
+                foundation.logger.warning("not enrolled yet", metadata: ["error": "\(error)"])
+            }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .seconds(5))
+        }
+    }
+
+    private func enrol(over bus: MessageBus, as member: EnrolRequest) async throws -> EnrolmentResult {
+        let token = try joinToken()
+        let manager = PeerEndpoint(
+            name: "enrolment", role: .manager, address: configuration[CommonSettings.managerEnrolment],
+            publicKey: token.managerKey)
+        directory.set(StaticPeerDirectory([manager]))
+        let result = try await Enrolment.enrol(
+            over: bus, manager: manager.name, token: token, member: member, dataDirectory: foundation.directory.path)
+        foundation.logger.info(
+            "enrolled", metadata: ["cluster": "\(result.clusterID)", "writer": "\(result.writer)"])
+        return result
+    }
+
+    private func joinToken() throws -> JoinToken {
+        let text: String
+        if let given = configuration[CommonSettings.joinToken] {
+            text = given
+        } else if let path = configuration[CommonSettings.joinTokenFile] {
+            text = try SecretFile.read(path)
+        } else {
+            throw Refused(description: "neither node.join_token nor node.join_token_file is set")
+        }
+        guard let token = JoinToken(text) else { throw Refused(description: "the join token is malformed") }
+        let pinned = configuration[CommonSettings.managerPublicKey]
+        guard pinned == nil || bytes(hex: pinned ?? "") == token.managerKey else {
+            throw Refused(description: "manager.public_key differs from the key in the join token")
+        }
+        return token
+    }
+
+    /// Where to find the manager that enrolled this process, until the cluster's state says more.
+    func managers(_ enrolment: EnrolmentResult) throws -> [PeerEndpoint] {
+        guard let address = configuration[CommonSettings.managerAddresses].first else {
+            throw Refused(description: "manager.addresses: at least one address is required")
+        }
+        return [
+            PeerEndpoint(
+                name: NodeName(enrolment.managerName), role: .manager, address: address,
+                publicKey: enrolment.managerKey)
+        ]
+    }
+}

@@ -1,0 +1,52 @@
+import Logging
+import MessageBus
+import Model
+import Synchronization
+import Wire
+
+/// Hands requests to the common commands or to the service; refuses them while the process starts.
+final class RequestRouter: RequestHandling {
+    private struct Open: Sendable {
+        var commands: CommonCommands
+        var service: any ProcessService
+    }
+
+    private let name: NodeName
+    private let logger: Logger
+    private let opened = Mutex<Open?>(nil)
+
+    init(name: NodeName, logger: Logger) {
+        self.name = name
+        self.logger = logger
+    }
+
+    func open(_ commands: CommonCommands, _ service: any ProcessService) {
+        opened.withLock { $0 = Open(commands: commands, service: service) }
+    }
+
+    func handle(_ request: IncomingRequest, _ responder: Responder) {
+        if request.type == .ping {
+            return responder.reply(PingReply(name: name.rawValue, version: Version.current))
+        }
+        guard let open = opened.withLock({ $0 }) else { return responder.fail(.unavailable, "\(name) is starting") }
+        guard request.type == .nodeCommand else { return open.service.handle(request, responder) }
+        Task { await Self.run(open.commands, request, responder, logger) }
+    }
+
+    private static func run(
+        _ commands: CommonCommands, _ request: IncomingRequest, _ responder: Responder, _ logger: Logger
+    ) async {
+        do {
+            let command = try request.decoded(AdminCommand.self)
+            guard let json = try await commands.run(command.verb, command.arguments) else {
+                return responder.fail(.unknownType, "unknown verb \(command.verb)")
+            }
+            responder.reply(AdminResult(json: json))
+        } catch let error as BusError {
+            responder.fail(error)
+        } catch {
+            logger.warning("a command failed", metadata: ["error": "\(error)"])
+            responder.fail(.internalError, "\(error)")
+        }
+    }
+}
