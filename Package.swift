@@ -76,7 +76,7 @@ let libraries: [Target] = [
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
     shared(
-        7, "ObjectAccess", ["Model", "Wire", "Ring", "Register", "Checksums", "MessageBus", "ClusterState", nio, log]),
+        7, "ObjectAccess", ["Model", "Wire", "Ring", "Register", "Checksums", "Observability", "MessageBus", "ClusterState", nio, log]),
     shared(
         7, "ProcessRuntime",
         [

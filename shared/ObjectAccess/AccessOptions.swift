@@ -1,0 +1,22 @@
+/// Times and bounds of the clients of this library. The defaults suit a cluster in one building.
+public struct AccessOptions: Sendable {
+    /// How long one request of a round may take. After it the round is tried again with a higher ballot, or, when it
+    /// has succeeded, the silent replicas are noted in hints.
+    public var attemptTimeout: Duration = .milliseconds(1500)
+    /// How long one operation may take over all its attempts.
+    public var operationTimeout: Duration = .seconds(10)
+    /// After this time without an answer a read asks further replicas.
+    public var slowAfter: Duration = .milliseconds(100)
+    /// How long a replica that failed or was slow is asked last.
+    public var avoidFor: Duration = .seconds(2)
+    public var chunkTimeout: Duration = .seconds(5)
+    /// Operations that may wait for their turn at one key.
+    public var waitersPerKeyMax = 128
+    /// Hints that wait to be sent, per node; beyond it they are dropped and left to anti-entropy.
+    public var hintsPendingMax = 10_000
+    public var hintDelay: Duration = .milliseconds(20)
+    /// Registers that one listing settles at a time.
+    public var settlingMax = 16
+
+    public init() {}
+}

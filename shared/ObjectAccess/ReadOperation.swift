@@ -1,0 +1,144 @@
+import MessageBus
+import Model
+import NIOCore
+import Register
+import Synchronization
+import Wire
+
+/// The shell of one `QuorumRead`: lock, ask the machine, release, act.
+final class ReadOperation: Sendable {
+    enum Outcome: Sendable {
+        /// Decided. `blob` is the content that a replica sent along; it may be of another state.
+        case answer(RegisterState<StoredRecord>?, holders: [NodeName], blob: FetchedBlob?)
+        /// A write is half done.
+        case finish
+        case failed(FailureTally)
+    }
+
+    struct FetchedBlob: Sendable {
+        var id: BlobID
+        var bytes: ByteBuffer
+    }
+
+    private struct State {
+        var machine: QuorumRead<StoredRecord>
+        var continuation: UnsafeContinuation<Outcome, Never>?
+        var blob: FetchedBlob?
+        var mustAskForBlob: Bool
+        var waiting: Set<NodeName> = []
+        var failures = FailureTally()
+    }
+
+    private let environment: AccessEnvironment
+    private let name: Wire.RegisterName
+    private let clock: SharedWriterClock
+    private let context: MessageContext
+    private let state: Mutex<State>
+
+    init(
+        _ environment: AccessEnvironment, _ name: Model.RegisterName, rule: QuorumRule, withBlob: Bool,
+        clock: SharedWriterClock, context: MessageContext
+    ) {
+        self.environment = environment
+        self.name = Wire.RegisterName(name)
+        self.clock = clock
+        self.context = context
+        state = Mutex(State(machine: QuorumRead(rule: rule), mustAskForBlob: withBlob))
+    }
+
+    /// Runs once.
+    func run() async -> Outcome {
+        await withUnsafeContinuation { continuation in
+            feed { state in
+                state.continuation = continuation
+                return state.machine.start()
+            }
+            environment.timers.after(environment.options.slowAfter) { [weak self] in self?.slow() }
+        }
+    }
+
+    // MARK: - Events
+
+    private func received(from node: NodeName, _ result: Result<BusReply, BusError>) {
+        let message = result.decoded(as: ReadReply.self).flatMap { message in
+            Result { (message, try message.state.map { try RegisterState<StoredRecord>($0) }) }
+                .mapError { BusError(.malformed, "\($0)") }
+        }
+        feed { state in
+            state.waiting.remove(node)
+            switch message {
+            case .success((let reply, let stored)):
+                clock.observe(reply.counter, stored?.tag.counter ?? 0)
+                if let blob = Self.blob(of: reply, result) { state.blob = blob }
+                return state.machine.onAnswer(from: node, state: stored)
+            case .failure(let error):
+                state.failures.add(error.status)
+                return state.machine.onUnreachable(node)
+            }
+        }
+    }
+
+    private func slow() {
+        let silent = state.withLock { $0.machine.isFinished ? [] : $0.waiting }
+        guard !silent.isEmpty else { return }
+        for node in silent { environment.health.failed(node) }
+        feed { $0.machine.onSlow() }
+    }
+
+    private static func blob(of reply: ReadReply, _ result: Result<BusReply, BusError>) -> FetchedBlob? {
+        guard !reply.blob.isEmpty, let id = BlobID(reply.blob), case .success(let message) = result,
+            let bytes = message.payload.first, reply.blobCrc32c.matches(bytes)
+        else { return nil }
+        return FetchedBlob(id: id, bytes: bytes)
+    }
+
+    // MARK: - Actions
+
+    private func feed(_ event: (inout State) -> [QuorumReadDirective<StoredRecord>]) {
+        for directive in state.withLock({ event(&$0) }) {
+            switch directive {
+            case .ask(let nodes): ask(nodes)
+            case .answer(let found, let holders):
+                finish { .answer(found, holders: holders, blob: $0.blob) }
+            case .finish: finish { _ in .finish }
+            case .fail: finish { .failed($0.failures) }
+            }
+        }
+    }
+
+    private func ask(_ nodes: [NodeName]) {
+        let mustAskForBlob = state.withLock { state in
+            state.waiting.formUnion(nodes)
+            defer { state.mustAskForBlob = false }
+            return state.mustAskForBlob
+        }
+        var withoutBlob: [UInt8] = []
+        for (index, node) in nodes.enumerated() {
+            let withBlob = mustAskForBlob && index == 0
+            if withBlob || withoutBlob.isEmpty {
+                let body = ReadRequest(name: name, withBlob: withBlob).encoded()
+                if !withBlob { withoutBlob = body }
+                send(body, to: node)
+            } else {
+                send(withoutBlob, to: node)
+            }
+        }
+    }
+
+    private func send(_ body: [UInt8], to node: NodeName) {
+        environment.send(
+            .read, body: body, to: node, timeout: environment.options.attemptTimeout, context: context
+        ) { self.received(from: node, $0) }
+    }
+
+    private func finish(_ outcome: (State) -> Outcome) {
+        let (continuation, result) = state.withLock { state in
+            defer {
+                state.continuation = nil
+                state.blob = nil
+            }
+            return (state.continuation, outcome(state))
+        }
+        continuation?.resume(returning: result)
+    }
+}

@@ -1,0 +1,220 @@
+import MessageBus
+import Model
+import NIOCore
+import Register
+import Synchronization
+import Wire
+
+/// The shell of one `Proposer`: lock, ask the machine, release, act.
+///
+/// No timer is set for an attempt: the bus reports every request exactly once, at the latest when its time is over, and
+/// that report is the machine's timeout. What runs on after success (stragglers, hints) holds the operation alive.
+final class UpdateOperation: Sendable {
+    enum Outcome: Sendable {
+        case succeeded(ProposerSuccess<StoredRecord>, refusal: (any Error)?)
+        case failed(ProposerFailure, FailureTally)
+        /// Wait, then call `attempt` again.
+        case backOff(attempt: Int)
+    }
+
+    typealias Directive = ProposerDirective<StoredRecord>
+    typealias Decision = @Sendable (RegisterState<StoredRecord>?) -> Change
+
+    private struct State {
+        var machine: Proposer<StoredRecord>
+        var continuation: UnsafeContinuation<Outcome, Never>?
+        var refusal: (any Error)?
+        /// Of the present attempt.
+        var failures = FailureTally()
+    }
+
+    private let environment: AccessEnvironment
+    private let name: Model.RegisterName
+    private let clock: SharedWriterClock
+    private let staged: StagedBlob?
+    private let context: MessageContext
+    private let change: Decision
+    private let state: Mutex<State>
+
+    init(
+        _ environment: AccessEnvironment, _ name: Model.RegisterName, machine: Proposer<StoredRecord>,
+        staged: StagedBlob?, clock: SharedWriterClock, context: MessageContext, change: @escaping Decision
+    ) {
+        self.environment = environment
+        self.name = name
+        self.clock = clock
+        self.staged = staged
+        self.context = context
+        self.change = change
+        state = Mutex(State(machine: machine))
+    }
+
+    /// Runs the next attempt to its end.
+    func attempt() async -> Outcome {
+        let counter = clock.next()
+        environment.metrics.rounds.increment()
+        return await withUnsafeContinuation { continuation in
+            feed { state in
+                state.continuation = continuation
+                state.failures = FailureTally()
+                return state.machine.begin(counter: counter)
+            }
+        }
+    }
+
+    /// How the operation ends when there is no time for another attempt.
+    func giveUp() -> ProposerFailure {
+        let directives = state.withLock { $0.machine.onDeadline() }
+        for case .fail(let failure) in directives { return failure }
+        return .deadlineExceeded
+    }
+
+    // MARK: - Events
+
+    private func staged(by node: NodeName, _ ballot: Ballot, _ result: Result<BusReply, BusError>) {
+        let message = result.decoded(as: StageReply.self).flatMap { message in
+            Result { (message, try message.state.map { try RegisterState<StoredRecord>($0) }) }
+                .mapError { BusError(.malformed, "\($0)") }
+        }
+        feed { state in
+            switch message {
+            case .success((let reply, let held)):
+                clock.observe(reply.counter, held?.tag.counter ?? 0)
+                return reply.promised
+                    ? state.machine.onPromise(from: node, ballot: ballot, state: held, counter: reply.counter)
+                    : state.machine.onStageRefused(
+                        from: node, ballot: ballot, promise: Ballot(reply.promise), counter: reply.counter)
+            case .failure(let error):
+                return lost(node, ballot, .stage, error, &state)
+            }
+        }
+    }
+
+    private func committed(by node: NodeName, _ ballot: Ballot, _ result: Result<BusReply, BusError>) {
+        let message = result.decoded(as: CommitReply.self)
+        feed { state in
+            switch message {
+            case .success(let reply):
+                clock.observe(reply.counter)
+                return Self.tell(&state.machine, reply, node, ballot)
+            case .failure(let error):
+                return lost(node, ballot, .commit, error, &state)
+            }
+        }
+    }
+
+    private static func tell(
+        _ machine: inout Proposer<StoredRecord>, _ reply: CommitReply, _ node: NodeName, _ ballot: Ballot
+    ) -> [Directive] {
+        switch reply.outcome {
+        case .accepted: machine.onAccepted(from: node, ballot: ballot, counter: reply.counter)
+        case .blobMissing: machine.onBlobMissing(from: node, ballot: ballot, counter: reply.counter)
+        default:
+            machine.onCommitRefused(
+                from: node, ballot: ballot, promise: Ballot(reply.promise), counter: reply.counter)
+        }
+    }
+
+    private func lost(
+        _ node: NodeName, _ ballot: Ballot, _ request: ProposerRequest, _ error: BusError, _ state: inout State
+    ) -> [Directive] {
+        state.failures.add(error.status)
+        // Silence does not say that the replica is gone: the machine may try again with a higher ballot.
+        if error.status == .deadlineExceeded { return state.machine.onTimeout(ballot: ballot) }
+        return state.machine.onLost(node, ballot: ballot, request: request)
+    }
+
+    // MARK: - Actions
+
+    private func feed(_ event: (inout State) -> [Directive]) {
+        let directives = state.withLock { state in
+            var directives = event(&state)
+            // The machine must have its decision before any other event.
+            if case .decide(let current)? = directives.last { directives = decide(current, &state) }
+            return directives
+        }
+        for directive in directives { perform(directive) }
+    }
+
+    private func decide(_ current: RegisterState<StoredRecord>?, _ state: inout State) -> [Directive] {
+        switch change(current) {
+        case .write(let record): return state.machine.decided(.write(record))
+        case .keep: return state.machine.decided(.keep)
+        case .refuse(let error):
+            state.refusal = error
+            return state.machine.decided(.refuse)
+        }
+    }
+
+    private func perform(_ directive: Directive) {
+        switch directive {
+        case .stage(let ballot, let nodes, let attempt): sendStage(ballot, to: nodes, attempt: attempt)
+        case .commit(let state, let nodes): sendCommit(state, to: nodes)
+        case .commitWithBlobs(let state, let node, let holders): resend(state, to: node, holders: holders)
+        case .succeed(let success): finish { .succeeded(success, refusal: $0.refusal) }
+        case .fail(let failure): finish { .failed(failure, $0.failures) }
+        case .backOff(let attempt): finish { _ in .backOff(attempt: attempt) }
+        case .hint(let state, let missed, let acknowledged):
+            environment.hints.note(name, tag: state.tag, missed: missed, at: acknowledged)
+        case .decide: preconditionFailure("a decision is made under the lock, together with the event that asks for it")
+        }
+    }
+
+    private func sendStage(_ ballot: Ballot, to nodes: [NodeName], attempt: Int) {
+        let blob = attempt == 1 ? staged : nil
+        let body = StageRequest(
+            name: Wire.RegisterName(name), ballot: BallotNumber(ballot), blob: blob?.id.bytes ?? [],
+            blobCrc32c: blob?.checksum ?? 0
+        ).encoded()
+        let payload = blob.map { [$0.bytes] } ?? []
+        for node in nodes {
+            send(.stage, body, payload, to: node) { self.staged(by: node, ballot, $0) }
+        }
+    }
+
+    private func sendCommit(_ state: RegisterState<StoredRecord>, to nodes: [NodeName]) {
+        let body = CommitRequest(name: Wire.RegisterName(name), state: state.stored).encoded()
+        for node in nodes {
+            send(.commit, body, [], to: node) { self.committed(by: node, state.tag, $0) }
+        }
+    }
+
+    private func resend(_ state: RegisterState<StoredRecord>, to node: NodeName, holders: [NodeName]) {
+        guard let blob = state.blob else {
+            return committed(
+                by: node, state.tag, .failure(BusError(.internalError, "several blobs beside one register")))
+        }
+        if let staged, staged.id == blob { return sendCommit(state, with: staged, to: node) }
+        BlobFetch(environment: environment, name: name, blob: blob, context: context).run(from: holders) { result in
+            switch result {
+            case .success(let bytes): self.sendCommit(state, with: StagedBlob(id: blob, bytes: bytes), to: node)
+            case .failure(let error):
+                self.committed(by: node, state.tag, .failure(BusError(.notFound, "blob \(blob): \(error)")))
+            }
+        }
+    }
+
+    private func sendCommit(_ state: RegisterState<StoredRecord>, with blob: StagedBlob, to node: NodeName) {
+        let body = CommitRequest(
+            name: Wire.RegisterName(name), state: state.stored, blob: blob.id.bytes, blobCrc32c: blob.checksum
+        ).encoded()
+        send(.commit, body, [blob.bytes], to: node) { self.committed(by: node, state.tag, $0) }
+    }
+
+    private func send(
+        _ type: MessageType, _ body: [UInt8], _ payload: [ByteBuffer], to node: NodeName,
+        completion: @escaping @Sendable (Result<BusReply, BusError>) -> Void
+    ) {
+        environment.send(
+            type, body: body, payload: payload, to: node, timeout: environment.options.attemptTimeout,
+            context: context, completion: completion)
+    }
+
+    private func finish(_ outcome: (State) -> Outcome) {
+        let (continuation, result) = state.withLock { state in
+            defer { state.continuation = nil }
+            return (state.continuation, outcome(state))
+        }
+        continuation?.resume(returning: result)
+    }
+}
