@@ -136,7 +136,8 @@ public final class RegisterClient: Sendable {
         _ = try await queues.enter(name)
         defer { queues.leave(name) }
         do throws(AccessError) {
-            let (success, refusal) = try await propose(name, deleting: deleting, staged: staged, operation, context, change)
+            let (success, refusal) = try await propose(
+                name, deleting: deleting, staged: staged, operation, context, change)
             if success.kind == .refused, let refusal { throw .refused(refusal) }
             return UpdateResult(
                 state: success.state, previous: success.previous,
