@@ -51,11 +51,13 @@ extension Duration: SettingValue {
     public init(parsing raw: RawValue) throws(InvalidValue) {
         let text = try raw.single(Self.typeName)
         let (number, unit) = try splitQuantity(text, example: "500ms")
+        if unit.isEmpty {
+            guard number == 0 else { throw InvalidValue("\"\(text)\" has no unit; use ms, s, m, h or d") }
+            self = .zero
+            return
+        }
         guard let factor = Self.units[unit] else {
-            throw InvalidValue(
-                unit.isEmpty && number != 0
-                    ? "\"\(text)\" has no unit; use ms, s, m, h or d"
-                    : "unknown unit \"\(unit)\"; use ns, us, ms, s, m, h or d")
+            throw InvalidValue("unknown unit \"\(unit)\"; use ns, us, ms, s, m, h or d")
         }
         guard number * factor < 9e18 else { throw InvalidValue("\"\(text)\" is too long") }
         self = .nanoseconds(Int64((number * factor).rounded()))
