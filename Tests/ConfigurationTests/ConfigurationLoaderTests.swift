@@ -68,7 +68,7 @@ struct ConfigurationLoaderTests {
             found.contains {
                 $0.hasPrefix("gateway.lsiten: unknown key") && $0.hasSuffix("did you mean gateway.listen?")
             })
-        #expect(found.contains { $0.hasPrefix("gatewy: unknown key") })
+        #expect(found.contains { $0.hasPrefix("gatewy: unknown key") && $0.hasSuffix("mean gateway?") })
         #expect(found.contains { $0.contains("did you mean MARTLET_GATEWAY_WORKERS?") })
         #expect(found.contains { $0.contains("did you mean gateway.timeout?") })
         #expect(found.contains("--set nonsense: expected KEY=VALUE"))

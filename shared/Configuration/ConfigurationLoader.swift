@@ -43,8 +43,9 @@ public struct ConfigurationLoader {
         }
     }
 
-    private mutating func unknown(_ name: String, _ origin: Origin) {
-        let hint = Spelling.nearest(to: name, among: settings.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+    private mutating func unknown(_ name: String, _ origin: Origin, among candidates: Set<String>? = nil) {
+        let candidates = candidates ?? Set(byName.keys)
+        let hint = Spelling.nearest(to: name, among: Array(candidates)).map { "; did you mean \($0)?" } ?? ""
         problems.append("\(name): unknown key (\(origin))\(hint)")
     }
 }
@@ -116,7 +117,9 @@ extension ConfigurationLoader {
 
     private mutating func readSection(_ section: String, _ table: TOMLTable?, _ path: String) {
         guard !foreignSections.contains(section) else { return }
-        guard let table else { return unknown(section, .file(path)) }
+        guard let table, settings.contains(where: { $0.section == section }) else {
+            return unknown(section, .file(path), among: Set(settings.map(\.section)))
+        }
         for key in table.keys {
             guard let setting = byName["\(section).\(key)"] else {
                 unknown("\(section).\(key)", .file(path))
