@@ -10,8 +10,9 @@ import Testing
         "SipHash-2-4-128 gives the published values",
         arguments: [
             (0, "a3817f04ba25a8e66df67214c7550293"), (1, "da87c1d86b99af44347659119b22fc45"),
-            (15, "5150d1772f50834a503e069a973fbd7c"), (8, "1df03fdaff0ba3b6ab4ed8a2a01e2f2c"),
-        ].dropLast(2))
+            (7, "a1f1ebbed8dbc153c0b84aa61ff08239"), (8, "3b62a9ba6258f5610f83e264f31497b4"),
+            (15, "5493e99933b0a8117e08ec0f97cfc3d9"), (63, "5150d1772f50834a503e069a973fbd7c"),
+        ])
     func published(length: Int, expected: String) throws {
         let (first, second) = try #require(PositionHash(key: Self.key)).hash((0..<length).map { UInt8($0) })
         let bytes = [first, second].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }
