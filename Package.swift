@@ -61,9 +61,9 @@ let libraries: [Target] = [
     shared(1, "Checksums", ["COpenSSL", "CISAL", nio]),
     // 2: language
     shared(2, "Wire", ["CMartletWire", "Model", nio]),
-    shared(2, "Signatures", ["Model", "Checksums", nio]),
     shared(2, "S3Protocol", ["Model", "Checksums"]),
     // 3: decisions, pure
+    shared(3, "Signatures", ["Model", "Checksums", "S3Protocol", nio]),
     shared(3, "Ring", ["Model"]),
     shared(3, "Register", ["Model"]),
     shared(3, "Linearizability", ["Model"]),
@@ -102,7 +102,7 @@ let services: [Target] =
 let testTargets: [Target] = [
     tests("ModelTests", ["Model", "Checksums"]),
     tests("WireTests", ["Wire", "Model", nio]),
-    tests("SignaturesTests", ["Signatures", "Model", nio]),
+    tests("SignaturesTests", ["Signatures", "S3Protocol", "Checksums", "Model", nio], resources: [.copy("Vectors")]),
     tests("S3ProtocolTests", ["S3Protocol", "Model"]),
     tests("RingTests", ["Ring", "Model"]),
     tests("RegisterTests", ["Register", "Model"]),

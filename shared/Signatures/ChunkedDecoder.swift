@@ -111,10 +111,14 @@ public struct ChunkedDecoder: Sendable {
                 guard line.isEmpty else { throw Self.malformed("a chunk is longer than its size") }
                 state = .chunkLine
             case .trailer:
-                guard let line = try line(limit: Self.trailerSizeMax - trailerSize, strict: false) else { return .needsMore }
+                guard let line = try line(limit: Self.trailerSizeMax - trailerSize, strict: false) else {
+                    return .needsMore
+                }
                 try take(trailer: line)
             case .end:
-                guard pending.readableBytes == 0 else { throw Self.malformed("bytes follow the end of the chunked body") }
+                guard pending.readableBytes == 0 else {
+                    throw Self.malformed("bytes follow the end of the chunked body")
+                }
                 return .end
             case .failed(let error): throw error
             }
@@ -214,7 +218,9 @@ public struct ChunkedDecoder: Sendable {
         }
         var bytes = window[window.startIndex..<end]
         let size = bytes.count + 1
-        if bytes.last == UInt8(ascii: "\r") { bytes = bytes.dropLast() } else if strict {
+        if bytes.last == UInt8(ascii: "\r") {
+            bytes = bytes.dropLast()
+        } else if strict {
             throw Self.malformed("a line does not end with CRLF")
         }
         let text = String(validating: bytes, as: UTF8.self)

@@ -35,10 +35,13 @@ struct Credential {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count >= 5 else {
             throw Malformed(
-                message: "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".")
+                message: "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
+            )
         }
         let fields = parts.suffix(4).map { $0 }
-        guard fields[2] == "s3" else { throw Malformed(message: "incorrect service \"\(fields[2])\". It should be \"s3\".") }
+        guard fields[2] == "s3" else {
+            throw Malformed(message: "incorrect service \"\(fields[2])\". It should be \"s3\".")
+        }
         guard fields[3] == "aws4_request" else { throw Malformed(message: "incorrect terminal \"\(fields[3])\".") }
         guard fields[0].utf8.count == 8, fields[0].utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
             throw Malformed(message: "incorrect date format \"\(fields[0])\". It must be \"yyyyMMdd\".")

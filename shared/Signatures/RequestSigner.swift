@@ -30,13 +30,16 @@ public struct RequestSigner: Sendable {
         let names = Self.namesToSign(signed)
         let (scope, key) = scopeAndKey(at: time)
         let signature = try signature(
-            signed, query: QueryParameters(rawQuery: request.rawQuery), names: names, payload: payload, time, scope, key)
-        headers.append((
-            "Authorization",
-            "\(V4Signature.algorithm) Credential=\(accessKeyID)/\(scope.text),"
-                + "SignedHeaders=\(names.joined(separator: ";")),Signature=\(signature)"
-        ))
-        return V4Headers(headers: headers, chunkSigner: ChunkSigner(key: key, time: time, scope: scope, seed: signature))
+            signed, query: QueryParameters(rawQuery: request.rawQuery), names: names, payload: payload, time, scope, key
+        )
+        headers.append(
+            (
+                "Authorization",
+                "\(V4Signature.algorithm) Credential=\(accessKeyID)/\(scope.text),"
+                    + "SignedHeaders=\(names.joined(separator: ";")),Signature=\(signature)"
+            ))
+        return V4Headers(
+            headers: headers, chunkSigner: ChunkSigner(key: key, time: time, scope: scope, seed: signature))
     }
 
     /// The query of a presigned request of version 4.
@@ -65,7 +68,8 @@ public struct RequestSigner: Sendable {
     public func presignV2(_ request: SignableRequest, expiresAt seconds: Int64) throws(S3Error) -> String {
         let signature = try signatureV2(request, date: String(seconds))
         let prefix = request.rawQuery.isEmpty ? "" : request.rawQuery + "&"
-        return prefix + "AWSAccessKeyId=\(Self.encoded(accessKeyID))&Expires=\(seconds)&Signature=\(Self.encoded(signature))"
+        return prefix
+            + "AWSAccessKeyId=\(Self.encoded(accessKeyID))&Expires=\(seconds)&Signature=\(Self.encoded(signature))"
     }
 
     private func signatureV2(_ request: SignableRequest, date: String) throws(S3Error) -> String {

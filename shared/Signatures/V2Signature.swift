@@ -8,7 +8,8 @@ struct V2Signature {
         "accelerate", "acl", "analytics", "cors", "defaultObjectAcl", "delete", "encryption", "inventory", "lifecycle",
         "location", "logging", "metrics", "notification", "object-lock", "partNumber", "policy", "publicAccessBlock",
         "replication", "requestPayment", "response-cache-control", "response-content-disposition",
-        "response-content-encoding", "response-content-language", "response-content-type", "response-expires", "restore",
+        "response-content-encoding", "response-content-language", "response-content-type", "response-expires",
+        "restore",
         "select", "select-type", "storageClass", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning",
         "versions", "website",
     ]
@@ -23,7 +24,8 @@ struct V2Signature {
                 let expires = try query.unique("Expires")
             else {
                 throw S3Error(
-                    .accessDenied, "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
+                    .accessDenied,
+                    "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
             }
             guard let seconds = Int64(expires) else {
                 throw S3Error(.accessDenied, "Invalid date (should be seconds since epoch): \(expires)")
@@ -35,7 +37,8 @@ struct V2Signature {
             let credential = request.first("authorization")!.dropFirst("AWS ".count)
             guard let colon = credential.lastIndex(of: ":"), colon != credential.startIndex else {
                 throw S3Error.invalidArgument(
-                    "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature", name: "Authorization", value: "")
+                    "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature", name: "Authorization",
+                    value: "")
             }
             try checkSkew(of: try Self.time(of: request), now: now)
             accessKeyID = String(credential[..<colon]).trimmed
@@ -49,7 +52,8 @@ struct V2Signature {
     static func stringToSign(_ request: SignableRequest, _ query: QueryParameters, date: String) -> [UInt8] {
         var bytes: [UInt8] = []
         for line in [
-            request.method, (request.first("content-md5") ?? "").trimmed, (request.first("content-type") ?? "").trimmed, date,
+            request.method, (request.first("content-md5") ?? "").trimmed, (request.first("content-type") ?? "").trimmed,
+            date,
         ] {
             bytes += line.utf8
             bytes.append(newline)
@@ -71,8 +75,7 @@ struct V2Signature {
         for (index, item) in signed.enumerated() {
             bytes.append(UInt8(ascii: index == 0 ? "?" : "&"))
             bytes += item.name
-            // s3cmd and boto write a parameter without a value as its name alone, with or without an equals sign in the URL.
-            if let value = item.value, !value.isEmpty {
+            if let value = item.value {
                 bytes.append(UInt8(ascii: "="))
                 bytes += value
             }

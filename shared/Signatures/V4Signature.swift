@@ -54,13 +54,15 @@ struct V4Signature {
             throw Self.badQuery("Error parsing the X-Amz-Credential parameter; " + error.message)
         }
         guard let time = SigningTime(date), time.day == credential.scope.day else {
-            throw Self.badQuery("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\", of the scope's day")
+            throw Self.badQuery(
+                "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\", of the scope's day")
         }
         guard let signature = bytes(ofHex: hex), signature.count == 32 else { throw S3Error(.signatureDoesNotMatch) }
         self.time = time
         self.signature = signature
         signedHeaders = try Self.list(headers) { message in Self.badQuery(message) }
-        payload = try request.first("x-amz-content-sha256") ?? query.unique("X-Amz-Content-Sha256") ?? PayloadMode.unsignedName
+        let inQuery = try query.unique("X-Amz-Content-Sha256")
+        payload = request.first("x-amz-content-sha256") ?? inQuery ?? PayloadMode.unsignedName
         try Self.checkValidity(time, expires: expires, now: now)
         try Self.checkCoverage(signedHeaders, of: request)
     }
@@ -79,9 +81,10 @@ struct V4Signature {
     private static func fields(of text: some StringProtocol) throws(S3Error) -> [String: String] {
         var fields: [String: String] = [:]
         for part in text.split(separator: ",") {
-            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = pair[0].filter { $0 != " " }
-            guard pair.count == 2, fields.updateValue(pair[1].filter { $0 != " " }, forKey: name) == nil else {
+            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
+                String($0).trimmed
+            }
+            guard pair.count == 2, fields.updateValue(pair[1], forKey: pair[0]) == nil else {
                 throw malformed("a part is repeated or has no value.")
             }
         }
@@ -111,8 +114,9 @@ struct V4Signature {
         guard let validity = Int64(expires) else { throw badQuery("X-Amz-Expires should be a number") }
         guard validity >= 0 else { throw badQuery("X-Amz-Expires must be non-negative") }
         guard validity <= SignatureVerifier.presignedValidityMax else {
-            throw badQuery("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be "
-                + "less than 604800 seconds")
+            throw badQuery(
+                "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be "
+                    + "less than 604800 seconds")
         }
         guard time.seconds - now <= SignatureVerifier.clockSkewMax else {
             throw S3Error(.accessDenied, "Request is not valid yet")
