@@ -111,7 +111,7 @@ public struct ChunkedDecoder: Sendable {
                 guard line.isEmpty else { throw Self.malformed("a chunk is longer than its size") }
                 state = .chunkLine
             case .trailer:
-                guard let line = try line(limit: Self.trailerSizeMax - trailerSize, strict: false) else {
+                guard let line = try line(limit: Self.trailerSizeMax - trailerSize, strict: !hasTrailer) else {
                     return .needsMore
                 }
                 try take(trailer: line)
