@@ -118,7 +118,7 @@ let testTargets: [Target] = [
     tests("GatewayTests", ["Gateway", "S3Protocol", "Signatures", "Model", nio, nioEmbedded, nioHTTP]),
     tests("AdminTests", ["Admin", "Model"]),
     tests("TapTests", ["Tap", "Model"]),
-    tests("LoadTests", ["Load", "Model"]),
+    tests("LoadTests", ["Load", "Model", nio]),
     tests("LinearizabilityTests", ["Linearizability", "Model"]),
     tests("ClusterStateTests", ["ClusterState", "Ring", "Wire", "Model", nio]),
     tests("ProcessRuntimeTests", ["ProcessRuntime", "Configuration", "Ring", "Model"]),

@@ -1,1 +1,3 @@
-print("martlet-load")
+import Load
+
+await LoadCommand.main()
