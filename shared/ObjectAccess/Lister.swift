@@ -6,13 +6,145 @@ import Wire
 
 /// Lists keys: an ordered merge over the indexes of the storage nodes.
 public final class Lister: Sendable {
-    let registers: RegisterClient
-    var environment: AccessEnvironment { registers.environment }
+    private let registers: RegisterClient
+    private var environment: AccessEnvironment { registers.environment }
+
+    /// Entries that a node is asked for at least, so that pages full of tombstones make progress.
+    private static let nodeEntriesMin = 64
 
     public init(_ registers: RegisterClient) { self.registers = registers }
 
-    /// One page. Every key that was decided before the call, and not deleted, is on its page.
+    /// One page. A key that was decided before the call is on its page, unless something came after it.
     public func list(_ query: ListQuery, context: MessageContext = .init()) async throws(AccessError) -> ListPage {
-        throw .notReady("listing is not built yet")
+        let start = ContinuousClock.now
+        defer { environment.metrics.took(.list, since: start) }
+        do throws(AccessError) {
+            return try await page(query, context, until: start + environment.options.operationTimeout)
+        } catch {
+            if error.isQuorumFailure { environment.metrics.failed(.list) }
+            throw error
+        }
+    }
+
+    private func page(
+        _ query: ListQuery, _ context: MessageContext, until deadline: ContinuousClock.Instant
+    ) async throws(AccessError) -> ListPage {
+        guard query.limit > 0 else { return ListPage(entries: [], truncated: false) }
+        var query = query
+        var entries: [ListedEntry] = []
+        let limit = query.limit
+        while true {
+            // One more than the page takes, to know whether anything follows.
+            query.limit = limit + 1 - entries.count
+            let (answers, judge) = try await gather(query, context)
+            var merge = ListMerge(answers)
+            while entries.count <= limit {
+                let batch = Self.batch(&merge, judge, count: limit + 1 - entries.count)
+                if batch.isEmpty { break }
+                entries += try await settle(batch, query, judge, context)
+            }
+            if entries.count > limit {
+                entries.removeLast(entries.count - limit)
+                return ListPage(entries: entries, truncated: true, next: entries.last?.position)
+            }
+            guard let horizon = merge.horizon else { return ListPage(entries: entries, truncated: false) }
+            query.after = horizon
+            if .now >= deadline { return ListPage(entries: entries, truncated: true, next: horizon) }
+        }
+    }
+
+    // MARK: - Asking
+
+    private func gather(
+        _ query: ListQuery, _ context: MessageContext
+    ) async throws(AccessError) -> ([ListAnswer], ListJudge) {
+        let request = ListRequest(query, entriesMin: Self.nodeEntriesMin)
+        var isRepeated = false
+        while true {
+            let view = environment.cluster.view
+            guard let ring = view.ring else { throw .notReady("the cluster has no ring yet: run martlet-adm start") }
+            let gather = ListGather(environment, ring: ring, level: view.consistency, context: context.at(ring.epoch))
+            switch await gather.run(request) {
+            case .success(let answers):
+                let judge = ListJudge(
+                    ring: ring, level: view.consistency, bucket: query.bucket, keyspace: query.keyspace,
+                    nodes: answers.map(\.node))
+                return (answers, judge)
+            case .failure(let failure):
+                guard failure.failures.has(.staleEpoch), !isRepeated else { throw failure.failures.error }
+                isRepeated = true
+                try? await environment.cluster.refresh()
+            }
+        }
+    }
+
+    // MARK: - Settling
+
+    private struct Candidate: Sendable {
+        var entry: MergedEntry
+        var verdict: ListJudge.Verdict
+    }
+
+    /// The next entries that are or may be live.
+    private static func batch(_ merge: inout ListMerge, _ judge: ListJudge, count: Int) -> [Candidate] {
+        var batch: [Candidate] = []
+        while batch.count < count, let entry = merge.next() {
+            let verdict = judge.verdict(entry)
+            if verdict != .gone { batch.append(Candidate(entry: entry, verdict: verdict)) }
+        }
+        return batch
+    }
+
+    /// The live ones, in order. What the answers leave open is read from the registers, a bounded number at a time.
+    private func settle(
+        _ batch: [Candidate], _ query: ListQuery, _ judge: ListJudge, _ context: MessageContext
+    ) async throws(AccessError) -> [ListedEntry] {
+        var found: [ListedEntry?] = batch.map { $0.verdict == .live ? Self.listed($0.entry, query) : nil }
+        let open = batch.indices.filter { batch[$0].verdict == .unsettled }
+        guard !open.isEmpty else { return found.compactMap(\.self) }
+        let settled = try await boundedMap(open, concurrency: environment.options.settlingMax) {
+            (index) async throws(AccessError) -> ListedEntry? in
+            try await self.settled(batch[index].entry, query, judge, context)
+        }
+        for (index, entry) in zip(open, settled) { found[index] = entry }
+        return found.compactMap(\.self)
+    }
+
+    private func settled(
+        _ entry: MergedEntry, _ query: ListQuery, _ judge: ListJudge, _ context: MessageContext
+    ) async throws(AccessError) -> ListedEntry? {
+        switch entry.kind {
+        case .key:
+            guard let record = try await registers.read(judge.name(entry.key), context: context).liveRecord else {
+                return nil
+            }
+            return .key(entry.key, summary: record.summary, record: query.withRecords ? record.bytes : nil)
+        case .commonPrefix(let witnesses):
+            guard let first = witnesses.first else { return nil }
+            if try await registers.read(judge.name(first.key), context: context).liveRecord != nil {
+                return .commonPrefix(entry.key)
+            }
+            // No live key is before the first witness; one may be behind it.
+            let below = ListQuery(
+                bucket: query.bucket, keyspace: query.keyspace, prefix: entry.key, after: .init(key: first.key),
+                limit: 1)
+            return try await list(below, context: context).entries.isEmpty ? nil : .commonPrefix(entry.key)
+        }
+    }
+
+    private static func listed(_ entry: MergedEntry, _ query: ListQuery) -> ListedEntry {
+        switch entry.kind {
+        case .key(let top, _): .key(entry.key, summary: top.summary, record: query.withRecords ? top.record : nil)
+        case .commonPrefix: .commonPrefix(entry.key)
+        }
+    }
+}
+
+extension ListRequest {
+    init(_ query: ListQuery, entriesMin: Int) {
+        self.init(
+            bucket: query.bucket.bytes, keyspace: UInt32(query.keyspace.rawValue), prefix: query.prefix,
+            after: query.after?.key ?? [], afterIsPrefix: query.after?.isPrefix ?? false, delimiter: query.delimiter,
+            limit: UInt32(clamping: max(query.limit, entriesMin)), withRecords: query.withRecords)
     }
 }

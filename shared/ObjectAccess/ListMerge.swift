@@ -1,0 +1,129 @@
+import Model
+import Wire
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// What one storage node answered: its entries in ascending order of keys.
+struct ListAnswer: Sendable {
+    var node: NodeName
+    var entries: [ListEntry]
+    var truncated: Bool
+}
+
+/// What all answers together say about one key or common prefix.
+struct MergedEntry: Sendable {
+    /// A live key below a common prefix, and the answers (by index) that have it under this tag.
+    struct Witness: Sendable {
+        var key: [UInt8]
+        var tag: Ballot
+        var holders: [Int]
+    }
+
+    enum Kind: Sendable {
+        /// The entry with the highest tag, and the answers that have that tag.
+        case key(top: ListEntry, holders: [Int])
+        /// In the order of the witnesses' keys.
+        case commonPrefix([Witness])
+    }
+
+    var key: [UInt8]
+    var kind: Kind
+
+    var position: ListPosition {
+        if case .commonPrefix = kind { ListPosition(key: key, isPrefix: true) } else { ListPosition(key: key) }
+    }
+}
+
+/// The ordered merge of the answers of several nodes. A pure value.
+///
+/// An answer that was cut off says nothing about keys behind its last one, so the merge ends at the smallest last key
+/// of such answers: its horizon.
+struct ListMerge: Sendable {
+    private let answers: [ListAnswer]
+    private var cursors: [Int]
+    /// Where the next round of requests goes on; nil: nothing was cut off, the merge shows everything.
+    let horizon: ListPosition?
+
+    init(_ answers: [ListAnswer]) {
+        self.answers = answers
+        cursors = Array(repeating: 0, count: answers.count)
+        horizon = answers.filter(\.truncated).compactMap(\.entries.last)
+            .min { bytesPrecede($0.key, $1.key) }
+            .map { ListPosition(key: $0.key, isPrefix: $0.commonPrefix) }
+    }
+
+    /// The next key or common prefix; nil at the end or at the horizon.
+    mutating func next() -> MergedEntry? {
+        guard let least = leastAnswer else { return nil }
+        let first = answers[least].entries[cursors[least]]
+        if let horizon, bytesPrecede(horizon.key, first.key) { return nil }
+        return first.commonPrefix ? mergePrefix(first) : mergeKey(first)
+    }
+
+    private var leastAnswer: Int? {
+        var least: Int?
+        for index in answers.indices where cursors[index] < answers[index].entries.count {
+            guard let best = least else {
+                least = index
+                continue
+            }
+            let candidate = answers[index].entries[cursors[index]].key
+            if bytesPrecede(candidate, answers[best].entries[cursors[best]].key) { least = index }
+        }
+        return least
+    }
+
+    private mutating func mergeKey(_ first: ListEntry) -> MergedEntry {
+        var top = first
+        var topTag = Ballot(first.tag)
+        var holders: [Int] = []
+        takeAll(first.key) { index, entry in
+            let tag = Ballot(entry.tag)
+            if tag > topTag {
+                top = entry
+                topTag = tag
+                holders.removeAll(keepingCapacity: true)
+            }
+            if tag == topTag { holders.append(index) }
+        }
+        return MergedEntry(key: first.key, kind: .key(top: top, holders: holders))
+    }
+
+    private mutating func mergePrefix(_ first: ListEntry) -> MergedEntry {
+        var witnesses: [MergedEntry.Witness] = []
+        takeAll(first.key) { index, entry in
+            let tag = Ballot(entry.tag)
+            if let known = witnesses.firstIndex(where: { $0.tag == tag && $0.key == entry.witness }) {
+                witnesses[known].holders.append(index)
+            } else {
+                witnesses.append(.init(key: entry.witness, tag: tag, holders: [index]))
+            }
+        }
+        witnesses.sort { bytesPrecede($0.key, $1.key) }
+        return MergedEntry(key: first.key, kind: .commonPrefix(witnesses))
+    }
+
+    /// Visits the entries with this key and moves behind them.
+    private mutating func takeAll(_ key: [UInt8], _ visit: (Int, ListEntry) -> Void) {
+        for index in answers.indices {
+            while cursors[index] < answers[index].entries.count, answers[index].entries[cursors[index]].key == key {
+                visit(index, answers[index].entries[cursors[index]])
+                cursors[index] += 1
+            }
+        }
+    }
+}
+
+/// The order of unsigned bytes.
+func bytesPrecede(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    a.withUnsafeBytes { a in
+        b.withUnsafeBytes { b in
+            let common = min(a.count, b.count)
+            guard common > 0, let first = a.baseAddress, let second = b.baseAddress else { return a.count < b.count }
+            let order = memcmp(first, second, common)
+            return order == 0 ? a.count < b.count : order < 0
+        }
+    }
+}
