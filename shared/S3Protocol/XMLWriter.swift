@@ -66,8 +66,9 @@ public struct XMLWriter: Sendable {
 
     private mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
-    /// Keys may hold any character: what XML 1.0 cannot hold at all goes out as a character reference, as AWS does.
-    private mutating func text(_ text: String) {
+    /// Text of the open element. Keys may hold any character: what XML 1.0 cannot hold at all goes out as a character
+    /// reference, as AWS does.
+    public mutating func text(_ text: String) {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "&"): raw("&amp;")

@@ -1,0 +1,88 @@
+import ClusterState
+import MessageBus
+import Model
+import S3Protocol
+import Synchronization
+import Wire
+
+/// Asks a manager to change a bucket.
+protocol BucketChanging: Sendable {
+    func change(_ request: ChangeBucketRequest, context: MessageContext) async throws -> ChangeBucketReply
+}
+
+/// Tries the managers one after the other.
+struct ManagerBucketChanges: BucketChanging {
+    let bus: any RequestSending
+    let cluster: any ClusterViewing
+    let timeout: Duration
+
+    func change(_ request: ChangeBucketRequest, context: MessageContext) async throws -> ChangeBucketReply {
+        var failure = BusError(.unreachable, "no manager is known")
+        for manager in cluster.view.managers {
+            do {
+                return try await bus.request(
+                    .changeBucket, request, to: manager, timeout: timeout, context: context,
+                    answer: ChangeBucketReply.self
+                ).message
+            } catch { failure = error }
+        }
+        throw failure
+    }
+}
+
+/// Buckets by name: the mirror of the cluster's state, brought up to date when a name is missing.
+final class BucketDirectory: Sendable {
+    private let cluster: any ClusterViewing
+    private let changes: any BucketChanging
+    /// A flood of unknown names asks the manager this often at most.
+    private let refreshInterval: Duration
+    private let refreshed = Mutex<ContinuousClock.Instant?>(nil)
+
+    init(cluster: any ClusterViewing, changes: any BucketChanging, refreshInterval: Duration = .milliseconds(50)) {
+        self.cluster = cluster
+        self.changes = changes
+        self.refreshInterval = refreshInterval
+    }
+
+    /// The bucket, also while it is being deleted.
+    func find(_ name: String) async throws -> BucketRecord {
+        if let bucket = cluster.view.buckets[name] { return bucket }
+        guard isValidBucketName(name) else { throw Self.missing(name) }
+        if mayRefresh() { try? await cluster.refresh() }
+        guard let bucket = cluster.view.buckets[name] else { throw Self.missing(name) }
+        return bucket
+    }
+
+    /// Throws when the bucket was deleted, or is about to be, since it was found: nothing may be written to it.
+    func checkWritable(_ bucket: BucketRecord) throws {
+        guard let now = cluster.view.buckets[bucket.name], now.id == bucket.id else { throw Self.missing(bucket.name) }
+        guard now.state == .bucketActive else {
+            throw S3Error(.operationAborted, "The bucket is being deleted.")
+        }
+    }
+
+    func buckets(owner: String) -> [BucketRecord] {
+        cluster.view.buckets(owner: owner).filter { $0.state == .bucketActive }
+    }
+
+    /// Carries out a change at the manager and makes it visible here.
+    func change(_ request: ChangeBucketRequest, context: MessageContext) async throws -> ChangeBucketReply {
+        let reply = try await changes.change(request, context: context)
+        // A change that the manager has made is answered even if it cannot be fetched now: the mirror comes to it.
+        if reply.outcome == .bucketChanged { try? await cluster.refresh() }
+        return reply
+    }
+
+    private func mayRefresh() -> Bool {
+        refreshed.withLock { last in
+            let now = ContinuousClock.now
+            if let last, last + refreshInterval > now { return false }
+            last = now
+            return true
+        }
+    }
+
+    private static func missing(_ name: String) -> S3Error {
+        S3Error(.noSuchBucket, fields: [.init("BucketName", name)])
+    }
+}

@@ -1,0 +1,169 @@
+import Checksums
+import Model
+import NIOHTTP1
+import ObjectAccess
+import S3Protocol
+import Wire
+
+/// CompleteMultipartUpload.
+///
+/// Three registers take part, so the order matters:
+/// 1. the upload's register goes from open to completing: from here on it can no longer be aborted;
+/// 2. the object's register gets the record, as the operation whose id is the upload's: a repetition, by the client or
+///    after a crash of this gateway, finds the id there and does not write over what came later;
+/// 3. the upload's register and those of its parts are deleted.
+/// A repetition after step 3 finds no upload, but the object tells which upload made it. Rejected: to delete the upload
+/// first (a crash would lose the parts), and to leave the race to the object's register (abort does not look at it).
+extension S3Operations {
+    func completeMultipartUpload(_ call: S3Call) async throws -> S3Response {
+        let name = try call.upload()
+        let condition = try WriteCondition(call.request.headers)
+        let body = try await call.request.body.collect(upTo: Limits.xmlBodySizeMax)
+        let document = try CompleteUploadDocument(parsing: Array(body.readableBytesView))
+        let snapshot = try await storage.read(name.register, withBlob: false, context: call.context)
+        guard let record = snapshot.liveRecord else { return try await completedBefore(name, call) }
+        let upload = try UploadRecord(stored: record)
+        let object = try await assemble(upload, name, document, call)
+        try await change(name, call, to: .uploadCompleting)
+        try await install(object, name, condition, call)
+        // Before the answer: a repetition that comes late must not find the upload again.
+        try await storage.delete(name.register, context: call.context)
+        await forgetParts(of: name, call)
+        return Self.completed(object, call)
+    }
+
+    /// The answer to a repetition, if the object is still the one that the upload made.
+    private func completedBefore(_ name: UploadName, _ call: S3Call) async throws -> S3Response {
+        let present = try ObjectRecord(
+            try await storage.read(call.object, withBlob: false, context: call.context))
+        guard let present, present.uploadId == name.id.description else { throw S3Error(.noSuchUpload) }
+        return Self.completed(present, call)
+    }
+
+    // MARK: - The registers
+
+    private func change(_ name: UploadName, _ call: S3Call, to state: UploadState) async throws {
+        _ = try await storage.update(name.register, context: call.context) { present in
+            guard let record = present.flatMap({ $0.isLive ? $0.record : nil }) else {
+                return .refuse(S3Error(.noSuchUpload))
+            }
+            do {
+                var upload = try UploadRecord(stored: record)
+                guard upload.state != state else { return .keep }
+                upload.state = state
+                return .write(upload.stored)
+            } catch {
+                return .refuse(error)
+            }
+        }
+    }
+
+    private func install(
+        _ object: ObjectRecord, _ name: UploadName, _ condition: WriteCondition, _ call: S3Call
+    ) async throws {
+        let record = object.stored
+        do {
+            try buckets.checkWritable(call.bucket)
+            _ = try await storage.update(
+                call.object, deleting: false, staged: nil, operation: name.id, context: call.context
+            ) { state in
+                do {
+                    if let live = state.flatMap({ $0.isLive ? $0.record : nil }),
+                        try ObjectRecord(stored: live).uploadId == object.uploadId
+                    {
+                        return .keep
+                    }
+                    try condition.check(presentIn: state)
+                    return .write(record)
+                } catch {
+                    return .refuse(error)
+                }
+            }
+        } catch AccessError.refused(let reason) {
+            // The condition does not hold: the client may try another one, or abort.
+            try? await change(name, call, to: .uploadOpen)
+            throw reason
+        }
+    }
+
+    // MARK: - The record
+
+    private func assemble(
+        _ upload: UploadRecord, _ name: UploadName, _ document: CompleteUploadDocument, _ call: S3Call
+    ) async throws -> ObjectRecord {
+        let stored = try await parts(of: name, after: 0, limit: Limits.partNumberMax, call).parts
+        let parts = try Self.choose(document.parts, from: stored)
+        let hasher = Checksums.Hasher(.md5)
+        for part in parts { hasher.update(bytes(hex: part.etag)) }
+        var object = ObjectRecord(
+            version: ObjectRecord.formatVersion, modifiedMilliseconds: clock(),
+            size: parts.reduce(0) { $0 + $1.size },
+            etag: ETag.ofParts(md5OfMD5s: hasher.finish(), count: parts.count), headers: upload.headers,
+            metadata: upload.metadata, blobs: parts.compactMap(\.blob),
+            parts: parts.map {
+                PartSummary(number: $0.number, size: $0.size, etag: $0.etag, checksums: $0.checksums)
+            },
+            owner: upload.owner, storageClass: upload.storageClass, uploadId: name.id.description, acl: upload.acl)
+        if let checksum = MultipartChecksum(upload, parts) {
+            object.checksums = [HeaderField(name: checksum.algorithm.rawValue, value: checksum.value)]
+            object.checksumType = upload.checksumType
+            try checksum.check(call.request.headers)
+        }
+        return object
+    }
+
+    /// The parts that the client names, if they are the ones that it has sent.
+    private static func choose(
+        _ wanted: [CompleteUploadDocument.Part], from stored: [PartRecord]
+    ) throws -> [PartRecord] {
+        let byNumber = Dictionary(stored.map { (Int($0.number), $0) }) { first, _ in first }
+        var chosen: [PartRecord] = []
+        for part in wanted {
+            guard let record = byNumber[part.number], record.etag == part.etag,
+                part.checksums.allSatisfy({ algorithm, value in
+                    record.checksums[algorithm.rawValue].map { $0 == value } ?? true
+                })
+            else {
+                throw S3Error(
+                    .invalidPart,
+                    fields: [.init("PartNumber", String(part.number)), .init("ETag", part.etag)])
+            }
+            chosen.append(record)
+        }
+        for part in chosen.dropLast() where part.size < Limits.partSizeMin {
+            throw S3Error(
+                .entityTooSmall,
+                fields: [
+                    .init("ProposedSize", String(part.size)), .init("MinSizeAllowed", String(Limits.partSizeMin)),
+                    .init("PartNumber", String(part.number)), .init("ETag", part.etag),
+                ])
+        }
+        return chosen
+    }
+
+    // MARK: - The answer
+
+    private static func completed(_ object: ObjectRecord, _ call: S3Call) -> S3Response {
+        let host = call.request.headers.first(name: "host") ?? "localhost"
+        var writer = XMLWriter()
+        writer.element("CompleteMultipartUploadResult", namespace: XMLWriter.s3Namespace) { result in
+            result.element("Location", "http://\(host)/\(call.bucket.name)/\(PercentEncoding.encode(call.key))")
+            result.element("Bucket", call.bucket.name)
+            result.element("Key", call.key)
+            result.element("ETag", ETag.quoted(object.etag))
+            for (algorithm, value) in object.checksums.checksums { result.element(algorithm.elementName, value) }
+            if !object.checksumType.isEmpty { result.element("ChecksumType", object.checksumType) }
+        }
+        return .xml(writer.bytes)
+    }
+}
+
+/// Bytes of hex digits of our own making.
+private func bytes(hex: String) -> [UInt8] {
+    var digits = hex.utf8.makeIterator()
+    var bytes: [UInt8] = []
+    while let high = digits.next(), let low = digits.next() {
+        bytes.append(UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16) ?? 0)
+    }
+    return bytes
+}

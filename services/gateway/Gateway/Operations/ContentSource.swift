@@ -1,0 +1,27 @@
+import Checksums
+import NIOCore
+
+/// Where content comes from: the body of a request, or an object that is copied.
+protocol ContentSource: Sendable {
+    /// The next `count` bytes in one piece, fewer at the end; nil at the verified end. One task asks.
+    func read(_ count: Int) async throws -> ByteBuffer?
+}
+
+extension RequestBody: ContentSource {}
+
+/// Hashes what passes: the entity tag of a copy.
+final class HashingSource: ContentSource {
+    private let source: any ContentSource
+    private let hasher = Checksums.Hasher(.md5)
+
+    init(_ source: any ContentSource) { self.source = source }
+
+    func read(_ count: Int) async throws -> ByteBuffer? {
+        guard let bytes = try await source.read(count) else { return nil }
+        hasher.update(bytes)
+        return bytes
+    }
+
+    /// After the end.
+    func md5() -> [UInt8] { hasher.finish() }
+}

@@ -1,0 +1,116 @@
+import Model
+import NIOCore
+import NIOHTTP1
+import ObjectAccess
+import S3Protocol
+import Wire
+
+/// The object that a copy is made of, found and allowed.
+struct CopyOrigin: Sendable {
+    let source: CopySource
+    let object: ObjectRecord
+    let blob: ByteBuffer?
+}
+
+/// CopyObject, and what UploadPartCopy shares with it.
+extension S3Operations {
+    func copyObject(_ call: S3Call) async throws -> S3Response {
+        let headers = try ObjectHeaders(call.request.headers)
+        let condition = try WriteCondition(call.request.headers)
+        let replaces = try Self.replacesMetadata(call.request.headers)
+        let origin = try await copyOrigin(call)
+        try Self.checkCopy(of: origin, to: call, replaces: replaces)
+        guard origin.object.size <= Limits.putSizeMax else {
+            throw S3Error(
+                .invalidRequest,
+                "The specified copy source is larger than the maximum allowable size for a copy source: "
+                    + "\(Limits.putSizeMax)")
+        }
+        let (content, md5) = try await copyBytes(
+            of: origin, range: 0..<origin.object.size, call, besideRegister: true)
+        var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: md5))
+        if !replaces {
+            object.headers = origin.object.headers
+            object.metadata = origin.object.metadata
+        }
+        if origin.object.checksumType == "FULL_OBJECT" {
+            object.checksums = origin.object.checksums
+            object.checksumType = origin.object.checksumType
+        }
+        try await commit(object, call, staged: content.staged, condition: condition)
+        return .xml(Self.copyResult("CopyObjectResult", etag: object.etag, modified: object.modifiedMilliseconds))
+    }
+
+    private static func replacesMetadata(_ headers: HTTPHeaders) throws -> Bool {
+        switch headers.first(name: "x-amz-metadata-directive") {
+        case nil, "COPY"?: return false
+        case "REPLACE"?: return true
+        case let other?:
+            throw S3Error.invalidArgument(
+                "Unknown metadata directive.", name: "x-amz-metadata-directive", value: other)
+        }
+    }
+
+    private static func checkCopy(of origin: CopyOrigin, to call: S3Call, replaces: Bool) throws {
+        let headers = call.request.headers
+        let changes = replaces || headers.contains(name: "x-amz-storage-class")
+        let itself = origin.source.bucket == call.bucket.name && Array(origin.source.key.utf8) == call.object.key
+        guard changes || !itself else {
+            throw S3Error(
+                .invalidRequest,
+                "This copy request is illegal because it is trying to copy an object to itself without changing the "
+                    + "object's metadata, storage class, website redirect location or encryption attributes.")
+        }
+    }
+
+    static func copyResult(_ name: StaticString, etag: String, modified: Int64) -> [UInt8] {
+        var writer = XMLWriter()
+        writer.element(name, namespace: XMLWriter.s3Namespace) { result in
+            result.element("LastModified", listedDate(modified))
+            result.element("ETag", ETag.quoted(etag))
+        }
+        return writer.bytes
+    }
+
+    // MARK: - The source
+
+    /// Whoever copies must be allowed to read the source, and the conditions on it must hold.
+    func copyOrigin(_ call: S3Call) async throws -> CopyOrigin {
+        let source = try CopySource(header: call.request.headers.first(name: "x-amz-copy-source") ?? "")
+        try checkVersion(source.versionID)
+        try checkKey(source.key)
+        let bucket = try await buckets.find(source.bucket)
+        guard let id = bucket.bucketID else { throw S3Error(.internalError) }
+        let identity = call.request.identity
+        guard Authorization.decide(.getObject, identity, bucket: bucket) != .denied else {
+            throw S3Error(.accessDenied)
+        }
+        let name = RegisterName(bucket: id, key: Array(source.key.utf8))
+        let snapshot = try await storage.read(name, withBlob: true, context: call.context)
+        let object = try ObjectRecord(snapshot)
+        guard Authorization.decide(.getObject, identity, bucket: bucket, object: object) == .allowed else {
+            throw S3Error(.accessDenied)
+        }
+        guard let object else { throw S3Error.noSuchKey(source.key) }
+        let conditions = Preconditions(copySource: call.request.headers)
+        guard conditions.evaluate(etag: object.etag, modified: object.modifiedSeconds) == .proceed else {
+            throw S3Error(.preconditionFailed)
+        }
+        return CopyOrigin(source: source, object: object, blob: snapshot.blob)
+    }
+
+    /// Copies bytes chunk by chunk into a blob of their own: blobs belong to one object.
+    func copyBytes(
+        of origin: CopyOrigin, range: Range<UInt64>, _ call: S3Call, besideRegister: Bool
+    ) async throws -> (WrittenContent, md5: [UInt8]) {
+        let stream = ContentStream(
+            storage, origin.object.blobs, range: range, beside: origin.blob, context: call.context)
+        let source = HashingSource(stream)
+        let content = try await writer(call).write(
+            source, expected: UInt64(range.count), besideRegister: besideRegister)
+        guard content.size == UInt64(range.count) else {
+            throw AccessError.damaged("content is shorter than its record says")
+        }
+        return (content, source.md5())
+    }
+}

@@ -1,0 +1,64 @@
+import NIOHTTP1
+import S3Protocol
+
+/// Sub-resources that SDKs and tools probe, answered as a bucket answers that has none of them configured.
+extension S3Operations {
+    private enum Answer: Sendable {
+        case error(S3ErrorCode)
+        /// A document with nothing in it but these elements.
+        case document(StaticString, [(String, String)])
+        /// Nothing was there, so it is gone.
+        case gone
+    }
+
+    static let emptyConfigurationTable: [S3Operation: Operation] = emptyAnswers.mapValues { answer in
+        { _ in { _ in try Self.response(answer) } }
+    }
+
+    private static let emptyAnswers: [S3Operation: Answer] = [
+        .getBucketAccelerateConfiguration: .document("AccelerateConfiguration", []),
+        .getBucketAnalyticsConfiguration: .error(.noSuchConfiguration),
+        .getBucketCors: .error(.noSuchCORSConfiguration),
+        .getBucketEncryption: .error(.serverSideEncryptionConfigurationNotFound),
+        .getBucketIntelligentTieringConfiguration: .error(.noSuchConfiguration),
+        .getBucketInventoryConfiguration: .error(.noSuchConfiguration),
+        .getBucketLifecycleConfiguration: .error(.noSuchLifecycleConfiguration),
+        .getBucketLogging: .document("BucketLoggingStatus", []),
+        .getBucketMetricsConfiguration: .error(.noSuchConfiguration),
+        .getBucketNotificationConfiguration: .document("NotificationConfiguration", []),
+        .getBucketOwnershipControls: .error(.ownershipControlsNotFound),
+        .getBucketPolicy: .error(.noSuchBucketPolicy),
+        .getBucketPolicyStatus: .error(.noSuchBucketPolicy),
+        .getBucketReplication: .error(.replicationConfigurationNotFound),
+        .getBucketRequestPayment: .document("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
+        .getBucketTagging: .error(.noSuchTagSet),
+        .getBucketVersioning: .document("VersioningConfiguration", []),
+        .getBucketWebsite: .error(.noSuchWebsiteConfiguration),
+        .getObjectLegalHold: .error(.noSuchObjectLockConfiguration),
+        .getObjectLockConfiguration: .error(.objectLockConfigurationNotFound),
+        .getObjectRetention: .error(.noSuchObjectLockConfiguration),
+        .getPublicAccessBlock: .error(.noSuchPublicAccessBlockConfiguration),
+        .deleteBucketCors: .gone,
+        .deleteBucketEncryption: .gone,
+        .deleteBucketLifecycle: .gone,
+        .deleteBucketOwnershipControls: .gone,
+        .deleteBucketPolicy: .gone,
+        .deleteBucketReplication: .gone,
+        .deleteBucketTagging: .gone,
+        .deleteBucketWebsite: .gone,
+        .deletePublicAccessBlock: .gone,
+    ]
+
+    private static func response(_ answer: Answer) throws -> S3Response {
+        switch answer {
+        case .error(let code): throw S3Error(code)
+        case .gone: return S3Response(status: .noContent)
+        case .document(let name, let elements):
+            var writer = XMLWriter()
+            writer.element(name, namespace: XMLWriter.s3Namespace) { root in
+                for (name, value) in elements { root.element(name, value) }
+            }
+            return .xml(writer.bytes)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import MessageBus
+import Model
+import NIOCore
+import ObjectAccess
+import Register
+
+typealias RegisterName = Model.RegisterName
+typealias StoredRegister = RegisterState<StoredRecord>
+
+/// What operations need of the cluster's storage: `ObjectAccess`, or a fake in tests.
+protocol ObjectStorage: Sendable {
+    func read(_ name: RegisterName, withBlob: Bool, context: MessageContext) async throws -> RegisterSnapshot
+
+    /// Returns the decided state.
+    func update(
+        _ name: RegisterName, deleting: Bool, staged: StagedBlob?, operation: OperationID, context: MessageContext,
+        change: @escaping @Sendable (StoredRegister?) -> Change
+    ) async throws -> StoredRegister?
+
+    func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, context: MessageContext) async throws
+    func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer
+    func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage
+}
+
+extension ObjectStorage {
+    func update(
+        _ name: RegisterName, context: MessageContext, change: @escaping @Sendable (StoredRegister?) -> Change
+    ) async throws -> StoredRegister? {
+        try await update(
+            name, deleting: false, staged: nil, operation: .random(), context: context, change: change)
+    }
+
+    /// Writes a tombstone where there is something. `allowed` may refuse on seeing the live record.
+    func delete(
+        _ name: RegisterName, context: MessageContext,
+        unless refuse: @escaping @Sendable (StoredRecord?) -> (any Error)? = { _ in nil }
+    ) async throws {
+        _ = try await update(
+            name, deleting: true, staged: nil, operation: .random(), context: context
+        ) { state in
+            let live = state.flatMap { $0.isLive ? $0.record : nil }
+            if let error = refuse(live) { return .refuse(error) }
+            return live == nil ? .keep : .write(.tombstone)
+        }
+    }
+}
+
+/// The storage nodes of the cluster.
+struct ClusterObjectStorage: ObjectStorage {
+    let registers: RegisterClient
+    let chunks: ChunkClient
+    let lister: Lister
+
+    func read(_ name: RegisterName, withBlob: Bool, context: MessageContext) async throws -> RegisterSnapshot {
+        try await registers.read(name, withBlob: withBlob, context: context)
+    }
+
+    func update(
+        _ name: RegisterName, deleting: Bool, staged: StagedBlob?, operation: OperationID, context: MessageContext,
+        change: @escaping @Sendable (StoredRegister?) -> Change
+    ) async throws -> StoredRegister? {
+        try await registers.update(
+            name, deleting: deleting, staged: staged, operation: operation, context: context, change: change
+        ).state
+    }
+
+    func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, context: MessageContext) async throws {
+        try await chunks.put(name, bytes, context: context)
+    }
+
+    func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer {
+        try await chunks.get(name, offset: offset, length: length, context: context)
+    }
+
+    func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage {
+        try await lister.list(query, context: context)
+    }
+}

@@ -1,0 +1,73 @@
+import Model
+import NIOHTTP1
+import ObjectAccess
+import S3Protocol
+import Wire
+
+/// PutObject.
+extension S3Operations {
+    func putObject(_ call: S3Call) async throws -> S3Response {
+        let headers = try ObjectHeaders(call.request.headers)
+        let condition = try WriteCondition(call.request.headers)
+        let body = call.request.body
+        let content = try await writer(call).write(body, expected: body.declaredLength, besideRegister: true)
+        guard let md5 = body.digests.md5 else { throw S3Error(.internalError) }
+        var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: md5))
+        object.checksums = body.checksumFields
+        object.checksumType = object.checksums.isEmpty ? "" : "FULL_OBJECT"
+        try await commit(object, call, staged: content.staged, condition: condition)
+        var response = S3Response(headers: ["ETag": ETag.quoted(object.etag)])
+        for (algorithm, value) in object.checksums.checksums {
+            response.headers.add(name: algorithm.headerName, value: value)
+        }
+        if !object.checksumType.isEmpty {
+            response.headers.add(name: "x-amz-checksum-type", value: object.checksumType)
+        }
+        return response
+    }
+
+    func writer(_ call: S3Call) -> ContentWriter { ContentWriter(storage: storage, context: call.context) }
+
+    func newObject(_ headers: ObjectHeaders, _ call: S3Call, content: WrittenContent, etag: String) -> ObjectRecord {
+        ObjectRecord(
+            version: ObjectRecord.formatVersion, modifiedMilliseconds: clock(), size: content.size, etag: etag,
+            headers: headers.content, metadata: headers.metadata, blobs: content.blob.map { [$0] } ?? [],
+            owner: call.owner, storageClass: headers.storageClass, acl: headers.acl?.rawValue ?? "")
+    }
+
+    /// Makes the object the one of its key, if the condition holds.
+    func commit(
+        _ object: ObjectRecord, _ call: S3Call, staged: StagedBlob?, condition: WriteCondition
+    ) async throws {
+        try buckets.checkWritable(call.bucket)
+        let record = object.stored
+        _ = try await storage.update(
+            call.object, deleting: false, staged: staged, operation: .random(), context: call.context
+        ) { state in
+            do {
+                try condition.check(presentIn: state)
+                return .write(record)
+            } catch {
+                return .refuse(error)
+            }
+        }
+    }
+}
+
+extension WriteCondition {
+    /// Judges what stands under the key.
+    func check(presentIn state: StoredRegister?) throws {
+        guard self != .none else { return }
+        let live = state.flatMap { $0.isLive ? $0.record : nil }
+        try check(etag: live.map { try ObjectRecord(stored: $0).etag })
+    }
+}
+
+extension RequestBody {
+    /// The checksums that the client asked for, as records keep them. After the end.
+    var checksumFields: [HeaderField] {
+        digests.checksums.compactMap { name, value in
+            ChecksumAlgorithm(name: name).map { HeaderField(name: $0.rawValue, value: Base64.encode(value)) }
+        }.sorted { $0.name < $1.name }
+    }
+}

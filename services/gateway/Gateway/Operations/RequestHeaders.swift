@@ -1,0 +1,118 @@
+import NIOHTTP1
+import S3Protocol
+import Wire
+
+/// What a request that creates an object says about it.
+struct ObjectHeaders: Sendable {
+    var content: [HeaderField]
+    var metadata: [HeaderField]
+    var storageClass: String
+    var acl: CannedACL?
+
+    init(_ headers: HTTPHeaders) throws {
+        try refuseUnsupported(headers)
+        content = ContentHeaders.stored.compactMap { name in
+            let values = headers[name]
+            guard !values.isEmpty else { return nil }
+            return ContentHeaders.storedValue(name: name, value: values.joined(separator: ","))
+                .map { HeaderField(name: name, value: $0) }
+        }
+        metadata = Self.metadata(headers)
+        try ContentHeaders.checkMetadata(metadata.map { ($0.name, $0.value) })
+        storageClass = try Self.storageClass(headers.first(name: "x-amz-storage-class"))
+        acl = try cannedACL(headers, allowed: Set(CannedACL.allCases))
+    }
+
+    /// In the order of the request; values of one name are joined.
+    private static func metadata(_ headers: HTTPHeaders) -> [HeaderField] {
+        var fields: [HeaderField] = []
+        for (name, value) in headers {
+            let name = name.lowercased()
+            guard name.hasPrefix(ContentHeaders.metadataPrefix) else { continue }
+            let short = String(name.dropFirst(ContentHeaders.metadataPrefix.count))
+            if let index = fields.firstIndex(where: { $0.name == short }) {
+                fields[index].value += "," + value
+            } else {
+                fields.append(HeaderField(name: short, value: value))
+            }
+        }
+        return fields
+    }
+
+    private static let storageClasses: Set = [
+        storageClassDefault, "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER",
+        "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE",
+    ]
+
+    /// Stored and shown; it changes nothing about how the object is kept. Empty: the default.
+    static func storageClass(_ name: String?) throws -> String {
+        guard let name, name != storageClassDefault else { return "" }
+        guard storageClasses.contains(name) else { throw S3Error(.invalidStorageClass) }
+        return name
+    }
+}
+
+/// Headers that ask for what we cannot do are refused: an object must not look encrypted, locked or tagged and not be.
+private func refuseUnsupported(_ headers: HTTPHeaders) throws {
+    for (name, value) in headers where !value.isEmpty {
+        let name = name.lowercased()
+        if name.hasPrefix("x-amz-object-lock-") {
+            throw S3Error(.invalidRequest, "Bucket is missing Object Lock Configuration")
+        }
+        if name.hasPrefix("x-amz-server-side-encryption") || name == "x-amz-tagging"
+            || name == "x-amz-website-redirect-location" || name == "x-amz-write-offset-bytes"
+            || name.hasPrefix("x-amz-copy-source-server-side-encryption")
+        {
+            throw S3Error(.notImplemented, fields: [.init("Header", name)])
+        }
+    }
+}
+
+/// The canned list that the headers ask for; nil: none.
+func cannedACL(_ headers: HTTPHeaders, allowed: Set<CannedACL>) throws -> CannedACL? {
+    if let grant = headers.first(where: { $0.name.lowercased().hasPrefix("x-amz-grant-") }) {
+        throw S3Error(.notImplemented, fields: [.init("Header", grant.name)])
+    }
+    guard let value = headers.first(name: "x-amz-acl") else { return nil }
+    guard let list = CannedACL(rawValue: value), allowed.contains(list) else {
+        throw S3Error.invalidArgument("", name: "x-amz-acl", value: value)
+    }
+    return list
+}
+
+/// A whole number of a query between 0 and `max`; larger ones are cut to it, as AWS does.
+func boundedInteger(_ query: S3Query, _ name: String, default value: Int, max limit: Int) throws -> Int {
+    guard let text = query[name], !text.isEmpty else { return value }
+    guard let number = Int(text) else {
+        throw S3Error.invalidArgument("Provided \(name) not an integer or within integer range", name: name, value: text)
+    }
+    guard number >= 0, number <= Int(Int32.max) else {
+        throw S3Error.invalidArgument(
+            "Argument \(name) must be an integer between 0 and \(Int32.max)", name: name, value: text)
+    }
+    return min(number, limit)
+}
+
+extension Preconditions {
+    init(_ headers: HTTPHeaders) {
+        self.init(
+            ifMatch: headers.first(name: "if-match"), ifNoneMatch: headers.first(name: "if-none-match"),
+            ifModifiedSince: headers.first(name: "if-modified-since"),
+            ifUnmodifiedSince: headers.first(name: "if-unmodified-since"))
+    }
+
+    /// The conditions on the source of a copy.
+    init(copySource headers: HTTPHeaders) {
+        self.init(
+            ifMatch: headers.first(name: "x-amz-copy-source-if-match"),
+            ifNoneMatch: headers.first(name: "x-amz-copy-source-if-none-match"),
+            ifModifiedSince: headers.first(name: "x-amz-copy-source-if-modified-since"),
+            ifUnmodifiedSince: headers.first(name: "x-amz-copy-source-if-unmodified-since"))
+    }
+}
+
+extension WriteCondition {
+    init(_ headers: HTTPHeaders) throws(S3Error) {
+        try self.init(ifMatch: headers.first(name: "if-match"), ifNoneMatch: headers.first(name: "if-none-match"))
+    }
+}
