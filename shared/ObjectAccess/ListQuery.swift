@@ -61,4 +61,10 @@ public struct ListPage: Sendable, Equatable {
     public var truncated: Bool
     /// Where the next page begins; nil at the end.
     public var next: ListPosition?
+
+    public init(entries: [ListedEntry] = [], truncated: Bool = false, next: ListPosition? = nil) {
+        self.entries = entries
+        self.truncated = truncated
+        self.next = next
+    }
 }

@@ -36,9 +36,10 @@ extension S3Operations {
     func deleteObjects(_ call: S3Call) async throws -> S3Response {
         let headers = call.request.headers
         // The body names what to destroy: AWS insists that it is protected.
-        guard headers.contains(name: "content-md5")
-            || ChecksumAlgorithm.allCases.contains(where: { headers.contains(name: $0.headerName) })
-            || headers.contains(name: "x-amz-trailer")
+        guard
+            headers.contains(name: "content-md5")
+                || ChecksumAlgorithm.allCases.contains(where: { headers.contains(name: $0.headerName) })
+                || headers.contains(name: "x-amz-trailer")
         else {
             throw S3Error(.invalidRequest, "Missing required header for this request: Content-MD5")
         }

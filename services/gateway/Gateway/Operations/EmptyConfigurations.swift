@@ -12,7 +12,7 @@ extension S3Operations {
     }
 
     static let emptyConfigurationTable: [S3Operation: Operation] = emptyAnswers.mapValues { answer in
-        { _ in { _ in try Self.response(answer) } }
+        { _ in { _ in try S3Operations.response(answer) } }
     }
 
     private static let emptyAnswers: [S3Operation: Answer] = [

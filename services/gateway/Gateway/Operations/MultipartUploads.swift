@@ -49,7 +49,8 @@ extension S3Operations {
         let possible = type == "FULL_OBJECT" ? algorithm.combines : type == "COMPOSITE" && algorithm != .crc64nvme
         guard possible else {
             throw S3Error(
-                .invalidRequest, "The \(type) checksum type cannot be used with the \(name.lowercased()) checksum algorithm."
+                .invalidRequest,
+                "The \(type) checksum type cannot be used with the \(name.lowercased()) checksum algorithm."
             )
         }
         return (algorithm, type)

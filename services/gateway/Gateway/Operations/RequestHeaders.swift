@@ -84,7 +84,8 @@ func cannedACL(_ headers: HTTPHeaders, allowed: Set<CannedACL>) throws -> Canned
 func boundedInteger(_ query: S3Query, _ name: String, default value: Int, max limit: Int) throws -> Int {
     guard let text = query[name], !text.isEmpty else { return value }
     guard let number = Int(text) else {
-        throw S3Error.invalidArgument("Provided \(name) not an integer or within integer range", name: name, value: text)
+        throw S3Error.invalidArgument(
+            "Provided \(name) not an integer or within integer range", name: name, value: text)
     }
     guard number >= 0, number <= Int(Int32.max) else {
         throw S3Error.invalidArgument(
