@@ -76,7 +76,8 @@ let libraries: [Target] = [
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
     shared(
-        7, "ObjectAccess", ["Model", "Wire", "Ring", "Register", "Checksums", "Observability", "MessageBus", "ClusterState", nio, log]),
+        7, "ObjectAccess",
+        ["Model", "Wire", "Ring", "Register", "Checksums", "Observability", "MessageBus", "ClusterState", nio, log]),
     shared(
         7, "ProcessRuntime",
         [
@@ -94,7 +95,7 @@ let services: [Target] =
     + service("storage", "Storage", process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
     + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio])
-    + service("manager", "Manager", process + ["ClusterStore", "Ring", "Checksums", nio])
+    + service("manager", "Manager", process + ["ClusterStore", "ObjectAccess", "Ring", "Checksums", nio, nioPosix])
     + service("admin", "Admin", process + [])
     + service("tap", "Tap", process + [nio])
     + service("load", "Load", process + ["Signatures", "Checksums", "Linearizability", nio, nioPosix, nioHTTP])

@@ -8,19 +8,52 @@ import Ring
 import Wire
 
 /// The verbs that every process understands.
-struct CommonCommands: Sendable {
-    private let context: ProcessContext
-    private let service: any ProcessService
+public struct CommonCommands: Sendable {
+    /// Whom the commands are about.
+    public struct Subject: Sendable {
+        var name: NodeName
+        var role: MemberRole
+        var logger: Logger
+        var bus: MessageBus
+        var cluster: any ClusterViewing
+        var dataDirectory: String
+
+        public init(
+            name: NodeName, role: MemberRole, logger: Logger, bus: MessageBus, cluster: any ClusterViewing,
+            dataDirectory: String
+        ) {
+            self.name = name
+            self.role = role
+            self.logger = logger
+            self.bus = bus
+            self.cluster = cluster
+            self.dataDirectory = dataDirectory
+        }
+    }
+
+    public typealias OwnCommand = @Sendable (String, [String]) async throws -> [UInt8]?
+
+    private let context: Subject
+    private let own: OwnCommand
     private let started = Date()
 
+    /// - Parameter own: The verbs of this process alone; see ``ProcessService/command(_:_:)``.
+    public init(_ subject: Subject, own: @escaping OwnCommand = { _, _ in nil }) {
+        context = subject
+        self.own = own
+    }
+
     init(_ context: ProcessContext, service: any ProcessService) {
-        self.context = context
-        self.service = service
+        self.init(
+            Subject(
+                name: context.name, role: context.role, logger: context.logger, bus: context.bus,
+                cluster: context.cluster, dataDirectory: context.dataDirectory),
+            own: { try await service.command($0, $1) })
     }
 
     /// JSON; nil: unknown verb.
-    func run(_ verb: String, _ arguments: [String]) async throws -> [UInt8]? {
-        let own = try await service.command(verb, arguments)
+    public func run(_ verb: String, _ arguments: [String]) async throws -> [UInt8]? {
+        let own = try await own(verb, arguments)
         if verb == "status" { return try status(adding: own) }
         if let own { return own }
         switch verb {

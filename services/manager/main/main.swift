@@ -1,1 +1,3 @@
-print("martlet-manager")
+import Manager
+
+await runManager()

@@ -1,0 +1,141 @@
+import ClusterState
+import Logging
+import MessageBus
+import Model
+import ObjectAccess
+import Observability
+import ProcessRuntime
+import Synchronization
+import Wire
+
+/// Answers the requests that managers get. Each one runs in a task of its own: the bus thread is never kept.
+final class ManagerDesk: RequestHandling {
+    static let gatewayTimeout = Duration.seconds(3)
+
+    struct Parts: Sendable {
+        var cluster: ManagedCluster
+        var bus: any RequestSending
+        var watch: MemberWatch
+        var nodes: NodeVerbs
+        var deletion: BucketDeletion
+        var commands: CommonCommands
+        var context: @Sendable () -> VerbContext
+    }
+
+    private let name: NodeName
+    private let logger: Logger
+    private let parts = Mutex<Parts?>(nil)
+
+    init(name: NodeName, logger: Logger) {
+        self.name = name
+        self.logger = logger
+    }
+
+    /// Requests are served from now on.
+    func open(_ parts: Parts) { self.parts.withLock { $0 = parts } }
+
+    func handle(_ request: IncomingRequest, _ responder: Responder) {
+        if request.type == .ping {
+            return responder.reply(PingReply(name: name.rawValue, version: Version.current))
+        }
+        guard let parts = parts.withLock({ $0 }) else { return responder.fail(.unavailable, "\(name) is starting") }
+        Task { [logger] in
+            do {
+                try await Self.answer(request, responder, parts, logger)
+            } catch let error as VerbError {
+                responder.fail(error.status, error.message)
+            } catch let error as BusError {
+                responder.fail(error)
+            } catch {
+                logger.error("a request failed", metadata: ["type": "\(request.type)", "error": "\(error)"])
+                responder.fail(.internalError, "\(error)")
+            }
+        }
+    }
+
+    private static func answer(
+        _ request: IncomingRequest, _ responder: Responder, _ parts: Parts, _ logger: Logger
+    ) async throws {
+        switch request.type {
+        case .fetchState:
+            let known = try request.decoded(FetchStateRequest.self).afterRevision
+            let withUsers = request.role == .gateway
+            responder.reply(parts.cluster.state.changes(after: known, withUsers: withUsers))
+        case .enrol: responder.reply(try await enrol(request, parts, logger))
+        case .changeBucket: responder.reply(try await changeBucket(request, parts))
+        case .adminCommand:
+            let command = try request.decoded(AdminCommand.self)
+            logger.notice("an administrator's verb", metadata: ["verb": "\(command.verb)"])
+            responder.reply(AdminResult(json: try await run(command, parts)))
+        case .nodeCommand:
+            let command = try request.decoded(AdminCommand.self)
+            guard let json = try await parts.commands.run(command.verb, command.arguments) else {
+                throw VerbError(.unknownType, "unknown verb \(command.verb)")
+            }
+            responder.reply(AdminResult(json: json))
+        default: responder.fail(.unknownType, "a manager does not serve \(request.type)")
+        }
+    }
+
+    private static func enrol(_ request: IncomingRequest, _ parts: Parts, _ logger: Logger) async throws -> EnrolReply {
+        let body = try request.decoded(EnrolRequest.self)
+        let context = parts.context()
+        do {
+            return try await parts.cluster.change { state, edit in
+                if request.role == .roleUnspecified { return try EnrolmentDesk.enrol(body, state, &edit, context) }
+                return try EnrolmentDesk.announce(body, from: request.sender, state, &edit, context)
+            }
+        } catch let error as VerbError {
+            logger.warning("enrolment refused", metadata: ["name": "\(body.name)", "reason": "\(error.message)"])
+            throw error
+        }
+    }
+
+    private static func changeBucket(_ request: IncomingRequest, _ parts: Parts) async throws -> ChangeBucketReply {
+        let body = try request.decoded(ChangeBucketRequest.self)
+        let context = parts.context()
+        var reply = try await parts.cluster.change { state, edit in
+            try BucketChanges.apply(body, state, &edit, context)
+        }
+        reply.revision = parts.cluster.view.revision
+        // Who lists the bucket next must not be overtaken by an object that another gateway still lets in.
+        if body.change == .bucketDeleteBegin, reply.outcome == .bucketChanged {
+            await parts.watch.gatewaysReach(reply.revision, except: request.sender, timeout: gatewayTimeout)
+        }
+        return reply
+    }
+
+    static func run(_ command: AdminCommand, _ parts: Parts) async throws -> [UInt8] {
+        let (verb, arguments) = (command.verb, command.arguments)
+        if let node = arguments.first.map({ NodeName($0) }), NodeVerbs.forwarded.contains(verb) {
+            return try await parts.nodes.forward(verb, to: node, Array(arguments.dropFirst()))
+        }
+        switch verb {
+        case "whereis":
+            let report = try await Whereis(bus: parts.bus, view: parts.cluster.view).run(path: arguments.first ?? "")
+            return try ReportCoding.encode(report)
+        case "recover-file", "recover-consistency", "recover-node":
+            return try await parts.nodes.forwardToRepair(verb, arguments)
+        case "delete-bucket":
+            guard arguments.count == 2 else { throw usage(verb, "BUCKET ACCESS-KEY-ID") }
+            let call = VerbCall(arguments: arguments, state: parts.cluster.state, context: parts.context())
+            try await parts.deletion.run(call)
+            return try ReportCoding.encode(DoneReport())
+        default: return try await runStateVerb(verb, arguments, parts)
+        }
+    }
+
+    private static func runStateVerb(_ name: String, _ arguments: [String], _ parts: Parts) async throws -> [UInt8] {
+        guard let verb = StateVerb.all[name] else { throw VerbError(.unknownType, "unknown verb \(name)") }
+        guard verb.argumentCounts.contains(arguments.count) else { throw usage(name, verb.usage) }
+        let context = parts.context()
+        return try await parts.cluster.change { state, edit in
+            let call = VerbCall(arguments: arguments, state: state, context: context)
+            return try ReportCoding.encode(verb.run(call, &edit))
+        }
+    }
+
+    private static func usage(_ verb: String, _ arguments: String) -> VerbError {
+        VerbError(.invalidArgument, "arguments: \(verb) \(arguments)")
+    }
+}

@@ -1,0 +1,214 @@
+import ClusterState
+import ClusterStore
+import Configuration
+import Logging
+import MessageBus
+import Model
+import NIOPosix
+import ObjectAccess
+import Observability
+import ProcessRuntime
+import Wire
+
+/// Entry point of `martlet-manager`.
+public func runManager() async -> Never {
+    let foundation = ProcessFoundation.prepare(
+        role: .manager, name: "manager", settings: CommonSettings.local + ManagerSettings.all)
+    let process = ManagerProcess(foundation)
+    await foundation.run(start: { try await process.start() }, stop: { await process.stop() })
+}
+
+/// Starts and stops the parts of the manager in order.
+actor ManagerProcess {
+    static let housekeepingInterval = Duration.seconds(5)
+
+    private let foundation: ProcessFoundation
+    private let desk: ManagerDesk
+    private var store: SQLiteClusterStore?
+    private var cluster: ManagedCluster?
+    private var bus: MessageBus?
+    private var watch: MemberWatch?
+    private var admin: AdminServer?
+    private var housekeeping: Task<Void, Never>?
+
+    private var configuration: Configuration { foundation.configuration }
+    private var directory: String { foundation.directory.path }
+    private var logger: Logger { foundation.logger }
+
+    init(_ foundation: ProcessFoundation) {
+        self.foundation = foundation
+        desk = ManagerDesk(name: foundation.name, logger: foundation.logger)
+    }
+
+    func start() async throws {
+        let store = try SQLiteClusterStore(path: directory + "/state.sqlite")
+        self.store = store
+        let cluster = try await ManagedCluster.load(store, logger: logger)
+        self.cluster = cluster
+        let masterKey = try MasterKeyFile.load(
+            configured: configuration[ManagerSettings.masterKey], directory: directory,
+            isNew: cluster.state.entries.isEmpty)
+        let keys = try CurveKeyPair.loadOrCreate(path: directory + "/identity.key")
+        let adminKeys = try AdminFile.keyPair(directory: directory)
+        let bus = try startBus(cluster, keys)
+        self.bus = bus
+        let endpoint = ownEndpoint(bus, keys)
+        let base = VerbContext(
+            now: wallMilliseconds(), masterKey: masterKey, version: Version.current, managerName: foundation.name,
+            managerKey: keys.publicKey, bucketsPerUserMax: configuration[ManagerSettings.bucketsPerUser])
+        try await beBorn(cluster, endpoint, adminKeys, base)
+        cluster.follow()
+        let watch = startWatch(cluster, bus)
+        open(cluster, bus, watch, base)
+        try await writeFiles(cluster, endpoint, adminKeys, base)
+        try await startAdminServer(cluster)
+        startHousekeeping(cluster, base)
+    }
+
+    func stop() async {
+        housekeeping?.cancel()
+        watch?.stop()
+        cluster?.stop()
+        await bus?.stop()
+        await admin?.stop()
+        try? await store?.close()
+    }
+
+    // MARK: - Start
+
+    private func startBus(_ cluster: ManagedCluster, _ keys: CurveKeyPair) throws -> MessageBus {
+        let bus = MessageBus(
+            BusConfiguration(
+                name: foundation.name, role: .manager, keyPair: keys, listen: configuration[CommonSettings.busListen],
+                publish: configuration[CommonSettings.busPublish],
+                enrolmentListen: configuration[ManagerSettings.enrolment],
+                security: BusSecurity(rawValue: configuration[CommonSettings.busSecurity]) ?? .curve,
+                currentEpoch: { cluster.view.epoch }),
+            directory: cluster, handler: desk, logger: logger, metrics: foundation.metrics)
+        try bus.start()
+        return bus
+    }
+
+    private func ownEndpoint(_ bus: MessageBus, _ keys: CurveKeyPair) -> PeerEndpoint {
+        let host = configuration[CommonSettings.busAdvertiseHost]
+        return PeerEndpoint(
+            name: foundation.name, role: .manager, address: AdvertisedAddress.make(bound: bus.address, host: host),
+            publisher: AdvertisedAddress.make(bound: bus.publisherAddress, host: host), publicKey: keys.publicKey)
+    }
+
+    private func beBorn(
+        _ cluster: ManagedCluster, _ endpoint: PeerEndpoint, _ adminKeys: CurveKeyPair, _ context: VerbContext
+    ) async throws {
+        let isNew = cluster.view.settings == nil
+        let plan = BirthPlan(
+            level: try configuredLevel(), partitions: configuration[ManagerSettings.partitions],
+            dataCenter: configuration[ManagerSettings.dataCenter],
+            manager: MemberRecord(
+                name: endpoint.name.rawValue, role: .manager, address: endpoint.address, publisher: endpoint.publisher,
+                publicKey: endpoint.publicKey, zone: configuration[CommonSettings.zone], version: Version.current),
+            adminKey: adminKeys.publicKey)
+        try await cluster.change { state, edit in try ClusterBirth.ensure(plan, state, &edit, context) }
+        if isNew {
+            logger.notice("a new cluster", metadata: ["id": "\(cluster.view.settings?.clusterId ?? "")"])
+        } else if cluster.view.consistency.replicas != plan.level.replicas {
+            logger.warning("manager.replicas counts at the cluster's creation only; the cluster keeps its number")
+        }
+    }
+
+    private func configuredLevel() throws -> ConsistencyLevel {
+        let replicas = configuration[ManagerSettings.replicas]
+        let majority = ConsistencyLevel.majority(of: replicas)
+        func given(_ setting: Setting<Int>, else fallback: Int) -> Int {
+            configuration[setting] == 0 ? fallback : configuration[setting]
+        }
+        guard
+            let level = ConsistencyLevel(
+                replicas: replicas, write: given(ManagerSettings.write, else: majority.write),
+                read: given(ManagerSettings.read, else: majority.read),
+                delete: given(ManagerSettings.delete, else: majority.delete))
+        else { throw VerbError(.invalidArgument, "manager.write, read and delete must not exceed manager.replicas") }
+        return level
+    }
+
+    private func startWatch(_ cluster: ManagedCluster, _ bus: MessageBus) -> MemberWatch {
+        let watch = MemberWatch(
+            cluster, bus: bus, timeout: configuration[ManagerSettings.failureTimeout], logger: logger)
+        self.watch = watch
+        cluster.onChange { state in
+            bus.publish(.stateChanged, StateChanged(revision: state.revision, epoch: state.view.epoch))
+        }
+        watch.start()
+        return watch
+    }
+
+    private func open(_ cluster: ManagedCluster, _ bus: MessageBus, _ watch: MemberWatch, _ base: VerbContext) {
+        let context: @Sendable () -> VerbContext = {
+            var context = base
+            context.now = wallMilliseconds()
+            context.liveness = watch.liveness
+            return context
+        }
+        let writer = cluster.view.members[foundation.name]?.writer ?? 0
+        let registers = RegisterClient(
+            bus: bus, cluster: cluster, writer: writer, logger: logger, metrics: foundation.metrics)
+        desk.open(
+            .init(
+                cluster: cluster, bus: bus, watch: watch, nodes: NodeVerbs(bus: bus, cluster: cluster),
+                deletion: BucketDeletion(cluster: cluster, watch: watch, lister: Lister(registers), context: context),
+                commands: CommonCommands(
+                    .init(
+                        name: foundation.name, role: .manager, logger: logger, bus: bus, cluster: cluster,
+                        dataDirectory: directory)),
+                context: context))
+    }
+
+    private func writeFiles(
+        _ cluster: ManagedCluster, _ endpoint: PeerEndpoint, _ adminKeys: CurveKeyPair, _ context: VerbContext
+    ) async throws {
+        try await JoinTokenFile.ensure(
+            cluster, directory: directory, lifetime: configuration[ManagerSettings.joinTokenLifetime], context)
+        let credentials = AdminCredentials(
+            name: AdminFile.memberName, publicKey: adminKeys.publicKey, secretKey: adminKeys.secretKey,
+            manager: endpoint, encrypted: configuration[CommonSettings.busSecurity] != BusSecurity.none.rawValue)
+        try AdminFile.write(credentials, directory: directory)
+        logger.info(
+            "the administrator's file is written",
+            metadata: [
+                "path": "\(directory)/\(AdminCredentials.fileName)", "enrolment": "\(bus?.enrolmentAddress ?? "")",
+            ])
+    }
+
+    private func startAdminServer(_ cluster: ManagedCluster) async throws {
+        admin = try await AdminServer.start(
+            listen: configuration[CommonSettings.adminListen], group: MultiThreadedEventLoopGroup(numberOfThreads: 1),
+            metrics: foundation.metrics,
+            handlers: .init(
+                readiness: { ["store": (try? await cluster.store.get(ClusterKeys.settings)) != nil] },
+                cluster: { Self.health(cluster.view) }),
+            logger: logger)
+    }
+
+    private static func health(_ view: ClusterView) -> AdminServer.Health {
+        guard let ring = view.ring else { return .init(isGood: false, json: "{\"status\":\"no ring\"}") }
+        let running = view.members.filter { $0.value.role == .storage && $0.value.state == .running }
+        return ClusterProbe.judge(ring, writeQuorum: view.consistency.write, reachable: Set(running.keys))
+    }
+
+    private func startHousekeeping(_ cluster: ManagedCluster, _ base: VerbContext) {
+        let logger = logger
+        housekeeping = Task {
+            var stalled = StalledDeletions()
+            let began = ContinuousClock.now
+            while !Task.isCancelled {
+                for bucket in stalled.update(cluster.view.buckets.values, at: ContinuousClock.now - began) {
+                    logger.warning("an abandoned deletion is cancelled", metadata: ["bucket": "\(bucket.name)"])
+                    let request = ChangeBucketRequest(change: .bucketDeleteCancel, name: bucket.name, id: bucket.id)
+                    _ = try? await cluster.change { state, edit in
+                        try BucketChanges.apply(request, state, &edit, base)
+                    }
+                }
+                try? await Task.sleep(for: Self.housekeepingInterval)
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import ClusterState
+import Logging
+import MessageBus
+import Model
+import Synchronization
+import Wire
+
+/// Listens to every member's heartbeats and writes what changes because of them.
+final class MemberWatch: Sendable {
+    static let tickInterval = Duration.milliseconds(250)
+
+    private struct Subscription {
+        var publisher: String
+        var token: SubscriptionToken
+    }
+
+    private struct State {
+        var membership: Membership
+        var subscriptions: [NodeName: Subscription] = [:]
+        var ticker: Task<Void, Never>?
+    }
+
+    private let cluster: ManagedCluster
+    private let bus: any ClusterBus
+    private let logger: Logger
+    private let state: Mutex<State>
+    private let began = ContinuousClock.now
+
+    init(_ cluster: ManagedCluster, bus: any ClusterBus, timeout: Duration, logger: Logger) {
+        self.cluster = cluster
+        self.bus = bus
+        self.logger = logger
+        state = Mutex(State(membership: Membership(timeout: timeout)))
+    }
+
+    private var now: Duration { ContinuousClock.now - began }
+
+    /// What the last heartbeats said.
+    var liveness: [NodeName: Membership.Liveness] { state.withLock { $0.membership.liveness } }
+
+    func start() {
+        cluster.onChange { [weak self] state in self?.update(state.view) }
+        update(cluster.view)
+        let ticker = Task { [weak self] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.tickInterval)
+                guard let self else { return }
+                write(state.withLock { $0.membership.tick(at: self.now) })
+            }
+        }
+        state.withLock { $0.ticker = ticker }
+    }
+
+    func stop() {
+        let tokens = state.withLock { state in
+            state.ticker?.cancel()
+            defer { state.subscriptions = [:] }
+            return state.subscriptions.values.map(\.token)
+        }
+        for token in tokens { bus.unsubscribe(token) }
+    }
+
+    /// Returns when all running gateways but one work with a revision, or after the timeout.
+    func gatewaysReach(_ revision: UInt64, except asker: NodeName? = nil, timeout: Duration) async {
+        let deadline = now + timeout
+        while now < deadline {
+            let gateways = cluster.view.members.filter { $0.value.role == .gateway && $0.value.state == .running }
+            let known = liveness
+            if gateways.keys.allSatisfy({ $0 == asker || known[$0]?.revision ?? 0 >= revision }) { return }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        logger.warning("a gateway is slow to follow the cluster's state", metadata: ["revision": "\(revision)"])
+    }
+
+    private func update(_ view: ClusterView) {
+        let ringNodes = Set(view.ring?.nodes ?? [])
+        write(state.withLock { $0.membership.update(members: view.members, ringNodes: ringNodes, at: now) })
+        subscribe(to: view.members.values.filter { $0.role != .manager && !$0.publisher.isEmpty })
+    }
+
+    private func subscribe(to members: [MemberRecord]) {
+        let wanted = Dictionary(members.map { (NodeName($0.name), $0.publisher) }) { first, _ in first }
+        let (stale, missing) = state.withLock { state in
+            let stale = state.subscriptions.filter { wanted[$0.key] != $0.value.publisher }
+            for name in stale.keys { state.subscriptions[name] = nil }
+            return (stale.values.map(\.token), wanted.filter { state.subscriptions[$0.key] == nil })
+        }
+        for token in stale { bus.unsubscribe(token) }
+        for (name, publisher) in missing {
+            let token = bus.subscribe(to: name, [.heartbeat]) { [weak self] in self?.heard($0) }
+            let surplus: SubscriptionToken? = state.withLock { state in
+                guard state.subscriptions[name] == nil else { return token }
+                state.subscriptions[name] = Subscription(publisher: publisher, token: token)
+                return nil
+            }
+            if let surplus { bus.unsubscribe(surplus) }
+        }
+    }
+
+    private func heard(_ publication: Publication) {
+        // A member speaks for itself only.
+        guard let beat = try? Heartbeat(decoding: publication.body), beat.name == publication.sender.rawValue else {
+            return
+        }
+        write(state.withLock { $0.membership.heartbeat(beat, at: now) })
+    }
+
+    /// Writes transitions. One that fails is found again with the next heartbeat or tick.
+    private func write(_ transitions: [Membership.Transition]) {
+        guard !transitions.isEmpty else { return }
+        Task { [cluster, logger] in
+            do {
+                let written = try await cluster.change { state, edit in
+                    transitions.filter { Self.apply($0, state, &edit) }
+                }
+                for transition in written {
+                    logger.notice(
+                        "a member changed its state",
+                        metadata: ["member": "\(transition.name)", "state": "\(transition.state.word)"])
+                }
+            } catch {
+                logger.error("cannot write the state of members", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private static func apply(
+        _ transition: Membership.Transition, _ state: ManagerState, _ edit: inout StateEdit
+    ) -> Bool {
+        guard var member = state.view.members[transition.name], member.state != transition.state else { return false }
+        member.state = transition.state
+        member.updatedMilliseconds = wallMilliseconds()
+        edit.put(ClusterKeys.member(transition.name), member)
+        return true
+    }
+}

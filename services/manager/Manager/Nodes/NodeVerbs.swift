@@ -1,0 +1,46 @@
+import ClusterState
+import MessageBus
+import Model
+import Wire
+
+/// Verbs about one node: the manager hands them on.
+struct NodeVerbs: Sendable {
+    static let timeout = Duration.seconds(10)
+    /// Forwarded verbs whose first argument names the node.
+    static let forwarded: Set<String> = [
+        "status", "du", "dump-ring", "update-log-level", "mq-stats", "mq-suspend", "mq-resume",
+    ]
+
+    let bus: any RequestSending
+    let cluster: ManagedCluster
+
+    /// The node's answer: JSON.
+    func forward(_ verb: String, to node: NodeName, _ arguments: [String]) async throws -> [UInt8] {
+        guard cluster.view.members[node] != nil else { throw VerbError(.notFound, "Node not exist") }
+        return try await ask(node, verb, arguments)
+    }
+
+    /// Hands a verb to any running repair process.
+    func forwardToRepair(_ verb: String, _ arguments: [String]) async throws -> [UInt8] {
+        let repairs = cluster.view.members.values.filter { $0.role == .repair && $0.state == .running }
+        guard let repair = repairs.map({ NodeName($0.name) }).min() else {
+            throw VerbError(.unavailable, "No repair process is running")
+        }
+        return try await ask(repair, verb, arguments)
+    }
+
+    private func ask(_ node: NodeName, _ verb: String, _ arguments: [String]) async throws -> [UInt8] {
+        do {
+            let command = AdminCommand(verb: verb, arguments: arguments)
+            return try await bus.request(
+                .nodeCommand, command, to: node, timeout: Self.timeout, answer: AdminResult.self
+            ).message.json
+        } catch {
+            switch error.status {
+            case .unreachable, .deadlineExceeded: throw VerbError(.unavailable, "node:\(node), Could not connect")
+            case .unknownType: throw VerbError(.invalidArgument, "node:\(node), this process does not know \(verb)")
+            default: throw VerbError(error.status, "node:\(node), \(error.message)")
+            }
+        }
+    }
+}

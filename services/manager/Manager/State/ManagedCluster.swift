@@ -1,0 +1,124 @@
+import ClusterState
+import ClusterStore
+import Logging
+import MessageBus
+import Model
+import Synchronization
+
+/// The manager's own view of its store: follows it, and changes it, one edit at a time.
+final class ManagedCluster: ClusterViewing, PeerDirectory {
+    typealias ChangeHandler = @Sendable (ManagerState) -> Void
+
+    private struct Shared {
+        var state: ManagerState
+        var handlers: [ChangeHandler] = []
+        var follower: Task<Void, Never>?
+    }
+
+    let store: any ClusterStore
+    private let logger: Logger
+    private let shared: Mutex<Shared>
+    private let gate = SerialGate()
+
+    static let attemptsMax = 16
+
+    private init(store: any ClusterStore, state: ManagerState, logger: Logger) {
+        self.store = store
+        self.logger = logger
+        shared = Mutex(Shared(state: state))
+    }
+
+    /// Reads the whole state.
+    static func load(_ store: any ClusterStore, logger: Logger) async throws -> ManagedCluster {
+        let snapshot = try await store.range(.all)
+        return ManagedCluster(store: store, state: ManagerState(snapshot), logger: logger)
+    }
+
+    var state: ManagerState { shared.withLock { $0.state } }
+    var view: ClusterView { state.view }
+
+    func refresh() async throws { try await catchUp() }
+
+    func endpoint(of name: NodeName) -> PeerEndpoint? { view.members[name].map { PeerEndpoint($0) } }
+
+    func peer(publicKey: [UInt8]) -> PeerEndpoint? { view.member(publicKey: publicKey).map { PeerEndpoint($0) } }
+
+    /// Calls the handler after every change, from any thread. Must not block.
+    func onChange(_ handler: @escaping ChangeHandler) { shared.withLock { $0.handlers.append(handler) } }
+
+    /// Follows changes that others make in the store: with several managers, and when leases end.
+    func follow() {
+        let follower = Task { [weak self] in
+            while !Task.isCancelled {
+                guard let (store, revision) = self.map({ ($0.store, $0.state.revision) }) else { return }
+                do {
+                    for try await batch in store.watch(.all, after: revision) {
+                        guard let self else { return }
+                        install(batch)
+                    }
+                    return
+                } catch {
+                    self?.logger.error("the store's changes cannot be followed", metadata: ["error": "\(error)"])
+                    try? await Task.sleep(for: .seconds(1))
+                    try? await self?.reload()
+                }
+            }
+        }
+        shared.withLock { $0.follower = follower }
+    }
+
+    func stop() { shared.withLock { $0.follower?.cancel() } }
+
+    /// Computes an edit from the present state and commits it; again when somebody was faster.
+    ///
+    /// The state shows the edit when this returns.
+    func change<Answer: Sendable>(
+        _ body: @Sendable (ManagerState, inout StateEdit) throws -> Answer
+    ) async throws -> Answer {
+        try await gate.run {
+            for _ in 0..<Self.attemptsMax {
+                let state = self.state
+                var edit = StateEdit(state)
+                let answer = try body(state, &edit)
+                if edit.isEmpty { return answer }
+                let outcome = try await self.store.commit(edit.transaction)
+                try await self.catchUp()
+                if case .committed = outcome { return answer }
+            }
+            throw VerbError(.conflict, "the cluster's state changes too fast, try again")
+        }
+    }
+
+    private func catchUp() async throws {
+        let known = state.revision
+        // An empty range: only the store's revision is asked for.
+        let target = try await store.range(KeyRange(first: "", end: "")).revision
+        guard target > known else { return }
+        var changes = store.watch(.all, after: known).makeAsyncIterator()
+        do {
+            while state.revision < target, let batch = try await changes.next() { install(batch) }
+        } catch .compacted {
+            try await reload()
+        }
+    }
+
+    private func reload() async throws {
+        let snapshot = try await store.range(.all)
+        publish { $0 = ManagerState(snapshot) }
+    }
+
+    private func install(_ batch: [StoreChange]) {
+        guard let last = batch.last else { return }
+        publish { $0.apply(batch, upTo: last.revision) }
+    }
+
+    private func publish(_ body: (inout ManagerState) -> Void) {
+        let news: (ManagerState, [ChangeHandler])? = shared.withLock { shared in
+            let before = shared.state.revision
+            body(&shared.state)
+            return shared.state.revision > before ? (shared.state, shared.handlers) : nil
+        }
+        guard let (state, handlers) = news else { return }
+        for handler in handlers { handler(state) }
+    }
+}

@@ -1,0 +1,97 @@
+import ClusterState
+import Model
+import Wire
+
+/// Changes of buckets, each one transaction. A repeated request answers as the first did.
+enum BucketChanges {
+    static func apply(
+        _ request: ChangeBucketRequest, _ state: ManagerState, _ edit: inout StateEdit, _ context: VerbContext
+    ) throws(VerbError) -> ChangeBucketReply {
+        let present = state.view.buckets[request.name]
+        if request.change == .bucketCreate { return try create(request, present, state, &edit, context) }
+        guard let bucket = present, request.id.isEmpty || request.id == bucket.id else {
+            return ChangeBucketReply(outcome: .bucketAbsent)
+        }
+        guard request.owner.isEmpty || request.owner == bucket.owner else {
+            return ChangeBucketReply(outcome: .bucketExistsForeign, bucket: bucket)
+        }
+        return try change(request, bucket, &edit)
+    }
+
+    private static func create(
+        _ request: ChangeBucketRequest, _ present: BucketRecord?, _ state: ManagerState, _ edit: inout StateEdit,
+        _ context: VerbContext
+    ) throws(VerbError) -> ChangeBucketReply {
+        if let present {
+            if present.state == .bucketDeleting { return ChangeBucketReply(outcome: .bucketBusy, bucket: present) }
+            let owned = present.owner == request.owner
+            return ChangeBucketReply(outcome: owned ? .bucketExistsOwned : .bucketExistsForeign, bucket: present)
+        }
+        guard isValidName(request.name) else {
+            throw VerbError(
+                .invalidArgument, "A bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens")
+        }
+        guard state.view.user(id: request.owner) != nil else { throw VerbError(.notFound, "User not found") }
+        guard state.view.buckets(owner: request.owner).count < context.bucketsPerUserMax else {
+            return ChangeBucketReply(outcome: .bucketLimit)
+        }
+        let bucket = BucketRecord(
+            name: request.name, id: context.random(16), owner: request.owner, acl: try acl(request.acl),
+            createdMilliseconds: context.now, location: request.location)
+        edit.expectUnchanged(ClusterKeys.user(request.owner))
+        edit.put(ClusterKeys.bucket(bucket.name), bucket)
+        return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)
+    }
+
+    private static func change(
+        _ request: ChangeBucketRequest, _ bucket: BucketRecord, _ edit: inout StateEdit
+    ) throws(VerbError) -> ChangeBucketReply {
+        var bucket = bucket
+        let deleting = bucket.state == .bucketDeleting
+        let key = ClusterKeys.bucket(bucket.name)
+        switch request.change {
+        case .bucketDeleteBegin:
+            bucket.state = .bucketDeleting
+            if !deleting { edit.put(key, bucket) }
+        case .bucketDeleteFinish:
+            // Only what was announced is deleted: somebody may have cancelled it.
+            guard deleting else { return ChangeBucketReply(outcome: .bucketBusy, bucket: bucket) }
+            edit.delete(key)
+        case .bucketDeleteCancel:
+            bucket.state = .bucketActive
+            if deleting { edit.put(key, bucket) }
+        case .bucketSetAcl:
+            guard !deleting else { return ChangeBucketReply(outcome: .bucketBusy, bucket: bucket) }
+            let wanted = try acl(request.acl)
+            if wanted != bucket.acl {
+                bucket.acl = wanted
+                edit.put(key, bucket)
+            }
+        default: throw VerbError(.invalidArgument, "unknown change \(request.change)")
+        }
+        return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)
+    }
+
+    private static func acl(_ name: String) throws(VerbError) -> String {
+        guard !name.isEmpty else { return "private" }
+        guard BucketVerbs.acls.contains(name) else {
+            throw VerbError(.invalidArgument, "The permission is one of \(BucketVerbs.acls.joined(separator: ", "))")
+        }
+        return name
+    }
+
+    /// S3's rules for names; the gateway checks them too, the CLI does not.
+    static func isValidName(_ name: String) -> Bool {
+        let bytes = Array(name.utf8)
+        func isAlphanumeric(_ byte: UInt8) -> Bool {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        }
+        guard (3...63).contains(bytes.count), isAlphanumeric(bytes[0]), isAlphanumeric(bytes[bytes.count - 1]),
+            bytes.allSatisfy({ isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") })
+        else { return false }
+        let labels = name.split(separator: ".", omittingEmptySubsequences: false)
+        let isAddress = labels.count == 4 && labels.allSatisfy { UInt8($0) != nil }
+        return !labels.contains("") && !isAddress
+    }
+}

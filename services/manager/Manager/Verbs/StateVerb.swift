@@ -1,0 +1,53 @@
+import Wire
+
+/// A verb that only needs the cluster's state: computes its answer and its edit from it.
+struct StateVerb: Sendable {
+    typealias Run = @Sendable (VerbCall, inout StateEdit) throws(VerbError) -> any Encodable & Sendable
+
+    /// Names of the arguments, for the message when they are wrong. Optional ones in brackets.
+    let usage: String
+    let run: Run
+
+    private init(_ usage: String, _ run: @escaping Run) {
+        self.usage = usage
+        self.run = run
+    }
+
+    static let all: [String: StateVerb] = [
+        "version": StateVerb("[all]", StatusVerbs.version),
+        "status": StateVerb("", StatusVerbs.status),
+        "start": StateVerb("", RingVerbs.start),
+        "update-consistency-level": StateVerb("W R D", RingVerbs.updateConsistencyLevel),
+        "create-user": StateVerb("USER", UserVerbs.create),
+        "import-user": StateVerb("USER ACCESS-KEY-ID SECRET-ACCESS-KEY [force]", UserVerbs.importUser),
+        "delete-user": StateVerb("USER", UserVerbs.delete),
+        "get-users": StateVerb("", UserVerbs.list),
+        "update-user-role": StateVerb("USER 1|9", UserVerbs.updateRole),
+        "add-bucket": StateVerb("BUCKET ACCESS-KEY-ID", BucketVerbs.add),
+        "get-buckets": StateVerb("", BucketVerbs.list),
+        "get-bucket": StateVerb("ACCESS-KEY-ID", BucketVerbs.listOwn),
+        "chown-bucket": StateVerb("BUCKET ACCESS-KEY-ID", BucketVerbs.changeOwner),
+        "update-acl": StateVerb(
+            "BUCKET ACCESS-KEY-ID private|public-read|public-read-write", BucketVerbs.updateACL),
+        "add-endpoint": StateVerb("HOST", EndpointVerbs.add),
+        "delete-endpoint": StateVerb("HOST", EndpointVerbs.delete),
+        "get-endpoints": StateVerb("", EndpointVerbs.list),
+        "create-token": StateVerb("[reusable] [replace] [hours=N] [name=NODE]", TokenVerbs.create),
+    ]
+
+    /// How many arguments the usage names, at least and at most.
+    var argumentCounts: ClosedRange<Int> {
+        let names = usage.split(separator: " ")
+        let optional = names.count { $0.hasPrefix("[") }
+        return (names.count - optional)...names.count
+    }
+}
+
+/// One call of a verb.
+struct VerbCall: Sendable {
+    var arguments: [String]
+    var state: ManagerState
+    var context: VerbContext
+
+    func argument(_ index: Int) -> String { arguments.indices.contains(index) ? arguments[index] : "" }
+}
