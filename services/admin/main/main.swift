@@ -1,1 +1,3 @@
-print("martlet-admin")
+import Admin
+
+await AdminTool.run()

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Foundation
+import Model
+
+/// `martlet-adm`.
+public struct AdminTool: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "martlet-adm",
+        abstract: "Administers a Martlet cluster.",
+        discussion: """
+            The verbs, their arguments and tables are those of leofs-adm. Every verb takes --json.
+
+            The file admin.toml, which the manager writes at its first start, tells how to reach the cluster: give its \
+            path with --admin or in MARTLET_ADMIN.
+
+            Exit status: 0 done, 1 refused by the cluster, 2 wrong usage, 3 the cluster cannot be reached.
+
+            EXAMPLES:
+              martlet-adm status
+              martlet-adm create-user alice
+              martlet-adm add-bucket photos 05236a2b41f0c3d9e8b7
+              martlet-adm whereis photos/2024/cat.jpg
+              martlet-adm --generate-completion-script bash > /etc/bash_completion.d/martlet-adm
+            """,
+        version: Version.current,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Cluster",
+                subcommands: [
+                    VersionCommand.self, StatusCommand.self, StartCommand.self, UpdateConsistencyLevel.self,
+                    DumpRing.self, UpdateLogLevel.self, CreateToken.self,
+                ]),
+            CommandGroup(
+                name: "Storage",
+                subcommands: [
+                    WhereisCommand.self, DiskUsage.self, QueueStats.self, RecoverFile.self, RecoverConsistency.self,
+                ]),
+            CommandGroup(
+                name: "Users",
+                subcommands: [
+                    CreateUser.self, ImportUser.self, DeleteUser.self, GetUsers.self, UpdateUserRole.self,
+                ]),
+            CommandGroup(
+                name: "Buckets and endpoints",
+                subcommands: [
+                    AddBucket.self, DeleteBucket.self, GetBuckets.self, GetBucket.self, ChangeBucketOwner.self,
+                    UpdateACL.self, AddEndpoint.self, DeleteEndpoint.self, GetEndpoints.self,
+                ]),
+        ])
+
+    public init() {}
+
+    /// Runs the tool and ends the process with the documented status.
+    public static func run() async -> Never {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            Foundation.exit(ExitStatus.done.rawValue)
+        } catch let failure as Failure {
+            failure.report()
+            Foundation.exit(failure.status.rawValue)
+        } catch {
+            // Help and completion scripts are errors of the parser that are none.
+            guard exitCode(for: error) != .success else { exit(withError: error) }
+            FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8))
+            Foundation.exit(ExitStatus.usage.rawValue)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import ClusterState
+
+struct WhereisCommand: VerbCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "whereis", abstract: "Where the replicas of an object are, and what each has.",
+        discussion: """
+            `*` under `del?` is a tombstone; a blank row is a replica that has nothing. Nodes that do not answer stand \
+            under [Failure Nodes].
+
+            EXAMPLE: martlet-adm whereis photos/2024/cat.jpg
+            """)
+    @OptionGroup var options: ConnectionOptions
+    @Argument(help: "BUCKET/KEY.") var path: String
+
+    var verbArguments: [String] { [path] }
+    func text(_ json: [UInt8]) throws -> String { WhereisText.table(try report(WhereisReport.self, json)) }
+}
+
+struct DiskUsage: VerbCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "du", abstract: "Objects and bytes of a storage node; with `detail` for each disk.",
+        discussion: """
+            EXAMPLES:
+              martlet-adm du storage-1
+              martlet-adm du detail storage-1
+            """)
+    @OptionGroup var options: ConnectionOptions
+    @Argument(help: ArgumentHelp("NODE, or `detail` NODE.", valueName: "node")) var words: [String]
+
+    func validate() throws {
+        guard words.count == 1 || (words.count == 2 && words[0] == "detail") else {
+            throw ValidationError("the arguments are NODE, or detail NODE")
+        }
+    }
+
+    var verbArguments: [String] { words.suffix(1) }
+
+    func text(_ json: [UInt8]) throws -> String {
+        let usage = try report(DiskUsageReport.self, json)
+        return words.count == 1 ? DiskUsageText.summary(usage) : DiskUsageText.detail(usage)
+    }
+}
+
+struct QueueStats: VerbCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mq-stats", abstract: "Work that waits on a storage node: writes that other replicas missed.",
+        discussion: "EXAMPLE: martlet-adm mq-stats storage-1")
+    @OptionGroup var options: ConnectionOptions
+    @Argument(help: "A node's name.") var node: String
+
+    var verbArguments: [String] { [node] }
+    func text(_ json: [UInt8]) throws -> String { NodeText.queues(try report(QueuesReport.self, json)) }
+}
+
+struct RecoverFile: VerbCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "recover-file", abstract: "Compares the replicas of one object and repairs them.",
+        discussion: "EXAMPLE: martlet-adm recover-file photos/2024/cat.jpg")
+    @OptionGroup var options: ConnectionOptions
+    @Argument(help: "BUCKET/KEY.") var path: String
+
+    var verbArguments: [String] { [path] }
+}
+
+struct RecoverConsistency: VerbCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "recover-consistency",
+        abstract: "Compares everything that a storage node should have with the other replicas and repairs it.",
+        discussion: "EXAMPLE: martlet-adm recover-consistency storage-1")
+    @OptionGroup var options: ConnectionOptions
+    @Argument(help: "A node's name.") var node: String
+
+    var verbArguments: [String] { [node] }
+}

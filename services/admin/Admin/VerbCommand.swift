@@ -1,0 +1,30 @@
+import ArgumentParser
+import ClusterState
+
+/// A verb that is one request to the manager.
+protocol VerbCommand: AsyncParsableCommand {
+    var options: ConnectionOptions { get }
+    var verb: String { get }
+    var verbArguments: [String] { get }
+    /// What people see of the answer; without a line end.
+    func text(_ json: [UInt8]) throws -> String
+}
+
+extension VerbCommand {
+    var verb: String { Self.configuration.commandName ?? "" }
+    var verbArguments: [String] { [] }
+
+    func text(_ json: [UInt8]) throws -> String { "OK" }
+
+    mutating func run() async throws {
+        let json = try await options.call(verb, verbArguments)
+        try print(options.json ? String(decoding: json, as: UTF8.self) : text(json))
+    }
+}
+
+/// Decodes a report, in a renderer.
+func report<Report: Decodable>(_ type: Report.Type, _ json: [UInt8]) throws -> Report {
+    do { return try ReportCoding.decode(type, from: json) } catch {
+        throw Failure(.refused, "the answer is not understood; versions may differ (--json shows it): \(error)")
+    }
+}
