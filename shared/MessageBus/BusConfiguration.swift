@@ -20,8 +20,10 @@ public struct BusLimits: Sendable {
     public var queue = 65536
     /// One message, all frames.
     public var messageBytes = Limits.messageSizeMax
-    /// How long requests wait for a connection that is being made before they fail as `unreachable`.
+    /// How long requests wait for a peer that was just lost or refused a connection before they fail as `unreachable`.
     public var connectGrace: Duration = .milliseconds(200)
+    /// How long they wait for a peer of which nothing is known yet, or that is shaking hands.
+    public var handshakeGrace: Duration = .seconds(2)
     /// How long `stop` waits for what is in flight.
     public var drain: Duration = .seconds(1)
 

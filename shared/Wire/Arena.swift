@@ -5,22 +5,30 @@ import CMartletWire
 #endif
 
 /// Memory for one message while it is packed or unpacked: allocations are bumped from blocks and freed all at once.
+///
+/// The first block is lent by the caller (from the stack, see ``withArena(limit:_:)``), so that a small message needs no
+/// allocation but the arena itself.
 public final class Arena {
+    /// Blocks of our own.
     private var blocks: [UnsafeMutableRawPointer] = []
-    private var next: UnsafeMutableRawPointer
+    private var next: UnsafeMutableRawPointer?
     private var left: Int
     /// Bytes that one message may take; a hostile message is refused instead of eating the memory.
     private let limit: Int
     private var total: Int
 
-    private static let blockSize = 4096
+    static let blockSize = 4096
 
-    public init(limit: Int = 64 << 20) {
-        next = malloc(Self.blockSize)!
-        left = Self.blockSize
-        total = Self.blockSize
+    /// The lent block must outlive the arena and be aligned to 16 bytes.
+    init(limit: Int, lent: UnsafeMutableRawBufferPointer) {
+        next = lent.baseAddress
+        left = lent.count
+        total = lent.count
         self.limit = limit
-        blocks.append(next)
+    }
+
+    public convenience init(limit: Int = 64 << 20) {
+        self.init(limit: limit, lent: UnsafeMutableRawBufferPointer(start: nil, count: 0))
     }
 
     deinit {
@@ -30,7 +38,7 @@ public final class Arena {
     /// Uninitialised memory aligned to 16 bytes, or nil over the limit.
     public func allocate(bytes count: Int) -> UnsafeMutableRawPointer? {
         guard count >= 0, count <= limit else { return nil }
-        let size = (count + 15) & ~15
+        let size = (max(count, 1) + 15) & ~15
         if size > left {
             let block = max(Self.blockSize, size)
             guard total + block <= limit, let fresh = malloc(block) else { return nil }
@@ -40,7 +48,7 @@ public final class Arena {
             left = block
         }
         defer {
-            next += size
+            next! += size
             left -= size
         }
         return next
@@ -103,4 +111,12 @@ func wireString(_ pointer: UnsafeMutablePointer<CChar>?) -> String {
 func wireBytes(_ binary: ProtobufCBinaryData) -> [UInt8] {
     guard binary.len > 0, let data = binary.data else { return [] }
     return Array(UnsafeBufferPointer(start: data, count: binary.len))
+}
+
+/// Runs `body` with an arena whose first block is on the stack.
+func withArena<R>(limit: Int, _ body: (Arena) throws -> R) rethrows -> R {
+    try withUnsafeTemporaryAllocation(byteCount: 2048, alignment: 16) { block in
+        let arena = Arena(limit: limit, lent: block)
+        return try withExtendedLifetime(arena) { try body(arena) }
+    }
 }

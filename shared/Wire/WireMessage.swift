@@ -17,51 +17,60 @@ public struct MalformedMessage: Error, CustomStringConvertible {
 }
 
 extension WireMessage {
+    /// Memory for packing a message of our own making.
+    private static var packingLimit: Int { 256 << 20 }
+
     /// The packed message.
     public func encoded() -> [UInt8] {
-        let arena = Arena()
-        let message = write(to: arena).assumingMemoryBound(to: ProtobufCMessage.self)
-        let size = protobuf_c_message_get_packed_size(message)
-        return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            count = size == 0 ? 0 : protobuf_c_message_pack(message, buffer.baseAddress)
+        withArena(limit: Self.packingLimit) { arena in
+            let message = write(to: arena).assumingMemoryBound(to: ProtobufCMessage.self)
+            let size = protobuf_c_message_get_packed_size(message)
+            return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+                count = size == 0 ? 0 : protobuf_c_message_pack(message, buffer.baseAddress)
+            }
         }
     }
 
     /// Appends the packed message and returns its length.
     @discardableResult
     public func encode(into buffer: inout ByteBuffer) -> Int {
-        let arena = Arena()
-        let message = write(to: arena).assumingMemoryBound(to: ProtobufCMessage.self)
-        let size = protobuf_c_message_get_packed_size(message)
-        guard size > 0 else { return 0 }
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) {
-            protobuf_c_message_pack(message, $0.baseAddress!.assumingMemoryBound(to: UInt8.self))
+        withArena(limit: Self.packingLimit) { arena in
+            let message = write(to: arena).assumingMemoryBound(to: ProtobufCMessage.self)
+            let size = protobuf_c_message_get_packed_size(message)
+            guard size > 0 else { return 0 }
+            return buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) {
+                protobuf_c_message_pack(message, $0.baseAddress!.assumingMemoryBound(to: UInt8.self))
+            }
         }
-        return size
     }
 
-    /// Unpacks; throws ``MalformedMessage`` when the bytes are no such message.
-    public init(decoding bytes: UnsafeRawBufferPointer) throws {
-        let arena = Arena(limit: max(1 << 20, bytes.count.multipliedReportingOverflow(by: 64).partialValue))
+    /// Unpacks; throws ``MalformedMessage`` when the bytes are no such message, or would take more memory than the limit
+    /// (by default 64 times their size, and at least 1 MiB).
+    public init(decoding bytes: UnsafeRawBufferPointer, memoryLimit: Int? = nil) throws {
+        let (scaled, overflow) = bytes.count.multipliedReportingOverflow(by: 64)
+        let limit = memoryLimit ?? max(1 << 20, overflow ? .max : scaled)
+        self = try withArena(limit: limit) { arena in
+            guard let unpacked = Self.unpack(bytes, arena) else { throw MalformedMessage(type: "\(Self.self)") }
+            return Self(reading: unpacked)
+        }
+    }
+
+    private static func unpack(_ bytes: UnsafeRawBufferPointer, _ arena: Arena) -> UnsafeRawPointer? {
         var allocator = ProtobufCAllocator(
             alloc: { context, size in Unmanaged<Arena>.fromOpaque(context!).takeUnretainedValue().allocate(bytes: size)
             },
             free: { _, _ in },
             allocator_data: Unmanaged.passUnretained(arena).toOpaque())
-        let unpacked = withExtendedLifetime(arena) {
+        return UnsafeRawPointer(
             protobuf_c_message_unpack(
-                Self.descriptor, &allocator, bytes.count, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
-        }
-        guard let unpacked else { throw MalformedMessage(type: "\(Self.self)") }
-        self.init(reading: UnsafeRawPointer(unpacked))
-        withExtendedLifetime(arena) {}
+                descriptor, &allocator, bytes.count, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)))
     }
 
-    public init(decoding bytes: [UInt8]) throws {
-        self = try bytes.withUnsafeBytes { try Self(decoding: $0) }
+    public init(decoding bytes: [UInt8], memoryLimit: Int? = nil) throws {
+        self = try bytes.withUnsafeBytes { try Self(decoding: $0, memoryLimit: memoryLimit) }
     }
 
-    public init(decoding buffer: ByteBuffer) throws {
-        self = try buffer.withUnsafeReadableBytes { try Self(decoding: $0) }
+    public init(decoding buffer: ByteBuffer, memoryLimit: Int? = nil) throws {
+        self = try buffer.withUnsafeReadableBytes { try Self(decoding: $0, memoryLimit: memoryLimit) }
     }
 }

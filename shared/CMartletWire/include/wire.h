@@ -4,6 +4,7 @@
 #include "martlet/v1/envelope.pb-c.h"
 #include "martlet/v1/record.pb-c.h"
 #include "martlet/v1/storage.pb-c.h"
+#include "martlet/v1/tap.pb-c.h"
 static inline const ProtobufCMessageDescriptor *martlet__v1__member_record__descriptor_pointer(void) { return &martlet__v1__member_record__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__user_record__descriptor_pointer(void) { return &martlet__v1__user_record__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__bucket_record__descriptor_pointer(void) { return &martlet__v1__bucket_record__descriptor; }
@@ -63,3 +64,4 @@ static inline const ProtobufCMessageDescriptor *martlet__v1__digest_partitions_r
 static inline const ProtobufCMessageDescriptor *martlet__v1__list_partition_request__descriptor_pointer(void) { return &martlet__v1__list_partition_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__partition_entry__descriptor_pointer(void) { return &martlet__v1__partition_entry__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__list_partition_reply__descriptor_pointer(void) { return &martlet__v1__list_partition_reply__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__tap_record__descriptor_pointer(void) { return &martlet__v1__tap_record__descriptor; }

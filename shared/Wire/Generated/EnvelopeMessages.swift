@@ -18,6 +18,8 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let stateChanged = MessageType(rawValue: 4)
     /// published by storage
     public static let hintsAdded = MessageType(rawValue: 5)
+    /// published while a tap listens
+    public static let tap = MessageType(rawValue: 6)
     public static let read = MessageType(rawValue: 20)
     public static let stage = MessageType(rawValue: 21)
     public static let commit = MessageType(rawValue: 22)
@@ -43,6 +45,7 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 3: "heartbeat"
         case 4: "stateChanged"
         case 5: "hintsAdded"
+        case 6: "tap"
         case 20: "read"
         case 21: "stage"
         case 22: "commit"

@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[22] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[23] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -241,6 +241,7 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "HEARTBEAT", "MARTLET__V1__MESSAGE_TYPE__HEARTBEAT", 3 },
   { "STATE_CHANGED", "MARTLET__V1__MESSAGE_TYPE__STATE_CHANGED", 4 },
   { "HINTS_ADDED", "MARTLET__V1__MESSAGE_TYPE__HINTS_ADDED", 5 },
+  { "TAP", "MARTLET__V1__MESSAGE_TYPE__TAP", 6 },
   { "READ", "MARTLET__V1__MESSAGE_TYPE__READ", 20 },
   { "STAGE", "MARTLET__V1__MESSAGE_TYPE__STAGE", 21 },
   { "COMMIT", "MARTLET__V1__MESSAGE_TYPE__COMMIT", 22 },
@@ -259,32 +260,33 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "CHANGE_BUCKET", "MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET", 63 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 6},{30, 11},{40, 13},{60, 18},{0, 22}
+{0, 0},{20, 7},{30, 12},{40, 14},{60, 19},{0, 23}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[22] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[23] =
 {
-  { "ADMIN_COMMAND", 20 },
-  { "CHANGE_BUCKET", 21 },
-  { "COMMIT", 8 },
-  { "DIGEST_PARTITIONS", 16 },
-  { "ENROL", 18 },
-  { "FETCH_HINTS", 14 },
-  { "FETCH_STATE", 19 },
-  { "FORGET_HINTS", 15 },
-  { "GET_CHUNK", 12 },
+  { "ADMIN_COMMAND", 21 },
+  { "CHANGE_BUCKET", 22 },
+  { "COMMIT", 9 },
+  { "DIGEST_PARTITIONS", 17 },
+  { "ENROL", 19 },
+  { "FETCH_HINTS", 15 },
+  { "FETCH_STATE", 20 },
+  { "FORGET_HINTS", 16 },
+  { "GET_CHUNK", 13 },
   { "HEARTBEAT", 3 },
   { "HINTS_ADDED", 5 },
-  { "LEARN", 9 },
-  { "LIST", 10 },
-  { "LIST_PARTITION", 17 },
+  { "LEARN", 10 },
+  { "LIST", 11 },
+  { "LIST_PARTITION", 18 },
   { "MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "NODE_COMMAND", 2 },
-  { "NOTE_HINT", 13 },
+  { "NOTE_HINT", 14 },
   { "PING", 1 },
-  { "PUT_CHUNK", 11 },
-  { "READ", 6 },
-  { "STAGE", 7 },
+  { "PUT_CHUNK", 12 },
+  { "READ", 7 },
+  { "STAGE", 8 },
   { "STATE_CHANGED", 4 },
+  { "TAP", 6 },
 };
 const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
 {
@@ -293,9 +295,9 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  22,
+  23,
   martlet__v1__message_type__enum_values_by_number,
-  22,
+  23,
   martlet__v1__message_type__enum_values_by_name,
   5,
   martlet__v1__message_type__value_ranges,

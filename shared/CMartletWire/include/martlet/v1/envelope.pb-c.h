@@ -43,6 +43,10 @@ typedef enum _Martlet__V1__MessageType {
    */
   MARTLET__V1__MESSAGE_TYPE__HINTS_ADDED = 5,
   /*
+   * published while a tap listens
+   */
+  MARTLET__V1__MESSAGE_TYPE__TAP = 6,
+  /*
    * storage: registers
    */
   MARTLET__V1__MESSAGE_TYPE__READ = 20,

@@ -1,0 +1,76 @@
+import CZeroMQ
+import Model
+
+/// The DEALER to one peer and what is known about its connection. Bus thread only.
+final class PeerConnection {
+    enum State: Equatable {
+        /// libzmq is trying; requests wait until `graceEnds`.
+        case connecting(graceEnds: UInt64)
+        case connected
+        /// libzmq goes on trying; requests fail at once.
+        case unreachable(String)
+    }
+
+    let endpoint: PeerEndpoint
+    let source: SocketPoller.Source
+    /// Set right after the socket exists.
+    var monitor: ConnectionMonitor?
+    var state: State
+    var connectingSince: UInt64
+    /// Numbers of requests that wait for the connection, oldest first.
+    var waiting: [UInt64] = []
+    var requests = 0
+    var bytes = 0
+    /// Payload that libzmq has not sent yet, also of requests that were given up.
+    let held = HeldBytes()
+    /// When the directory was last asked whether the endpoint is still right.
+    var checked: UInt64
+    private let poller: SocketPoller
+
+    init(
+        _ endpoint: PeerEndpoint, source: SocketPoller.Source, poller: SocketPoller, now: UInt64, grace: UInt64
+    ) {
+        self.endpoint = endpoint
+        self.source = source
+        self.poller = poller
+        checked = now
+        connectingSince = now
+        state = .connecting(graceEnds: now + grace)
+    }
+
+    func close() {
+        monitor?.close()
+        poller.close(source)
+    }
+}
+
+/// Makes client sockets with the security of the process.
+struct ClientSocketFactory {
+    let context: ZeroMQContext
+    let configuration: BusConfiguration
+
+    func make(_ type: Int32, to address: String, key: [UInt8]) throws -> ZeroMQSocket {
+        let socket = try ZeroMQSocket(context, type)
+        try socket.configureForNetwork(messageBytes: configuration.limits.messageBytes)
+        switch configuration.security {
+        case .curve:
+            guard key.count == 32 else {
+                throw BusSetupError("connect \(address)", reason: "the peer's key is unknown")
+            }
+            try socket.becomeCurveClient(configuration.keyPair, server: key)
+        case .none:
+            guard BusAddress.isLocal(address) else {
+                throw BusSetupError("connect \(address)", reason: "without encryption only loopback is permitted")
+            }
+        }
+        try socket.connect(address)
+        return socket
+    }
+}
+
+enum BusAddress {
+    /// Whether bytes sent to this address stay on the machine.
+    static func isLocal(_ address: String) -> Bool {
+        ["ipc://", "inproc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"].contains { address.hasPrefix($0) }
+    }
+}

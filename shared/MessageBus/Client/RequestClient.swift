@@ -1,0 +1,338 @@
+import CZeroMQ
+import Model
+import NIOCore
+import Wire
+
+/// The asking side: one DEALER for each peer, requests in flight, deadlines. Bus thread only.
+final class RequestClient {
+    private final class InFlight {
+        var request: OutgoingRequest
+        let peer: PeerConnection
+        let bytes: Int
+        /// Empty unless the tap was on.
+        let subject: TapSubject
+        var isSent = false
+
+        init(_ request: OutgoingRequest, _ peer: PeerConnection, bytes: Int, subject: TapSubject) {
+            self.request = request
+            self.peer = peer
+            self.bytes = bytes
+            self.subject = subject
+        }
+    }
+
+    private let shared: BusShared
+    private let directory: any PeerDirectory
+    private let factory: ClientSocketFactory
+    private let poller: SocketPoller
+    private let metrics: BusMetrics
+    private let tap: TapFeed
+    private var peers: [NodeName: PeerConnection] = [:]
+    private var inFlight = SlotTable<InFlight>()
+    private var deadlines = DeadlineHeap<UInt64>()
+    /// When the first of the peers that are being connected is given up; nil: none is.
+    private var nextGraceEnd: UInt64?
+    /// Refused or changed peers get a new socket, not before this time.
+    private var notBefore: [NodeName: UInt64] = [:]
+    var isStopping = false
+
+    /// How long a found endpoint is trusted.
+    private static let endpointTrust: UInt64 = 100_000_000
+    private static let retryAfterRefusal: UInt64 = 250_000_000
+
+    init(
+        _ shared: BusShared, directory: any PeerDirectory, factory: ClientSocketFactory, poller: SocketPoller,
+        metrics: BusMetrics, tap: TapFeed
+    ) {
+        self.shared = shared
+        self.directory = directory
+        self.factory = factory
+        self.poller = poller
+        self.metrics = metrics
+        self.tap = tap
+    }
+
+    private var connectGrace: UInt64 { shared.configuration.limits.connectGrace.boundedNanoseconds }
+    private var handshakeGrace: UInt64 { shared.configuration.limits.handshakeGrace.boundedNanoseconds }
+
+    var isIdle: Bool { inFlight.isEmpty }
+
+    // MARK: - Requests
+
+    func accept(_ request: OutgoingRequest) {
+        let bytes = request.body.count + request.payloadBytes
+        switch admit(request, bytes: bytes) {
+        case .failure(let error): request.completion(.failure(error))
+        case .success(let peer): enqueue(request, to: peer, bytes: bytes)
+        }
+    }
+
+    private func admit(_ request: OutgoingRequest, bytes: Int) -> Result<PeerConnection, BusError> {
+        let limits = shared.configuration.limits
+        if isStopping { return .failure(BusError(.unavailable, "stopping")) }
+        let now = monotonicNanoseconds()
+        guard request.due > now else {
+            metrics.timedOut(request.type)
+            return .failure(BusError(.deadlineExceeded, "before it was sent"))
+        }
+        guard bytes <= limits.messageBytes, request.payload.count <= BusFrames.payloadFramesMax else {
+            return .failure(BusError(.tooLarge, "\(bytes) bytes in one message"))
+        }
+        return connection(to: request.peer, now: now).flatMap { peer in
+            guard peer.requests < limits.requestsPerPeer,
+                max(peer.bytes, peer.held.value) + bytes <= limits.bytesPerPeer
+            else { return .failure(BusError(.overloaded, "too much in flight to \(peer.endpoint.name)")) }
+            return .success(peer)
+        }
+    }
+
+    private func enqueue(_ request: OutgoingRequest, to peer: PeerConnection, bytes: Int) {
+        peer.requests += 1
+        peer.bytes += bytes
+        let subject = tap.isOn ? TapSubject.of(request.type, body: request.body) : TapSubject()
+        let number = inFlight.insert(InFlight(request, peer, bytes: bytes, subject: subject))
+        deadlines.insert(number, due: request.due)
+        metrics.inFlight.set(inFlight.count)
+        if !peer.waiting.isEmpty || !transmit(number) { peer.waiting.append(number) }
+    }
+
+    /// False when the peer's socket takes nothing now.
+    private func transmit(_ number: UInt64) -> Bool {
+        guard let entry = inFlight[number] else { return true }
+        let request = entry.request
+        let now = monotonicNanoseconds()
+        let left = request.due > now ? (request.due - now + 999_999) / 1_000_000 : 1
+        let context = request.context
+        let envelope = Envelope(
+            protocolVersion: busProtocolVersion, type: request.type, correlationId: number,
+            sender: shared.configuration.name.rawValue,
+            epoch: context.epoch == 0 ? shared.configuration.currentEpoch() : context.epoch,
+            timeoutMilliseconds: UInt32(clamping: left), traceparent: context.traceparent,
+            requestId: context.requestID)
+        poller.touch(entry.peer.source)
+        guard
+            BusFrames.send(
+                envelope, body: request.body, payload: request.payload, to: entry.peer.source.socket,
+                account: entry.peer.held)
+        else { return false }
+        metrics.count(request.type, .sent)
+        if tap.isOn { tap.sent(request, number, subject: entry.subject) }
+        entry.isSent = true
+        // libzmq keeps what it needs.
+        entry.request.body = []
+        entry.request.payload = []
+        return true
+    }
+
+    private func finish(_ number: UInt64, _ result: Result<BusReply, BusError>) {
+        guard let entry = inFlight.remove(number) else { return }
+        entry.peer.requests -= 1
+        entry.peer.bytes -= entry.bytes
+        if inFlight.isEmpty { deadlines.removeAll() }
+        metrics.inFlight.set(inFlight.count)
+        if tap.isOn { tap.finished(entry.request, number, subject: entry.subject, result) }
+        entry.request.completion(result)
+    }
+
+    private func fail(_ numbers: [UInt64], _ error: BusError) {
+        for number in numbers { finish(number, .failure(error)) }
+    }
+
+    // MARK: - Answers
+
+    private func drain(_ peer: PeerConnection) -> Bool {
+        for _ in 0..<BusFrames.batch {
+            guard
+                let message = BusFrames.receive(
+                    from: peer.source.socket, leadingFrame: false,
+                    messageBytes: shared.configuration.limits.messageBytes)
+            else {
+                let events = peer.source.socket.events
+                if events & ZMQ_POLLOUT != 0 { flush(peer) }
+                return events & ZMQ_POLLIN != 0
+            }
+            receive(message, from: peer)
+        }
+        return true
+    }
+
+    /// An answer counts only when it comes from the peer that was asked.
+    private func receive(_ message: ReceivedMessage, from peer: PeerConnection) {
+        guard let envelope = message.envelope, envelope.reply else {
+            metrics.malformed.increment()
+            return
+        }
+        guard let entry = inFlight[envelope.correlationId], entry.peer === peer else {
+            metrics.expired.increment()
+            return
+        }
+        metrics.answered(entry.request.type, nanoseconds: monotonicNanoseconds() - entry.request.started)
+        finish(envelope.correlationId, result(message, envelope, peer))
+    }
+
+    private func result(
+        _ message: ReceivedMessage, _ envelope: Envelope, _ peer: PeerConnection
+    ) -> Result<BusReply, BusError> {
+        if message.fault != nil { return .failure(BusError(.malformed, "the answer of \(peer.endpoint.name)")) }
+        guard envelope.status == .ok else {
+            return .failure(BusError(envelope.status, envelope.errorMessage, epoch: envelope.epoch))
+        }
+        return .success(
+            BusReply(
+                epoch: envelope.epoch, body: message.body, payload: message.payload, sender: peer.endpoint.name))
+    }
+
+    private func flush(_ peer: PeerConnection) {
+        guard !peer.waiting.isEmpty else { return }
+        var sent = 0
+        while sent < peer.waiting.count, transmit(peer.waiting[sent]) { sent += 1 }
+        peer.waiting.removeFirst(sent)
+    }
+
+    // MARK: - Connections
+
+    private func connection(to name: NodeName, now: UInt64) -> Result<PeerConnection, BusError> {
+        if let peer = peers[name], now - peer.checked < Self.endpointTrust { return usable(peer) }
+        let endpoint = directory.endpoint(of: name)
+        if let peer = peers[name] {
+            peer.checked = now
+            if peer.endpoint.isSameDoor(as: endpoint) { return usable(peer) }
+            drop(peer, "its address or key changed")
+        }
+        guard let endpoint, !endpoint.address.isEmpty else {
+            return .failure(BusError(.unreachable, "\(name) is not in the directory"))
+        }
+        guard notBefore[name, default: 0] <= now else {
+            return .failure(
+                BusError(.unreachable, "\(name) refused the connection: is the key of this process enrolled?"))
+        }
+        do {
+            return .success(try open(endpoint, now))
+        } catch {
+            return .failure(BusError(.unreachable, "\(error)"))
+        }
+    }
+
+    private func usable(_ peer: PeerConnection) -> Result<PeerConnection, BusError> {
+        if case .unreachable(let reason) = peer.state { return .failure(BusError(.unreachable, reason)) }
+        return .success(peer)
+    }
+
+    private func open(_ endpoint: PeerEndpoint, _ now: UInt64) throws -> PeerConnection {
+        let socket = try factory.make(ZMQ_DEALER, to: endpoint.address, key: endpoint.publicKey)
+        let source = try poller.add(socket) { [unowned self] _ in
+            guard let peer = peers[endpoint.name], peer.source.socket === socket else { return false }
+            return drain(peer)
+        }
+        let peer = PeerConnection(
+            endpoint, source: source, poller: poller, now: now,
+            grace: handshakeGrace)
+        peers[endpoint.name] = peer
+        peer.monitor = try ConnectionMonitor(
+            of: socket, context: factory.context, poller: poller
+        ) { [unowned self, weak peer] event in
+            if let peer { handle(event, peer) }
+        }
+        expect(peer, by: now + handshakeGrace)
+        return peer
+    }
+
+    private func handle(_ event: ConnectionMonitor.Event, _ peer: PeerConnection) {
+        let now = monotonicNanoseconds()
+        switch event {
+        case .failed:
+            guard case .connecting(let end) = peer.state else { return }
+            expect(peer, by: min(end, now + connectGrace))
+        case .answered:
+            // Counted from the first try: whoever answers but never shakes hands is not waited for again and again.
+            guard case .connecting(let end) = peer.state else { return }
+            expect(peer, by: max(end, peer.connectingSince + handshakeGrace))
+        case .connected:
+            peer.state = .connected
+            notBefore[peer.endpoint.name] = nil
+            poller.touch(peer.source)
+        case .disconnected:
+            guard peer.state == .connected else { return }
+            while drain(peer) {}
+            peer.connectingSince = now
+            expect(peer, by: now + connectGrace)
+            failSent(peer, "the connection to \(peer.endpoint.name) was lost")
+        case .refused:
+            notBefore[peer.endpoint.name] = now + Self.retryAfterRefusal
+            drop(peer, "\(peer.endpoint.name) refused the connection: is the key of this process enrolled?")
+        }
+    }
+
+    /// What was sent may have been carried out, or may still be.
+    private func failSent(_ peer: PeerConnection, _ reason: String) {
+        fail(inFlight.numbers { $0.peer === peer && $0.isSent }, BusError(.unreachable, reason))
+    }
+
+    /// libzmq gives a refused socket up for good, so the next request gets a new one.
+    private func drop(_ peer: PeerConnection, _ reason: String) {
+        if peers[peer.endpoint.name] === peer { peers[peer.endpoint.name] = nil }
+        peer.close()
+        fail(inFlight.numbers { $0.peer === peer }, BusError(.unreachable, reason))
+    }
+
+    // MARK: - Time
+
+    /// Fails what is due, and what waited too long for a connection. Returns when to come again.
+    func advance(to now: UInt64) -> UInt64? {
+        while let (due, number) = deadlines.first {
+            let isAlive = inFlight[number] != nil
+            if isAlive, due > now { break }
+            _ = deadlines.removeFirst()
+            if isAlive { timeOut(number) }
+        }
+        if let end = nextGraceEnd, end <= now { giveUpConnecting(now) }
+        return [deadlines.first?.due, nextGraceEnd].compactMap(\.self).min()
+    }
+
+    private func expect(_ peer: PeerConnection, by end: UInt64) {
+        peer.state = .connecting(graceEnds: end)
+        nextGraceEnd = min(nextGraceEnd ?? end, end)
+    }
+
+    private func giveUpConnecting(_ now: UInt64) {
+        nextGraceEnd = nil
+        for peer in peers.values {
+            guard case .connecting(let end) = peer.state else { continue }
+            guard end <= now else {
+                expect(peer, by: end)
+                continue
+            }
+            let reason = "no connection to \(peer.endpoint.name) at \(peer.endpoint.address)"
+            peer.state = .unreachable(reason)
+            fail(peer.waiting, BusError(.unreachable, reason))
+            peer.waiting = []
+        }
+    }
+
+    private func timeOut(_ number: UInt64) {
+        guard let entry = inFlight[number] else { return }
+        metrics.timedOut(entry.request.type)
+        if !entry.isSent { entry.peer.waiting.removeAll { $0 == number } }
+        finish(number, .failure(BusError(.deadlineExceeded, "no answer from \(entry.request.peer)")))
+    }
+
+    /// Closes connections to peers that left or moved, so that they do not try for ever.
+    func tidy() {
+        for (name, peer) in peers where !peer.endpoint.isSameDoor(as: directory.endpoint(of: name)) {
+            drop(peer, "\(name) left or moved")
+        }
+    }
+
+    func close(_ error: BusError) {
+        fail(inFlight.numbers { _ in true }, error)
+        for peer in peers.values { peer.close() }
+        peers = [:]
+    }
+}
+
+extension PeerEndpoint {
+    /// Whether a connection to this endpoint is a connection to the other one.
+    fileprivate func isSameDoor(as other: PeerEndpoint?) -> Bool {
+        other?.address == address && other?.publicKey == publicKey
+    }
+}
