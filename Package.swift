@@ -119,7 +119,7 @@ let testTargets: [Target] = [
     tests("GatewayTests", ["Gateway", "S3Protocol", "Signatures", "Model", nio, nioEmbedded, nioHTTP]),
     tests("AdminTests", ["Admin", "Model"]),
     tests("TapTests", ["Tap", "Model"]),
-    tests("LoadTests", ["Load", "Model", nio]),
+    tests("LoadTests", ["Load", "Linearizability", "Model"]),
     tests("LinearizabilityTests", ["Linearizability", "Model"]),
     tests("ClusterStateTests", ["ClusterState", "Ring", "Wire", "Model", nio]),
     tests("ProcessRuntimeTests", ["ProcessRuntime", "Configuration", "Ring", "Model"]),

@@ -1,75 +1,171 @@
-import NIOCore
+import Foundation
+import Linearizability
 import Testing
 
 @testable import Load
 
-@Suite struct LoadTests {
-    @Test("quantiles are right within the width of a bucket")
+@Suite("Content of objects")
+struct ObjectContentTests {
+    private let content = ObjectContent(
+        key: "load/1", version: ObjectVersion(run: "r", client: 1, number: 2, size: 10_007))
+
+    private func bytes(_ content: ObjectContent, _ range: Range<Int>) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        bytes.withUnsafeMutableBytes { content.fill($0, from: range.lowerBound) }
+        return bytes
+    }
+
+    @Test(
+        "Any piece has the same bytes as the whole", arguments: [0..<10_007, 0..<1, 3..<5, 5..<21, 8..<16, 4095..<9001])
+    func pieces(range: Range<Int>) {
+        let whole = bytes(content, 0..<content.size)
+        #expect(bytes(content, range) == Array(whole[range]))
+        #expect(whole[range].withUnsafeBytes { content.matches($0, at: range.lowerBound) })
+    }
+
+    @Test("One changed byte is noticed, wherever it is", arguments: [0, 1, 7, 8, 4096, 10_006])
+    func damage(position: Int) {
+        var whole = bytes(content, 0..<content.size)
+        whole[position] ^= 1
+        #expect(!whole.withUnsafeBytes { content.matches($0, at: 0) })
+    }
+
+    @Test("Bytes of another key, another version or beyond the end do not match")
+    func foreign() {
+        let whole = bytes(content, 0..<content.size)
+        var version = content.version
+        version.number += 1
+        #expect(!whole.withUnsafeBytes { ObjectContent(key: "load/1", version: version).matches($0, at: 0) })
+        #expect(!whole.withUnsafeBytes { ObjectContent(key: "load/2", version: content.version).matches($0, at: 0) })
+        #expect(!whole.withUnsafeBytes { content.matches($0, at: 1) })
+    }
+
+    @Test("A version reads back from its text, anything else is none")
+    func versions() {
+        #expect(ObjectVersion("\(content.version)") == content.version)
+        for text in ["", "r-1-2", "r-1-2--3", "r-a-2-3", "-1-2-3", "r-1-2-3-4"] { #expect(ObjectVersion(text) == nil) }
+    }
+}
+
+@Suite("Latencies")
+struct LatencyHistogramTests {
+    @Test("Quantiles are within 1.6 % of the exact ones")
     func quantiles() {
         var histogram = LatencyHistogram()
-        for value in 1...100_000 as ClosedRange<UInt64> { histogram.record(nanoseconds: value * 1000) }
-        for quantile in [0.001, 0.5, 0.95, 0.99, 0.999] {
-            let exact = quantile * 100
-            #expect(abs(histogram.milliseconds(atQuantile: quantile) - exact) <= exact * 0.04)
+        for value in 1...100_000 { histogram.record(nanoseconds: Int64(value) * 1000) }
+        for share in [0.001, 0.5, 0.95, 0.99, 0.999] {
+            let exact = share * 0.1
+            #expect(abs(histogram.quantile(share) - exact) <= exact * 0.016)
         }
-        #expect(histogram.milliseconds(atQuantile: 1) == 100)
-        #expect(LatencyHistogram().milliseconds(atQuantile: 0.5) == 0)
+        #expect(histogram.quantile(1) == 0.1)
+        #expect(LatencyHistogram().quantile(0.5) == 0)
     }
 
-    @Test("content tells what it is, and one changed byte is noticed", arguments: [200, 4096, 100_001])
-    func content(size: Int) {
-        let content = ObjectContent(key: "load/key-1", version: 7, size: size)
-        var bytes = content.bytes
-        #expect(bytes.readableBytes == size)
-        #expect(ObjectContent.claimed(by: bytes) == content)
-        #expect(content.matches(bytes))
-        bytes.setInteger(bytes.getInteger(at: size - 1, as: UInt8.self)! ^ 1, at: size - 1)
-        #expect(!content.matches(bytes))
+    @Test("Every value falls into a bucket that holds it", arguments: [0, 1, 63, 64, 65, 127, 128, 1 << 40, .max])
+    func buckets(value: UInt64) {
+        let bucket = LatencyHistogram.bucket(of: value)
+        #expect(LatencyHistogram.highest(in: bucket) >= value)
+        #expect(bucket == 0 || LatencyHistogram.highest(in: bucket - 1) < value)
     }
 
-    @Test("small contents are cut to their size", arguments: [0, 1, 10])
-    func smallContent(size: Int) {
-        #expect(ObjectContent(key: "k", version: 1, size: size).bytes.readableBytes == size)
+    @Test("Merging is as if all had been recorded in one")
+    func merging() {
+        var low = LatencyHistogram()
+        var high = LatencyHistogram()
+        low.record(nanoseconds: 10)
+        high.record(nanoseconds: 1_000_000)
+        low.merge(high)
+        #expect(low.count == 2 && low.max == 1_000_000 && low.quantile(0.5) == 10e-9)
     }
+}
 
-    @Test("a mix is chosen in its shares")
+@Suite("Plan of a run")
+struct LoadPlanTests {
+    @Test("A mix is drawn in its shares")
     func mix() throws {
-        let mix = try #require(OperationMix("get=3,put=1"))
+        var plan = plan()
+        plan.mix = try #require(LoadPlan.mix("get=3,put=1"))
         var random = SeededRandom(seed: 1)
-        let puts = (0..<10_000).filter { _ in mix.choose(using: &random) == .put }.count
+        let puts = (0..<10_000).count { _ in plan.operation(&random) == .put }
         #expect((2300...2700).contains(puts))
-        for wrong in ["", "get=", "fly", "get=0", "get=1=2"] { #expect(OperationMix(wrong) == nil) }
+        for wrong in ["", "get=", "fly", "get=0", "get=1=2"] { #expect(LoadPlan.mix(wrong) == nil) }
     }
 
-    @Test("sizes are read with units and ranges")
-    func sizes() {
-        #expect(SizeRange("4096")?.range == 4096...4096)
-        #expect(SizeRange("1KiB..1MiB")?.range == 1024...1_048_576)
-        for wrong in ["", "x", "2..1", "1..2..3", "-1", "2GiB"] { #expect(SizeRange(wrong) == nil) }
+    @Test("Sizes are one, or two with dots between them")
+    func sizes() throws {
+        #expect(try "4KiB".asSizeRange("--size") == 4096...4096)
+        #expect(try "1KiB..1MiB".asSizeRange("--size") == 1024...1_048_576)
+        for wrong in ["", "2MiB..1MiB", "1..2..3"] {
+            #expect(throws: (any Error).self) { try wrong.asSizeRange("--size") }
+        }
     }
 
-    @Test("keys are chosen within their number, the popular ones more often under zipf")
+    @Test("Keys come in turn, evenly, or the first ones most often")
     func keys() {
-        var random = SeededRandom(seed: 2)
-        var zipf = KeyChooser(.zipf, keys: 100, worker: 0, workers: 1)
+        var random = SeededRandom(seed: 7)
+        let sequential = KeyChoice(prefix: "p/", count: 3, distribution: .sequential)
+        #expect(
+            (0..<4).map { sequential.key(sequential.index(turn: $0, &random)) }
+                == ["p/00000000", "p/00000001", "p/00000002", "p/00000000"])
+        let zipf = KeyChoice(prefix: "", count: 100, distribution: .zipf)
         var counts = [Int](repeating: 0, count: 100)
-        for _ in 0..<10_000 { counts[zipf.choose(using: &random)] += 1 }
-        #expect(counts[0] > 5 * counts[20])
-        var sequence = KeyChooser(.sequential, keys: 5, worker: 1, workers: 2)
-        #expect((0..<5).map { _ in sequence.choose(using: &random) } == [1, 3, 0, 2, 4])
+        for _ in 0..<10_000 { counts[zipf.index(turn: 0, &random)] += 1 }
+        #expect(counts[0] > 1000 && counts[0] > 5 * counts[20] && counts[99] > 0)
     }
 
-    @Test("what a key may hold after a crash: the last acknowledged version or a later attempt")
-    func expectations() {
-        typealias Line = AcknowledgedFile.Line
-        let lines = [
-            Line(key: "a", version: 1, size: 5, acknowledged: false),
-            Line(key: "a", version: 1, size: 5, acknowledged: true),
-            Line(key: "a", version: 2, size: 6, acknowledged: false),
-            Line(key: "b", version: 1, size: 7, acknowledged: false),
-        ]
-        let expected = AcknowledgedFile.expectations(lines)
-        #expect(expected["a"]?.map(\.version) == [1, 2])
-        #expect(expected["b"]?.map(\.acknowledged) == [false])
+    @Test("Turns end with the count and are due at the rate")
+    func pacing() {
+        var plan = plan()
+        plan.count = 3
+        plan.rate = 10
+        let start = MonotonicClock.now()
+        let pacer = Pacer(plan, start: start)
+        let turns = (0..<5).compactMap { _ in pacer.next() }
+        #expect(turns.map { $0.due - start } == [0, 100_000_000, 200_000_000])
+    }
+
+    private func plan() -> LoadPlan {
+        LoadPlan(
+            mix: [(.put, 1)], bucket: "b", keys: KeyChoice(prefix: "", count: 10, distribution: .uniform), sizes: 1...1,
+            concurrency: 1, count: nil, seconds: nil, rate: nil, retries: 0, seed: 1, listKeys: 1, run: "r")
+    }
+}
+
+@Suite("What a key may hold after a run")
+struct FinalStateTests {
+    private func write(
+        _ version: String?, _ call: Int64, _ returned: Int64?, _ outcome: HistoryOperation.Outcome = .ok
+    ) -> HistoryOperation {
+        HistoryOperation(
+            client: 1, key: "k", kind: version == nil ? .delete : .put, value: version, call: call, returned: returned,
+            outcome: outcome)
+    }
+
+    @Test("The last acknowledged write, and nothing before it")
+    func last() {
+        let state = FinalState([write("a", 0, 1), write("b", 2, 3)])
+        #expect(state == FinalState(versions: ["b"], mayBeAbsent: false))
+        #expect(state.fault(found: "b") == nil)
+        #expect(state.fault(found: "a") != nil && state.fault(found: nil) != nil)
+    }
+
+    @Test("Of writes at the same time, any one")
+    func concurrent() {
+        #expect(
+            FinalState([write("a", 0, 5), write("b", 2, 3)]) == FinalState(versions: ["a", "b"], mayBeAbsent: false))
+    }
+
+    @Test("An attempt without an answer may have taken effect, even late")
+    func unknown() {
+        let state = FinalState([write("a", 0, nil, .unknown), write("b", 2, 3)])
+        #expect(state == FinalState(versions: ["a", "b"], mayBeAbsent: false))
+        #expect(FinalState([write("a", 0, nil, .unknown)]) == FinalState(versions: ["a"], mayBeAbsent: true))
+        #expect(FinalState([write("a", 0, 1, .failed)]) == FinalState(versions: [], mayBeAbsent: true))
+    }
+
+    @Test("A delete leaves nothing, unless a write came after it")
+    func deletes() {
+        #expect(FinalState([write("a", 0, 1), write(nil, 2, 3)]) == FinalState(versions: [], mayBeAbsent: true))
+        #expect(FinalState([write(nil, 0, 1), write("a", 2, 3)]) == FinalState(versions: ["a"], mayBeAbsent: false))
     }
 }

@@ -1,113 +1,118 @@
 import Foundation
 
-/// Counts and latencies of one run.
-struct LoadTally: Sendable {
-    var latencies: [LoadOperation: LatencyHistogram] = [:]
-    var bytesSent: UInt64 = 0
-    var bytesReceived: UInt64 = 0
-    /// Requests sent again after an answer or failure that permits it.
-    var retries = 0
-    /// Requests that failed for good.
-    var errors = 0
-    var wrongBytes = 0
-    var firstErrors: [String] = []
+/// The result of a run, for people and as JSON with stable keys.
+struct LoadReport: Encodable {
+    struct Latency: Encodable {
+        var mean, p50, p95, p99, p999, max: Double
 
-    var requests: UInt64 { latencies.values.reduce(0) { $0 + $1.count } }
-
-    mutating func fail(_ text: String) {
-        errors += 1
-        if firstErrors.count < 5 { firstErrors.append(text) }
+        init(_ histogram: LatencyHistogram) {
+            mean = histogram.mean
+            p50 = histogram.quantile(0.5)
+            p95 = histogram.quantile(0.95)
+            p99 = histogram.quantile(0.99)
+            p999 = histogram.quantile(0.999)
+            max = histogram.quantile(1)
+        }
     }
 
-    mutating func merge(_ other: LoadTally) {
-        latencies.merge(other.latencies) { mine, theirs in
-            var sum = mine
-            sum.merge(theirs)
-            return sum
+    struct Operation: Encodable {
+        var count: UInt64
+        var perSecond: Double
+        var bytes: UInt64
+        var bytesPerSecond: Double
+        var errors, retries, notFound, wrong: Int
+        var latencySeconds: Latency
+
+        init(_ statistics: OperationStatistics, seconds: Double) {
+            count = statistics.latencies.count
+            perSecond = Double(count) / seconds
+            bytes = statistics.bytes
+            bytesPerSecond = Double(bytes) / seconds
+            errors = statistics.errors
+            retries = statistics.retries
+            notFound = statistics.notFound
+            wrong = statistics.wrong
+            latencySeconds = Latency(statistics.latencies)
         }
-        bytesSent += other.bytesSent
-        bytesReceived += other.bytesReceived
-        retries += other.retries
-        errors += other.errors
-        wrongBytes += other.wrongBytes
-        firstErrors = Array((firstErrors + other.firstErrors).prefix(5))
+    }
+
+    var seconds: Double
+    var concurrency: Int
+    var operations: [String: Operation]
+    var total: Operation
+    var processes: [ProcessUsage.Entry]
+    /// Of the given processes.
+    var cpuMillisecondsPerOperation: Double?
+    var faults: [String]
+
+    init(_ statistics: LoadStatistics, plan: LoadPlan, seconds: Double, processes: [ProcessUsage.Entry]) {
+        self.seconds = seconds
+        concurrency = plan.concurrency
+        operations = Dictionary(
+            uniqueKeysWithValues: statistics.operations.map { ($0.key.rawValue, Operation($0.value, seconds: seconds)) }
+        )
+        total = Operation(statistics.total, seconds: seconds)
+        self.processes = processes
+        if !processes.isEmpty, total.count > 0 {
+            cpuMillisecondsPerOperation = processes.reduce(0) { $0 + $1.cpuSeconds } * 1000 / Double(total.count)
+        }
+        faults = statistics.faults
+    }
+
+    /// Nothing failed and nothing was wrong.
+    var isGood: Bool { total.errors == 0 && total.wrong == 0 }
+
+    func json() -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+
+    func text() -> String {
+        var lines = [
+            Self.row("", ["count", "per s", "MB/s", "p50 ms", "p95", "p99", "p99.9", "max", "retried", "failed"])
+        ]
+        let rows = operations.sorted { $0.key < $1.key } + (operations.count > 1 ? [("total", total)] : [])
+        for (name, row) in rows {
+            let latency = row.latencySeconds
+            let times = [latency.p50, latency.p95, latency.p99, latency.p999, latency.max]
+            lines.append(
+                Self.row(
+                    name,
+                    ["\(row.count)", Self.number(row.perSecond), Self.number(row.bytesPerSecond / 1e6)]
+                        + times.map { Self.number($0 * 1000) } + ["\(row.retries)", "\(row.errors + row.wrong)"]))
+        }
+        lines.append("\(Self.number(seconds)) s, \(concurrency) clients")
+        if total.notFound > 0 { lines.append("\(total.notFound) reads found no such key") }
+        if total.wrong > 0 { lines.append("WRONG CONTENT: \(total.wrong)") }
+        if let cpu = cpuMillisecondsPerOperation {
+            lines.append("CPU of the servers: \(Self.number(cpu)) ms per operation")
+        }
+        for process in processes {
+            let memory = "\(process.residentBytes >> 20) MiB, at most \(process.residentPeakBytes >> 20) MiB"
+            lines.append(
+                "  \(process.name.isEmpty ? "pid" : process.name) \(process.pid): \(Self.number(process.cpuSeconds)) s, \(memory)"
+            )
+        }
+        return (lines + faults.map { "fault: \($0)" }).joined(separator: "\n")
+    }
+
+    private static func row(_ name: String, _ cells: [String]) -> String {
+        name.padded(to: -7) + cells.map { $0.padded(to: 10) }.joined()
+    }
+
+    /// Three digits that matter.
+    static func number(_ value: Double) -> String {
+        let decimals = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3
+        return String(format: "%.\(decimals)f", value)
     }
 }
 
-/// The result of a run, printed as text or with `--json` as one object with these keys.
-struct LoadReport: Codable, Sendable, Equatable {
-    struct Operation: Codable, Sendable, Equatable {
-        var requests: UInt64
-        var p50_ms, p95_ms, p99_ms, p999_ms, max_ms: Double
-    }
-    var seconds: Double
-    var requests: UInt64
-    var requests_per_second: Double
-    var sent_bytes: UInt64
-    var received_bytes: UInt64
-    var retries: Int
-    var errors: Int
-    var wrong_bytes: Int
-    var first_errors: [String]
-    var operations: [String: Operation]
-    /// Of the processes given by `--pids`; absent without.
-    var cpu_seconds: Double?
-    var cpu_ms_per_request: Double?
-    var resident_bytes: Int?
-
-    init(_ tally: LoadTally, seconds: Double, before: ProcessUsage?, after: ProcessUsage?) {
-        self.seconds = seconds
-        requests = tally.requests
-        requests_per_second = seconds > 0 ? Double(tally.requests) / seconds : 0
-        sent_bytes = tally.bytesSent
-        received_bytes = tally.bytesReceived
-        retries = tally.retries
-        errors = tally.errors
-        wrong_bytes = tally.wrongBytes
-        first_errors = tally.firstErrors
-        operations = Dictionary(
-            uniqueKeysWithValues: tally.latencies.map { operation, histogram in
-                let at = { (quantile: Double) in histogram.milliseconds(atQuantile: quantile) }
-                return (
-                    operation.rawValue,
-                    Operation(
-                        requests: histogram.count, p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99),
-                        p999_ms: at(0.999), max_ms: Double(histogram.maximumNanoseconds) / 1e6)
-                )
-            })
-        if let before, let after {
-            let cpu = after.cpuSeconds - before.cpuSeconds
-            cpu_seconds = cpu
-            cpu_ms_per_request = tally.requests > 0 ? cpu * 1000 / Double(tally.requests) : nil
-            resident_bytes = after.residentBytes
-        }
-    }
-
-    var json: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return String(decoding: (try? encoder.encode(self)) ?? Data(), as: UTF8.self)
-    }
-
-    var text: String {
-        func number(_ value: Double, _ digits: Int = 2) -> String { String(format: "%.\(digits)f", value) }
-        var lines = [
-            "\(requests) requests in \(number(seconds)) s: \(number(requests_per_second, 0))/s, "
-                + "\(number(Double(sent_bytes) / seconds / 1e6)) MB/s up, "
-                + "\(number(Double(received_bytes) / seconds / 1e6)) MB/s down"
-        ]
-        for (name, operation) in operations.sorted(by: { $0.key < $1.key }) {
-            lines.append(
-                "  \(name.padding(toLength: 7, withPad: " ", startingAt: 0)) \(operation.requests) requests, ms: "
-                    + "p50 \(number(operation.p50_ms)), p95 \(number(operation.p95_ms)), "
-                    + "p99 \(number(operation.p99_ms)), p99.9 \(number(operation.p999_ms)), "
-                    + "max \(number(operation.max_ms))")
-        }
-        if let cpu_ms_per_request, let resident_bytes {
-            lines.append(
-                "  processes: \(number(cpu_ms_per_request, 3)) ms CPU a request, \(resident_bytes >> 20) MiB resident")
-        }
-        lines.append("  \(errors) errors, \(wrong_bytes) with wrong bytes, \(retries) retries")
-        return (lines + first_errors.map { "  error: \($0)" }).joined(separator: "\n")
+extension String {
+    /// To the right of a column of this width; a negative width: to the left.
+    fileprivate func padded(to width: Int) -> String {
+        let space = String(repeating: " ", count: Swift.max(0, abs(width) - count))
+        return width < 0 ? self + space : space + self
     }
 }

@@ -1,173 +1,157 @@
 import Linearizability
-import Model
 import NIOCore
 import NIOHTTP1
 
-/// One client: a request at a time over one connection.
-struct LoadWorker {
-    let number: Int
-    let run: LoadRun
-    private let client: S3LoadClient
-    private var random: SeededRandom
-    private var chooser: KeyChooser
-    private var version: UInt64
-    private var tally = LoadTally()
-    private var nextStart = ContinuousClock.now
+/// One client: takes turns until there are none. Runs on its event loop, so that no request changes threads.
+actor LoadWorker {
+    private let eventLoop: any NIOSerialEventLoopExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
-    init(number: Int, run: LoadRun, group: any EventLoopGroup) {
-        self.number = number
-        self.run = run
-        client = S3LoadClient(target: run.plan.target, group: group, timeout: run.plan.timeout)
-        random = SeededRandom(seed: run.plan.seed &+ UInt64(number) &* 0x9e37_79b9_7f4a_7c15)
-        chooser = KeyChooser(run.plan.choice, keys: run.plan.keys, worker: number, workers: run.plan.concurrency)
-        version = UInt64(number) << 40
+    private let id: Int
+    private let plan: LoadPlan
+    private let client: S3Client
+    private let pacer: Pacer
+    private let statistics: LoadStatistics
+    private let recorders: [OperationRecorder]
+    private var random: SeededRandom
+    private var versions = 0
+
+    init(
+        id: Int, plan: LoadPlan, settings: S3ClientSettings, pacer: Pacer, statistics: LoadStatistics,
+        recorders: [OperationRecorder], on eventLoop: any EventLoop & NIOSerialEventLoopExecutor
+    ) {
+        self.id = id
+        self.plan = plan
+        self.pacer = pacer
+        self.statistics = statistics
+        self.recorders = recorders
+        self.eventLoop = eventLoop
+        client = S3Client(settings, on: eventLoop, first: id)
+        random = SeededRandom(seed: plan.seed &+ UInt64(id) &* 0x9e37_79b9)
     }
 
-    mutating func work() async -> LoadTally {
-        while run.takeRequest() {
-            await pace()
-            let errors = tally.errors
-            await request()
-            run.noteDone(failed: tally.errors > errors)
+    func run() async {
+        while let turn = pacer.next() {
+            let wait = turn.due - MonotonicClock.now()
+            if wait > 0 { try? await Task.sleep(for: .nanoseconds(wait)) }
+            let operation = plan.operation(&random)
+            let key = plan.keys.key(plan.keys.index(turn: turn.number, &random))
+            await perform(operation, key, since: max(turn.due, 0))
         }
         client.close()
-        return tally
     }
 
-    /// Keeps to the rate, if there is one. A late worker catches up.
-    private mutating func pace() async {
-        guard let rate = run.plan.rate else { return }
-        nextStart += .seconds(Double(run.plan.concurrency) / rate)
-        try? await Task.sleep(until: nextStart, clock: .continuous)
-    }
-
-    private mutating func request() async {
-        let index = chooser.choose(using: &random)
-        let key = run.plan.prefix + (run.plan.ownKeys ? "\(number)/" : "") + "key-\(index)"
-        switch run.plan.mix.choose(using: &random) {
-        case .put: await put(key)
-        case .get: await get(key)
-        case .head: await simple(.head, .HEAD, key: key)
-        case .delete: await delete(key)
-        case .list: await simple(.list, .GET, key: nil, query: "list-type=2&max-keys=1000&prefix=")
-        }
-    }
-
-    private mutating func put(_ key: String) async {
-        version += 1
-        let content = ObjectContent(key: key, version: version, size: run.plan.sizes.choose(using: &random))
-        let bytes = content.bytes
-        note(key, size: content.size, acknowledged: false)
-        let call = run.now
-        let answer = await send(.put, .PUT, key: key, body: bytes)
-        let ok = answer?.status == .ok
-        if ok { note(key, size: content.size, acknowledged: true) }
-        tally.bytesSent += UInt64(bytes.readableBytes)
-        record(.put, key, value: version, from: call, answer)
-    }
-
-    private mutating func delete(_ key: String) async {
-        version += 1
-        note(key, size: nil, acknowledged: false)
-        let call = run.now
-        let answer = await send(.delete, .DELETE, key: key)
-        if answer?.status == .noContent { note(key, size: nil, acknowledged: true) }
-        record(.delete, key, value: nil, from: call, answer)
-    }
-
-    private mutating func get(_ key: String) async {
-        let call = run.now
-        guard let answer = await send(.get, .GET, key: key) else { return }
-        // A read without an answer says nothing.
-        guard answer.status == .ok else {
-            record(.get, key, value: nil, from: call, answer)
-            return
-        }
-        tally.bytesReceived += UInt64(answer.body.readableBytes)
-        let claimed = ObjectContent.claimed(by: answer.body)
-        if let claimed {
-            if claimed.key != key || !claimed.matches(answer.body) { wrongBytes(key) }
-        } else if answer.body.readableBytes >= ObjectContent.headSizeMax {
-            wrongBytes(key)
-        }
-        record(.get, key, value: claimed?.version, from: call, answer)
-    }
-
-    private mutating func wrongBytes(_ key: String) {
-        tally.wrongBytes += 1
-        tally.fail("\(LoadError.wrongBytes(key: key))")
-    }
-
-    private mutating func simple(
-        _ operation: LoadOperation, _ method: HTTPMethod, key: String?, query: String = ""
-    ) async {
-        _ = await send(operation, method, key: key, query: query)
-    }
-
-    /// Sends until there is an answer that is not the server's failure, or the retries are used up; nil then.
-    private mutating func send(
-        _ operation: LoadOperation, _ method: HTTPMethod, key: String?, query: String = "", body: ByteBuffer? = nil
-    ) async -> HTTPAnswer? {
-        let start = ContinuousClock.now
-        var reason = ""
-        for attempt in 0...run.plan.retries {
-            if attempt > 0 {
-                tally.retries += 1
-                try? await Task.sleep(for: .milliseconds(50 << min(attempt, 6)))
-            }
-            do {
-                let answer = try await client.send(method, key: key, query: query, body: body)
-                if answer.status.code < 500 {
-                    finish(operation, method, key, start, answer)
-                    return answer
+    /// One operation with its retries.
+    private func perform(_ operation: LoadOperation, _ key: String, since due: Int64) async {
+        for attempt in 0...plan.retries {
+            let result = await attemptOnce(operation, key)
+            switch result {
+            case .done(let bytes, let found):
+                let elapsed = MonotonicClock.now() - due
+                statistics.record(operation) {
+                    $0.latencies.record(nanoseconds: elapsed)
+                    $0.bytes += UInt64(bytes)
+                    if !found { $0.notFound += 1 }
                 }
-                reason = "\(method) \(key ?? ""): \(answer.status.code) \(String(buffer: answer.body).prefix(300))"
-            } catch {
-                reason = "\(method) \(key ?? ""): \(error)"
+                return
+            case .wrong(let fault):
+                statistics.record(operation) { $0.wrong += 1 }
+                return statistics.note(fault: "\(operation) \(key): wrong content: \(fault)")
+            case .failed(let reason, let mayRetry):
+                guard mayRetry, attempt < plan.retries else {
+                    statistics.record(operation) { $0.errors += 1 }
+                    return statistics.note(fault: "\(operation) \(key): \(reason)")
+                }
+                statistics.record(operation) { $0.retries += 1 }
+                client.moveOn()
+                let pause = Double.random(in: 0.5..<1, using: &random) * 50 * Double(1 << min(attempt, 6))
+                try? await Task.sleep(for: .milliseconds(pause))
             }
         }
-        tally.fail(reason)
-        return nil
     }
 
-    private mutating func finish(
-        _ operation: LoadOperation, _ method: HTTPMethod, _ key: String?, _ start: ContinuousClock.Instant,
-        _ answer: HTTPAnswer
-    ) {
-        let elapsed = ContinuousClock.now - start
-        tally.latencies[operation, default: .init()].record(nanoseconds: UInt64(elapsed / .nanoseconds(1)))
-        let isMiss = answer.status == .notFound && operation != .put
-        if answer.status.code >= 400, !isMiss {
-            tally.fail("\(method) \(key ?? ""): \(answer.status.code) \(String(buffer: answer.body).prefix(300))")
+    private enum AttemptResult {
+        case done(bytes: Int, found: Bool)
+        case wrong(String)
+        case failed(String, mayRetry: Bool)
+    }
+
+    /// Each attempt is an operation of its own for the history, and each put writes a version of its own: an attempt
+    /// without an answer may take effect beside the one that succeeds.
+    private func attemptOnce(_ operation: LoadOperation, _ key: String) async -> AttemptResult {
+        let content = operation == .put ? nextContent(key) : nil
+        let call = MonotonicClock.now()
+        do {
+            let answer = try await send(operation, key, content).get()
+            let result = judge(operation, answer, content)
+            record(operation, key, content, answer, result, call)
+            return result
+        } catch {
+            record(operation, key, content, nil, .failed("\(error)", mayRetry: true), call)
+            return .failed("\(error)", mayRetry: true)
         }
     }
 
-    private func note(_ key: String, size: Int?, acknowledged: Bool) {
-        try? run.acknowledged?.note(.init(key: key, version: version, size: size, acknowledged: acknowledged))
+    private func nextContent(_ key: String) -> ObjectContent {
+        versions += 1
+        let size = Int.random(in: plan.sizes, using: &random)
+        return ObjectContent(key: key, version: ObjectVersion(run: plan.run, client: id, number: versions, size: size))
     }
 
-    /// Without an answer the outcome of a change is unknown for ever.
+    private func send(
+        _ operation: LoadOperation, _ key: String, _ content: ObjectContent?
+    ) -> EventLoopFuture<S3Answer> {
+        let path = "/\(plan.bucket)/\(PercentEncoding.path(key))"
+        switch operation {
+        case .put: return client.send(.PUT, path: path, content: content)
+        case .get: return client.send(.GET, path: path, wanted: .content(key: key))
+        case .head: return client.send(.HEAD, path: path, wanted: .content(key: key))
+        case .delete: return client.send(.DELETE, path: path)
+        case .list:
+            let prefix = PercentEncoding.query(plan.keys.prefix)
+            let query = "list-type=2&max-keys=\(plan.listKeys)&prefix=\(prefix)"
+            return client.send(.GET, path: "/\(plan.bucket)", query: query, wanted: .text)
+        }
+    }
+
+    private func judge(_ operation: LoadOperation, _ answer: S3Answer, _ content: ObjectContent?) -> AttemptResult {
+        switch answer.status {
+        case 200..<300:
+            if let fault = answer.fault { return .wrong(fault) }
+            if operation == .list, !answer.text.hasSuffix("</ListBucketResult>") { return .wrong("a cut listing") }
+            return .done(bytes: content?.size ?? answer.bytes, found: true)
+        case 404 where operation == .get || operation == .head:
+            guard answer.text.isEmpty || answer.text.contains("NoSuchKey") else { break }
+            return .done(bytes: 0, found: false)
+        default: break
+        }
+        let code = answer.text.firstMatch(of: /<Code>([^<]*)<\/Code>/).map { String($0.1) } ?? ""
+        return .failed("\(answer.status) \(code)", mayRetry: answer.status >= 500 || answer.status == 429)
+    }
+
     private func record(
-        _ kind: HistoryOperation.Kind, _ key: String, value: UInt64?, from call: Int64, _ answer: HTTPAnswer?
+        _ operation: LoadOperation, _ key: String, _ content: ObjectContent?, _ answer: S3Answer?,
+        _ result: AttemptResult, _ call: Int64
     ) {
-        guard let history = run.history else { return }
-        let known = answer.map { $0.status.code < 300 || $0.status == .notFound } ?? false
-        history.append(
-            HistoryOperation(
-                client: number, key: key, kind: kind, value: value.map(String.init), call: call,
-                returned: known ? run.now : nil, outcome: known ? .ok : .unknown))
-    }
-}
-
-/// SplitMix64: a run with the same seed makes the same choices.
-struct SeededRandom: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
+        guard !recorders.isEmpty else { return }
+        let kind: HistoryOperation.Kind
+        switch operation {
+        case .put: kind = .put
+        case .get, .head: kind = .get
+        case .delete: kind = .delete
+        case .list: return
+        }
+        var entry = HistoryOperation(client: id, key: key, kind: kind, call: call)
+        entry.value = content.map { "\($0.version)" } ?? answer?.version.map { "\($0)" }
+        switch result {
+        case .done:
+            entry.outcome = .ok
+            entry.returned = MonotonicClock.now()
+        case .wrong: entry.outcome = .unknown
+        case .failed(_, let mayRetry):
+            entry.outcome = mayRetry ? .unknown : .failed
+            entry.returned = mayRetry ? nil : MonotonicClock.now()
+        }
+        for recorder in recorders { recorder.record(entry) }
     }
 }

@@ -1,122 +1,98 @@
 import ArgumentParser
 import Foundation
-import NIOCore
-import NIOPosix
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Makes requests (this is the default).",
-        discussion: "example: martlet-load run --mix mixed --keys 1000 --size 1KiB..64KiB --count 10000 --json")
+        commandName: "run", abstract: "Runs operations and reports rates and latencies. Exit code 1 when any failed.")
 
-    @OptionGroup var targetOptions: TargetOptions
-    @Option(help: "What to do: put, get, head, delete, list, mixed, or shares as get=70,put=30.")
-    var mix = "put"
-    @Option(help: "Size of objects: 4096, 64KiB, or a range 1KiB..1MiB.")
-    var size = "4KiB"
-    @Option(help: "Number of keys.")
-    var keys = 1000
-    @Option(help: "How keys are picked: uniform, zipf or sequential.")
-    var choice = "uniform"
-    @Option(help: "Prefix of all keys.")
-    var prefix = "load/"
-    @Option(help: "Requests at the same time.")
+    @Option(help: "What to do: put, get, head, delete, list, mixed, or shares: put=30,get=60,delete=10.")
+    var mix = "mixed"
+    @OptionGroup var connection: ConnectionOptions
+    @Option(help: "Clients, each with a connection of its own.")
     var concurrency = 16
-    @Option(help: "Requests in all.")
+    @Option(help: "End after so many operations.")
     var count: Int?
-    @Option(help: "Seconds; 10 when there is no --count.")
-    var duration: Double?
-    @Option(help: "Requests a second; as fast as it goes without.")
+    @Option(help: "End after this time, such as 30s. Default without --count: 10s.")
+    var duration: String?
+    @Option(help: "Size of the objects that are put: 4KiB, or 1KiB..1MiB.")
+    var size = "4KiB"
+    @Option(help: "Number of different keys.")
+    var keys = 1000
+    @Option(help: "How keys are chosen: uniform, sequential or zipf. Default: sequential for put alone, else uniform.")
+    var distribution: String?
+    @Option(help: "What all keys begin with.")
+    var prefix = "load/"
+    @Option(help: "Operations a second, of all clients together. Default: no limit.")
     var rate: Double?
-    @Option(help: "How often a request is sent again after a 5xx or a lost connection.")
-    var retries = 0
-    @Option(help: "Seconds to wait for an answer.")
-    var timeout = 30.0
-    @Option(help: "Seed of all choices.")
-    var seed: UInt64 = 1
-    @Flag(help: "Put every key once before the run; needs --size.")
+    @Option(help: "How often a failed operation is tried again.")
+    var retries = 3
+    @Option(help: "Keys in one listing.")
+    var listKeys = 1000
+    @Flag(help: "Put every key once before the run.")
     var prepare = false
-    @Option(help: "Process ids (comma-separated) whose CPU time and memory are reported.")
-    var pids: String?
-    @Option(help: "Write what each client saw to this file, for martlet-load verify.")
+    @Option(help: "Makes the choices repeatable.")
+    var seed: UInt64?
+    @Option(help: "Threads of this tool.")
+    var threads = 1
+    @Option(help: "Write all operations to this file, for `verify`.")
     var history: String?
-    @Option(
-        help: "Write what was acknowledged to this file, for martlet-load check. Each client has keys of its own then.")
+    @Option(help: "Write all puts and deletes to this file, for `check`.")
     var acknowledged: String?
-    @Flag(help: "Print the result as one JSON object.")
+    @Option(
+        help: "Measure these processes: ids with commas between them. Default: those of the cluster in $MARTLET_DATA.")
+    var pids: String?
+    @Flag(help: "The result as JSON.")
     var json = false
+    @Flag(inversion: .prefixedNo, help: "Show progress on standard error. Default: on a terminal.")
+    var progress: Bool?
 
     func run() async throws {
-        let plan = try plan()
-        let watched = (pids ?? "").split(separator: ",").compactMap { Int32($0) }
-        let group = MultiThreadedEventLoopGroup.singleton
-        try await makeBucket(plan.target, group)
-        if prepare { try await prepareKeys(plan, group) }
-        let run = LoadRun(
-            plan: plan, history: try history.map(HistoryRecorder.init(path:)),
-            acknowledged: try acknowledged.map(AcknowledgedFile.init(path:)))
-        let before = watched.isEmpty ? nil : ProcessUsage.of(watched)
-        let progress = json ? nil : showProgress(of: run)
-        let tally = await run.run(on: group)
-        let seconds = Double((ContinuousClock.now - run.begun) / .milliseconds(1)) / 1000
-        progress?.cancel()
-        let report = LoadReport(
-            tally, seconds: seconds, before: before, after: watched.isEmpty ? nil : ProcessUsage.of(watched))
-        print(json ? report.json : report.text)
-        if report.errors > 0 || report.wrong_bytes > 0 { throw ExitCode(1) }
+        let recorders =
+            try history.map { [try OperationRecorder(path: $0, writesOnly: false)] } ?? []
+            + (try acknowledged.map { [try OperationRecorder(path: $0, writesOnly: true)] } ?? [])
+        var runner = LoadRunner(
+            plan: try plan(), settings: try connection.settings(), recorders: recorders, processes: [:],
+            showsProgress: progress ?? (isatty(2) == 1), threads: threads)
+        if prepare { try await runner.preparing().run() }
+        runner.processes = try processes()
+        let report = try await runner.run()
+        print(json ? report.json() : report.text())
+        guard report.isGood else { throw ExitCode(1) }
+    }
+
+    func validate() throws {
+        guard (1...10_000).contains(concurrency) else { throw ValidationError("--concurrency: 1 to 10000") }
+        guard (1...64).contains(threads) else { throw ValidationError("--threads: 1 to 64") }
+        guard keys >= 1, retries >= 0, listKeys >= 1 else {
+            throw ValidationError("--keys, --retries, --list-keys: too small")
+        }
+        guard rate.map({ $0 > 0 }) ?? true else { throw ValidationError("--rate: must be above 0") }
     }
 
     private func plan() throws -> LoadPlan {
-        guard let mix = OperationMix(mix) else { throw ValidationError("--mix \(mix): see --help") }
-        guard let sizes = SizeRange(size) else { throw ValidationError("--size \(size): at most 1 GiB, see --help") }
-        guard let choice = KeyChoice(rawValue: choice) else {
-            throw ValidationError("--choice is uniform, zipf or sequential")
+        guard let mix = LoadPlan.mix(mix) else {
+            throw ValidationError("--mix: put, get, head, delete, list, mixed, or shares such as put=30,get=70")
         }
-        guard (1...10_000).contains(concurrency), (1...100_000_000).contains(keys), (0...20).contains(retries),
-            timeout > 0, timeout < 86_400, rate ?? 1 > 0, count ?? 1 > 0, duration ?? 1 > 0, duration ?? 1 < 1e8
-        else { throw ValidationError("a number is out of its range") }
-        if history != nil, retries > 0 { throw ValidationError("--history needs --retries 0: a repeated put is two") }
-        let seconds = duration ?? (count == nil ? 10 : nil)
+        let name = distribution ?? (mix.map(\.operation) == [.put] ? "sequential" : "uniform")
+        guard let distribution = KeyDistribution(rawValue: name) else {
+            throw ValidationError("--distribution: uniform, sequential or zipf")
+        }
+        let bound = try (duration ?? (count == nil ? "10s" : nil))?.asDuration("--duration").components
         return LoadPlan(
-            target: try targetOptions.target(), mix: mix, sizes: sizes, choice: choice, keys: keys, prefix: prefix,
-            concurrency: concurrency, count: count, duration: seconds.map { .seconds($0) }, rate: rate,
-            retries: retries, timeout: .milliseconds(Int64(timeout * 1000)), seed: seed,
-            ownKeys: acknowledged != nil)
+            mix: mix, bucket: connection.bucket,
+            keys: KeyChoice(prefix: prefix, count: keys, distribution: distribution),
+            sizes: try size.asSizeRange("--size"), concurrency: concurrency, count: count,
+            seconds: bound.map { Double($0.seconds) + Double($0.attoseconds) / 1e18 }, rate: rate, retries: retries,
+            seed: seed ?? UInt64.random(in: 0 ... .max), listKeys: listKeys,
+            run: String(UInt64.random(in: 0 ... .max), radix: 36))
     }
 
-    private func makeBucket(_ target: LoadTarget, _ group: any EventLoopGroup) async throws {
-        let client = S3LoadClient(target: target, group: group, timeout: .seconds(30))
-        defer { client.close() }
-        if try await client.send(.HEAD).status == .ok { return }
-        let answer = try await client.send(.PUT)
-        guard answer.status == .ok || answer.status == .conflict else {
-            throw LoadError.usage("cannot make the bucket \(target.bucket): \(String(buffer: answer.body))")
+    private func processes() throws -> [Int32: String] {
+        guard let pids else {
+            return ProcessInfo.processInfo.environment["MARTLET_DATA"].map(ProcessUsage.ofCluster) ?? [:]
         }
-    }
-
-    private func prepareKeys(_ plan: LoadPlan, _ group: any EventLoopGroup) async throws {
-        var preparing = plan
-        preparing.mix = OperationMix("put")!
-        preparing.choice = .sequential
-        preparing.count = plan.ownKeys ? plan.keys * plan.concurrency : plan.keys
-        preparing.duration = nil
-        preparing.rate = nil
-        let tally = await LoadRun(plan: preparing, history: nil, acknowledged: nil).run(on: group)
-        if let error = tally.firstErrors.first { throw LoadError.usage("preparing failed: \(error)") }
-    }
-
-    /// A line that renews itself, on a terminal only.
-    private func showProgress(of run: LoadRun) -> Task<Void, Never>? {
-        guard isatty(STDERR_FILENO) == 1 else { return nil }
-        return Task {
-            var last = 0
-            while (try? await Task.sleep(for: .seconds(1))) != nil {
-                let (requests, failed) = run.progress
-                let elapsed = Int((ContinuousClock.now - run.begun) / .seconds(1))
-                FileHandle.standardError.write(
-                    Data("\r\(elapsed) s: \(requests) requests, \(requests - last)/s, \(failed) failed   ".utf8))
-                last = requests
-            }
-            FileHandle.standardError.write(Data("\n".utf8))
-        }
+        let numbers = pids.split(separator: ",").map { Int32($0) }
+        guard !numbers.contains(nil) else { throw ValidationError("--pids: numbers with commas between them") }
+        return Dictionary(numbers.compactMap { $0 }.map { ($0, "") }, uniquingKeysWith: { first, _ in first })
     }
 }
