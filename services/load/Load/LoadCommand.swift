@@ -18,3 +18,6 @@ public struct LoadCommand: AsyncParsableCommand {
 
     public init() {}
 }
+
+/// Entry point of the executable. At the top level of a main file `LoadCommand.main()` would be the synchronous one.
+public func runLoadTool() async { await LoadCommand.main() }

@@ -1,3 +1,3 @@
 import Load
 
-await LoadCommand.main()
+await runLoadTool()
