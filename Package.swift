@@ -86,6 +86,12 @@ let libraries: [Target] = [
         ]),
     // 8: test kit
     shared(8, "TestKit", ["Model", "Wire", "Register", "Ring", "Linearizability", nio]),
+    shared(
+        8, "AccessTestKit",
+        [
+            "Model", "Wire", "Register", "Ring", "Checksums", "Observability", "MessageBus", "ClusterState",
+            "ObjectAccess", nio, log,
+        ]),
 ]
 
 let services: [Target] =
@@ -115,7 +121,7 @@ let testTargets: [Target] = [
     tests("StorageTests", ["Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Wire", "Model", nio]),
     tests("ClusterStoreTests", ["ClusterStore", "Model"]),
     tests("ManagerTests", ["Manager", "ClusterStore", "ClusterState", "Model"]),
-    tests("ObjectAccessTests", ["ObjectAccess", "Register", "Ring", "Wire", "Model", nio]),
+    tests("ObjectAccessTests", ["ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
     tests("GatewayTests", ["Gateway", "S3Protocol", "Signatures", "Model", nio, nioEmbedded, nioHTTP]),
     tests("AdminTests", ["Admin", "Model"]),
     tests("TapTests", ["Tap", "Model"]),
@@ -123,8 +129,8 @@ let testTargets: [Target] = [
     tests("LinearizabilityTests", ["Linearizability", "Model"]),
     tests("ClusterStateTests", ["ClusterState", "Ring", "Wire", "Model", nio]),
     tests("ProcessRuntimeTests", ["ProcessRuntime", "Configuration", "Ring", "Model"]),
-    tests("ReplicatorTests", ["Replicator", "ObjectAccess", "Model"]),
-    tests("RepairTests", ["Repair", "ObjectAccess", "Model"]),
+    tests("ReplicatorTests", ["Replicator", "ObjectAccess", "AccessTestKit", "Register", "Wire", "Model", nio]),
+    tests("RepairTests", ["Repair", "ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
     tests("Simulation", ["Register", "Ring", "Model", "Linearizability", "TestKit"]),
 ]
 

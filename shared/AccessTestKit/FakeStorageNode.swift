@@ -1,0 +1,158 @@
+import Checksums
+import Model
+import NIOCore
+import ObjectAccess
+import Register
+import Ring
+import Wire
+
+/// A storage node in memory: the real acceptor over dictionaries instead of a log and an index. Every append is
+/// durable at once.
+public struct FakeStorageNode: Sendable {
+    public typealias State = RegisterState<StoredRecord>
+    public typealias Reply = (body: [UInt8], payload: [ByteBuffer])
+
+    public struct Refusal: Error {
+        public var status: Status
+    }
+
+    public var registers: [Model.RegisterName: State] = [:]
+    public var blobs: [BlobID: ByteBuffer] = [:]
+    public var chunks: [ChunkName: ByteBuffer] = [:]
+    public var hints: [UInt64: Hint] = [:]
+    /// Refuses everything with this.
+    public var refusing: Status?
+    /// Forgets staged blobs at once, as a node does whose memory for them is full.
+    public var dropsStagedBlobs = false
+
+    var staged: [BlobID: ByteBuffer] = [:]
+    var lastHint: UInt64 = 0
+    private var replica = RegisterReplica<Model.RegisterName, StoredRecord>(ceiling: 0)
+
+    public init() {}
+
+    /// Loses memory: promises, staged blobs.
+    public mutating func restart() {
+        replica = RegisterReplica(ceiling: replica.ceiling)
+        staged = [:]
+    }
+
+    mutating func handle(
+        _ type: MessageType, _ body: [UInt8], _ payload: [ByteBuffer], ring: RingTable
+    ) throws -> Reply {
+        if let refusing { throw Refusal(status: refusing) }
+        switch type {
+        case .read: return try read(.init(decoding: body))
+        case .stage: return try stage(.init(decoding: body), payload)
+        case .commit: return try commit(.init(decoding: body), payload)
+        case .learn: return try learn(.init(decoding: body), payload)
+        case .list: return try list(.init(decoding: body))
+        case .putChunk: return try putChunk(.init(decoding: body), payload)
+        case .getChunk: return try getChunk(.init(decoding: body))
+        case .noteHint: return try noteHint(.init(decoding: body))
+        case .fetchHints: return try fetchHints(.init(decoding: body))
+        case .forgetHints: return try forgetHints(.init(decoding: body))
+        case .digestPartitions: return try digest(.init(decoding: body), ring)
+        case .listPartition: return try listPartition(.init(decoding: body), ring)
+        default: throw Refusal(status: .unknownType)
+        }
+    }
+
+    // MARK: - Registers
+
+    private func durable(_ name: Model.RegisterName) -> DurableState<StoredRecord> {
+        registers[name].map { .found($0) } ?? .absent
+    }
+
+    private func named(_ name: Wire.RegisterName?) throws -> Model.RegisterName {
+        guard let name = Model.RegisterName(name) else { throw Refusal(status: .malformed) }
+        return name
+    }
+
+    private mutating func act<Answer>(
+        _ name: Model.RegisterName, _ decision: ReplicaDecision<StoredRecord, Answer>
+    ) -> Answer {
+        if let append = decision.append {
+            registers[name] = append.state
+            for blob in append.state.record?.blobs ?? [] {
+                if let bytes = staged.removeValue(forKey: blob) { blobs[blob] = bytes }
+            }
+            replica.synced(append.ticket)
+        }
+        if let ceiling = decision.raiseCeiling { replica.ceilingRaised(to: ceiling) }
+        return decision.answer
+    }
+
+    private mutating func read(_ request: ReadRequest) throws -> Reply {
+        let name = try named(request.name)
+        let decision = replica.read(name, stored: durable(name))
+        guard case .state(let state) = decision.answer else { throw Refusal(status: .abstained) }
+        var reply = ReadReply(state: state?.stored, counter: decision.counter)
+        guard request.withBlob, let blob = state?.blob, let bytes = blobs[blob] else { return (reply.encoded(), []) }
+        reply.blob = blob.bytes
+        reply.blobCrc32c = crc32c(bytes)
+        return (reply.encoded(), [bytes])
+    }
+
+    private mutating func stage(_ request: StageRequest, _ payload: [ByteBuffer]) throws -> Reply {
+        let name = try named(request.name)
+        try keep(request.blob, request.blobCrc32c, payload)
+        if dropsStagedBlobs { staged = [:] }
+        let decision = replica.stage(name, ballot: Ballot(request.ballot), stored: durable(name))
+        var reply = StageReply(counter: decision.counter)
+        switch act(name, decision) {
+        case .promised(let state):
+            reply.promised = true
+            reply.state = state?.stored
+        case .refused(let state, let promise):
+            reply.state = state?.stored
+            reply.promise = BallotNumber(promise)
+        case .abstained: throw Refusal(status: .abstained)
+        }
+        return (reply.encoded(), [])
+    }
+
+    private mutating func commit(_ request: CommitRequest, _ payload: [ByteBuffer]) throws -> Reply {
+        let name = try named(request.name)
+        try keep(request.blob, request.blobCrc32c, payload)
+        let state = try State(request.state ?? StoredState())
+        let decision = replica.commit(name, state, stored: durable(name), hasBlobs: hasBlobs(of: state))
+        var reply = CommitReply(counter: decision.counter)
+        switch act(name, decision) {
+        case .accepted: reply.outcome = .accepted
+        case .refused(let promise):
+            reply.outcome = .refused
+            reply.promise = BallotNumber(promise)
+        case .blobMissing: reply.outcome = .blobMissing
+        case .abstained: throw Refusal(status: .abstained)
+        }
+        return (reply.encoded(), [])
+    }
+
+    private mutating func learn(_ request: LearnRequest, _ payload: [ByteBuffer]) throws -> Reply {
+        let name = try named(request.name)
+        try keep(request.blob, request.blobCrc32c, payload)
+        let state = try State(request.state ?? StoredState())
+        let decision = replica.learn(name, state, stored: durable(name), hasBlobs: hasBlobs(of: state))
+        let outcome: LearnOutcome =
+            switch act(name, decision) {
+            case .learned: .learned
+            case .known: .known
+            case .blobMissing: .learnBlobMissing
+            case .tooOld: throw Refusal(status: .abstained)
+            }
+        return (LearnReply(outcome: outcome).encoded(), [])
+    }
+
+    private func hasBlobs(of state: State) -> Bool {
+        (state.record?.blobs ?? []).allSatisfy { blobs[$0] != nil || staged[$0] != nil }
+    }
+
+    private mutating func keep(_ blob: [UInt8], _ checksum: UInt32, _ payload: [ByteBuffer]) throws {
+        guard !blob.isEmpty else { return }
+        guard let id = BlobID(blob), let bytes = payload.first, crc32c(bytes) == checksum else {
+            throw Refusal(status: .malformed)
+        }
+        staged[id] = bytes
+    }
+}
