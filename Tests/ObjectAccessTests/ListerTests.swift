@@ -96,8 +96,8 @@ import Testing
     func halfWritten() async throws {
         let cluster = FakeStorageCluster()
         cluster.plant("k", state("new", counter: 3), at: ["storage-1"])
-        let client = cluster.makeClient()
-        let page = try await Lister(client).list(query())
+        cluster.set("storage-3", .down)
+        let page = try await Lister(cluster.makeClient()).list(query())
         #expect(texts(page) == ["k"])
         #expect(cluster.states("k").count { $0 != nil } >= 2, "finished by a round before it was shown")
     }
