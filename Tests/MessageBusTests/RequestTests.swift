@@ -158,7 +158,7 @@ struct RequestTests {
             _ = try cluster.start("storage-1", .storage)
             #expect(await gateway.bus.refusal(of: MessageType(rawValue: 99), to: "storage-1") == .unknownType)
             #expect(await gateway.bus.refusal(of: .adminCommand, to: "storage-1") == .forbidden)
-            #expect(await gateway.bus.refusal(of: .enrol, to: "storage-1") == .forbidden)
+            #expect(await gateway.bus.refusal(of: .nodeCommand, to: "storage-1") == .forbidden)
             #expect(await gateway.bus.refusal(of: .stage, to: "storage-1") == nil)
         }
     }

@@ -20,7 +20,8 @@ public enum RoleTable {
         .forgetHints: [.replicator, .repair],
         .digestPartitions: [.replicator, .repair, .manager],
         .listPartition: [.replicator, .repair],
-        .enrol: [.roleUnspecified],
+        // Members announce where they are reachable now; everybody else comes by the enrolment socket.
+        .enrol: Set(members + [.roleUnspecified]),
         .fetchState: Set(members + [.admin]),
         .adminCommand: [.admin, .manager],
         .changeBucket: [.gateway, .repair, .manager],
