@@ -105,6 +105,7 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
             firstCommitted = firstCommitted ?? top?.sequence ?? 0
             return commit(state, previous: top, kind: .written, holders: MemberSet())
         case .keep: return settle(staging, kind: .kept)
+        case .confirm: return settle(staging, kind: .kept, committing: true)
         case .refuse: return settle(staging, kind: .refused)
         }
     }
@@ -225,9 +226,11 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
     }
 
     /// Nothing is to be changed. If the promises do not show that the state is decided, that is done first.
-    private mutating func settle(_ staging: Staging, kind: ProposerSuccess<Record>.Kind) -> [Directive] {
+    private mutating func settle(
+        _ staging: Staging, kind: ProposerSuccess<Record>.Kind, committing: Bool = false
+    ) -> [Directive] {
         let holders = staging.top.holders
-        guard let top = staging.top.state, !rule.isDecided(heldBy: holders) else {
+        guard let top = staging.top.state, committing || !rule.isDecided(heldBy: holders) else {
             phase = .finished
             let state = staging.top.state
             return [

@@ -5,6 +5,9 @@ public enum RegisterChange<Record: RegisterRecord>: Sendable, Equatable {
     case write(Record)
     /// Change nothing, but answer from a decided state: what a reader does that finishes a round.
     case keep
+    /// Like `keep`, but always commit, so that the state gets the ballot of this round: what heals a replica that
+    /// cannot read its record.
+    case confirm
     /// A condition does not hold: change nothing, answer so from a decided state.
     case refuse
 }
@@ -26,6 +29,15 @@ public struct ProposerSuccess<Record: RegisterRecord>: Sendable, Equatable {
     public var previous: RegisterState<Record>?
     /// Replicas that are known to have `state`, and so its blobs.
     public var holders: [NodeName]
+
+    public init(
+        kind: Kind, state: RegisterState<Record>?, previous: RegisterState<Record>?, holders: [NodeName]
+    ) {
+        self.kind = kind
+        self.state = state
+        self.previous = previous
+        self.holders = holders
+    }
 }
 
 /// How an operation failed.

@@ -169,7 +169,7 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
         let raise = cover(state.tag.counter)
         return decision(
             answer, after: Durability(append: ticket, ceiling: unlessDurable(state.tag.counter)),
-            append: .init(ticket: ticket, state: state), raise: raise)
+            append: ReplicaAppend(ticket: ticket, state: state), raise: raise)
     }
 
     private mutating func remember(_ name: Name, _ ballot: Ballot) {
@@ -191,7 +191,7 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
 
     private func decision<Answer>(
         _ answer: Answer, after: Durability = .nothing,
-        append: ReplicaDecision<Record, Answer>.Append? = nil, raise: UInt64? = nil
+        append: ReplicaAppend<Record>? = nil, raise: UInt64? = nil
     ) -> ReplicaDecision<Record, Answer> {
         ReplicaDecision(answer: answer, after: after, append: append, raiseCeiling: raise, counter: counter)
     }

@@ -72,17 +72,18 @@ public struct ReplicaDecision<Record: RegisterRecord, Answer: Sendable & Equatab
     /// The answer must wait until this is durable.
     public var after: Durability = .nothing
     /// Append this state to the log. Later requests already see it.
-    public var append: Append?
+    public var append: ReplicaAppend<Record>?
     /// Make the ceiling durable at this counter, then report `ceilingRaised(to:)`. It is far ahead, so that it is rare;
     /// should two be under way, a lower one must not overwrite a higher one on the disk.
     public var raiseCeiling: UInt64?
     /// The largest counter that the replica knows of; goes into the reply, so that writers jump past it.
     public var counter: UInt64
+}
 
-    public struct Append: Sendable, Equatable {
-        public var ticket: AppendTicket
-        public var state: RegisterState<Record>
-    }
+/// A state that goes into the log.
+public struct ReplicaAppend<Record: RegisterRecord>: Sendable, Equatable {
+    public var ticket: AppendTicket
+    public var state: RegisterState<Record>
 }
 
 public typealias StageDecision<Record: RegisterRecord> = ReplicaDecision<Record, StageAnswer<Record>>

@@ -1,0 +1,30 @@
+import Foundation
+import Linearizability
+import Testing
+
+@Suite struct RegisterSimulationTests {
+    /// `MARTLET_SEED=n` replays one run, `MARTLET_SEEDS=n` runs more of them.
+    private static let seeds: Range<UInt64> = {
+        let environment = ProcessInfo.processInfo.environment
+        if let seed = environment["MARTLET_SEED"].flatMap({ UInt64($0) }) { return seed..<seed + 1 }
+        return 0..<(environment["MARTLET_SEEDS"].flatMap { UInt64($0) } ?? 10_000)
+    }()
+
+    @Test("no fault makes a history that is not linearizable")
+    func correct() {
+        for seed in Self.seeds {
+            let simulation = RegisterSimulation(seed: seed)
+            if let violation = simulation.run() {
+                Issue.record("MARTLET_SEED=\(seed): \(violation)\n\(HistoryFile.encode(simulation.history))")
+                return
+            }
+        }
+    }
+
+    @Test("each planted mistake is found", arguments: PlantedMistake.allCases)
+    func planted(mistake: PlantedMistake) {
+        let seeds = 0..<UInt64(3_000)
+        let found = seeds.first { RegisterSimulation(seed: $0, mistake: mistake).run() != nil }
+        #expect(found != nil, "\(mistake) was not found in \(seeds.count) seeds")
+    }
+}

@@ -1,0 +1,37 @@
+import Model
+import Register
+
+/// What registers hold in the simulation: a value, and every operation that led to it, so that checks are simple.
+struct SimulatedRecord: RegisterRecord {
+    /// nil: a tombstone.
+    var value: Int?
+    var operations: [Int]
+    var isTombstone: Bool { value == nil }
+}
+
+typealias SimulatedState = RegisterState<SimulatedRecord>
+
+/// The mistakes that an implementer could make. They are made in the shells of the simulation: the state machines under
+/// test are the real ones and have no switch for them.
+enum PlantedMistake: String, CaseIterable, Sendable {
+    /// A replica acknowledges a commit before it is synced.
+    case acknowledgeBeforeSync
+    /// A replica shows a state in promises and reads before it is synced.
+    case answerBeforeSync
+    /// A replica starts without the ceiling that it has stored.
+    case forgetPromise
+    /// A replica accepts a state although it has promised a higher ballot.
+    case acceptBelowPromise
+    /// A reader answers the highest of differing states without finishing the write.
+    case answerSplitRead
+    /// A writer answers a failed condition from whatever state it has found.
+    case refuseFromUndecided
+    /// A writer starts anew after an attempt that may have half succeeded.
+    case repeatAttempt
+    /// A replica whose disk was replaced votes as if it had never held anything.
+    case countWipedReplica
+    /// Writers order their writes by their clocks.
+    case orderByClock
+    /// A replica forgets which of its records it could not read, and votes without them.
+    case unreadableAsAbsent
+}
