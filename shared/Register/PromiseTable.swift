@@ -13,6 +13,7 @@ struct PromiseTable<Name: Hashable & Sendable>: Sendable {
     private var turn: UInt64 = 0
 
     var count: Int { entries.count }
+    var queueLength: Int { queue.count - head }
 
     subscript(_ name: Name) -> Ballot? { entries[name]?.ballot }
 

@@ -1,0 +1,98 @@
+import Model
+import Testing
+
+@testable import Register
+
+@Suite struct QuorumRuleTests {
+    private static let three = QuorumRule(sets: [[a, b, c]], level: .majority(of: 3))
+    /// A partition that moves from a, b, c to c, d, e.
+    private static let moving = QuorumRule(sets: [[a, b, c], [c, d, e]], level: .majority(of: 3))
+
+    @Test("a majority of three is two")
+    func majority() {
+        #expect(!Self.three.isWriteQuorum([a]))
+        #expect(Self.three.isWriteQuorum([a, c]))
+        #expect(Self.three.isReadQuorum([b, c]))
+        #expect(Self.three.isPrepareQuorum([a, b, c]))
+        #expect(!Self.three.isWriteQuorum([a, d, e]))
+    }
+
+    @Test("a moving partition needs a quorum of each set")
+    func joint() {
+        #expect(Self.moving.members == [a, b, c, d, e])
+        #expect(!Self.moving.isWriteQuorum([a, b, c]))
+        #expect(!Self.moving.isWriteQuorum([c, d, e]))
+        #expect(Self.moving.isWriteQuorum([a, c, d]))
+        #expect(Self.moving.isReadQuorum([a, b, d, e]))
+        #expect(!Self.moving.isPrepareQuorum([a, d, e]))
+    }
+
+    @Test("a quorum that cannot come any more is known early")
+    func canStill() {
+        #expect(Self.three.canStillWrite(without: Self.three.memberSet([a])))
+        #expect(!Self.three.canStillRead(without: Self.three.memberSet([a, b])))
+        #expect(Self.moving.canStillPrepare(without: Self.moving.memberSet([a, e])))
+        #expect(!Self.moving.canStillPrepare(without: Self.moving.memberSet([d, e])))
+        #expect(!Self.moving.canStillWrite(without: Self.moving.memberSet([a, c])))
+    }
+
+    @Test("sizes of every level", arguments: 1...7)
+    func levels(replicas: Int) throws {
+        let names = (0..<replicas).map { NodeName("n\($0)") }
+        for write in 1...replicas {
+            for read in 1...replicas {
+                let level = try #require(
+                    ConsistencyLevel(replicas: replicas, write: write, read: read, delete: replicas))
+                let rule = QuorumRule(sets: [names], level: level)
+                let prepare = min(write, replicas / 2 + 1)
+                for count in 1...replicas {
+                    let some = rule.memberSet(names.prefix(count))
+                    #expect(rule.isWriteQuorum(some) == (count >= write))
+                    #expect(rule.isReadQuorum(some) == (count >= read))
+                    #expect(rule.isPrepareQuorum(some) == (count >= prepare))
+                }
+                let deleting = QuorumRule(sets: [names], level: level, deleting: true)
+                #expect(!deleting.isWriteQuorum(deleting.memberSet(names.dropLast())))
+            }
+        }
+    }
+
+    @Test("in a set of another size a majority stays a majority, a small level small")
+    func otherSize() throws {
+        let five = QuorumRule(sets: [[a, b, c, d, e]], level: .majority(of: 3))
+        #expect(!five.isWriteQuorum([a, b]))
+        #expect(five.isWriteQuorum([a, b, c]))
+        let one = try #require(ConsistencyLevel(replicas: 3, write: 1, read: 1, delete: 1))
+        #expect(QuorumRule(sets: [[a, b, c, d, e]], level: one).isWriteQuorum([e]))
+        let all = try #require(ConsistencyLevel(replicas: 3, write: 3, read: 1, delete: 3))
+        #expect(QuorumRule(sets: [[a]], level: all).isWriteQuorum([a]))
+    }
+
+    @Test("a state is decided when no quorum can miss it")
+    func decided() throws {
+        #expect(!Self.three.isDecided(heldBy: Self.three.memberSet([a])))
+        #expect(Self.three.isDecided(heldBy: Self.three.memberSet([a, b])))
+        #expect(!Self.moving.isDecided(heldBy: Self.moving.memberSet([a, b, c])))
+        // All must acknowledge, but two of three already meet every quorum of promises and of reads.
+        let all = try #require(ConsistencyLevel(replicas: 3, write: 3, read: 2, delete: 3))
+        let rule = QuorumRule(sets: [[a, b, c]], level: all)
+        #expect(rule.isDecided(heldBy: rule.memberSet([a, b])))
+        // A single reader meets only what all have.
+        let one = try #require(ConsistencyLevel(replicas: 3, write: 3, read: 1, delete: 3))
+        let weak = QuorumRule(sets: [[a, b, c]], level: one)
+        #expect(!weak.isDecided(heldBy: weak.memberSet([a, b])))
+    }
+
+    @Test("the preferred replicas of each set are read first")
+    func firstReaders() {
+        #expect(Self.three.names(Self.three.firstReaders) == [a, b])
+        #expect(Self.moving.names(Self.moving.firstReaders) == [a, b, c, d])
+    }
+
+    @Test("without replicas there is no quorum")
+    func empty() {
+        let rule = QuorumRule(sets: [], prepare: 1, write: 1, read: 1)
+        #expect(!rule.isReadQuorum(MemberSet()) && !rule.isDecided(heldBy: MemberSet()))
+        #expect(!rule.canStillWrite(without: MemberSet()))
+    }
+}
