@@ -39,6 +39,16 @@ struct CommandLineTests {
         #expect(throws: (any Error).self) { try parse(line) }
     }
 
+    @Test("Options may stand before the verb")
+    func optionsFirst() {
+        #expect(
+            AdminTool.verbFirst(["--json", "--admin", "f", "--timeout=3", "status", "n"])
+                == ["status", "--json", "--admin", "f", "--timeout=3", "n"])
+        for same in [["status", "--json"], ["--help"], ["--json"], ["--admin", "f"], []] {
+            #expect(AdminTool.verbFirst(same) == same)
+        }
+    }
+
     @Test("Every verb has an abstract, an example and --json")
     func help() {
         for group in AdminTool.configuration.groupedSubcommands {

@@ -26,7 +26,12 @@ public final class SQLiteClusterStore: ClusterStore {
     public init(path: String, options: Options = Options()) throws(StoreError) {
         var configuration = Configuration()
         configuration.label = "martlet.cluster-store"
-        if path != ":memory:" { configuration.journalMode = .wal }
+        if path != ":memory:" {
+            configuration.journalMode = .wal
+            // SQLite gives its other files the mode of this one.
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            if descriptor >= 0 { Foundation.close(descriptor) }
+        }
         configuration.prepareDatabase { database in
             // With WAL this syncs the log at every commit: what is acknowledged survives a power failure.
             try database.execute(sql: "PRAGMA synchronous = FULL")

@@ -53,7 +53,7 @@ public struct AdminTool: AsyncParsableCommand {
     /// Runs the tool and ends the process with the documented status.
     public static func run() async -> Never {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(verbFirst(Array(CommandLine.arguments.dropFirst())))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -69,5 +69,20 @@ public struct AdminTool: AsyncParsableCommand {
             FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8))
             Foundation.exit(ExitStatus.usage.rawValue)
         }
+    }
+
+    /// `martlet-adm --admin FILE status` means the same as `martlet-adm status --admin FILE`.
+    static func verbFirst(_ arguments: [String]) -> [String] {
+        var index = 0
+        while index < arguments.count, arguments[index].hasPrefix("-") {
+            switch arguments[index] {
+            case "--json": index += 1
+            case "--admin", "--timeout": index += 2
+            case let word where word.hasPrefix("--admin=") || word.hasPrefix("--timeout="): index += 1
+            default: return arguments
+            }
+        }
+        guard index > 0, index < arguments.count else { return arguments }
+        return [arguments[index]] + arguments[..<index] + arguments[(index + 1)...]
     }
 }

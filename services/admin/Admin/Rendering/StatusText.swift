@@ -30,18 +30,18 @@ enum StatusText {
     private static func nodes(_ nodes: [StatusReport.Node]) -> String {
         TextTable(
             columns: [
-                .init("type", width: 5, .center), .init("node", width: 24), .init("state", width: 12),
+                .init("type", width: 5), .init("node", width: 24), .init("state", width: 12),
                 .init("rack id", width: 7), .init("current ring", width: 14), .init("prev ring", width: 14),
                 .init("updated at", width: 26),
             ],
-            rows: nodes.map { [$0.type, $0.node, $0.state, $0.rackId, $0.ringCur, $0.ringPrev, $0.when] }
+            rows: nodes.map { [" \($0.type)", $0.node, $0.state, $0.rackId, $0.ringCur, $0.ringPrev, $0.when] }
         ).text
     }
 
     static func versions(_ report: VersionReport) -> String {
         TextTable(
-            columns: [.init("type", width: 5, .center), .init("node", width: 24), .init("version", width: 10)],
-            rows: report.nodes.map { [$0.type, $0.node, $0.version] }
+            columns: [.init("type", width: 5), .init("node", width: 24), .init("version", width: 10)],
+            rows: report.nodes.map { [" \($0.type)", $0.node, $0.version] }
         ).text
     }
 

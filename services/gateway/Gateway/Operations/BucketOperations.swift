@@ -104,7 +104,8 @@ extension S3Operations {
 
     private func changeBucket(_ call: S3Call, _ change: BucketChange) async throws -> BucketChangeOutcome {
         try await buckets.change(
-            ChangeBucketRequest(change: change, name: call.bucket.name, owner: call.bucket.owner),
+            ChangeBucketRequest(
+                change: change, name: call.bucket.name, owner: call.bucket.owner, id: call.bucket.id),
             context: call.context
         ).outcome
     }

@@ -72,10 +72,13 @@ enum BucketChanges {
         return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)
     }
 
+    /// The canned lists that a bucket can have.
+    private static let acls = ["private", "public-read", "public-read-write", "authenticated-read"]
+
     private static func acl(_ name: String) throws(VerbError) -> String {
         guard !name.isEmpty else { return "private" }
-        guard BucketVerbs.acls.contains(name) else {
-            throw VerbError(.invalidArgument, "The permission is one of \(BucketVerbs.acls.joined(separator: ", "))")
+        guard acls.contains(name) else {
+            throw VerbError(.invalidArgument, "The permission is one of \(acls.joined(separator: ", "))")
         }
         return name
     }

@@ -4,8 +4,6 @@ import Wire
 
 /// Buckets as the administrator sees them.
 enum BucketVerbs {
-    static let acls = ["private", "public-read", "public-read-write"]
-
     static func add(_ call: VerbCall, _ edit: inout StateEdit) throws(VerbError) -> any Encodable & Sendable {
         let owner = try owner(call)
         let request = ChangeBucketRequest(change: .bucketCreate, name: call.argument(0), owner: owner.id)
