@@ -27,7 +27,7 @@ public enum XMLReader {
     public static let depthMax = 16
 
     /// The root element. Refuses what no client of S3 sends: document types and entities, other encodings than UTF-8,
-    /// deep nesting, large bodies.
+    /// deep nesting, large bodies. What follows the root element is not looked at.
     public static func parse(_ bytes: [UInt8], sizeMax: Int) throws(S3Error) -> XMLNode {
         guard bytes.count <= sizeMax else { throw S3Error(.malformedXML) }
         guard isPlainUTF8(bytes), !contains("<!DOCTYPE", in: bytes), !contains("<!ENTITY", in: bytes) else {

@@ -19,7 +19,7 @@ struct ContentWriter: Sendable {
     let storage: any ObjectStorage
     let context: MessageContext
     /// Chunks on their way to the replicas at a time.
-    var window = 3
+    var window = 2
 
     /// - Parameters:
     ///   - expected: the size when it is known.

@@ -1,0 +1,72 @@
+import ClusterState
+import MessageBus
+import Model
+import Synchronization
+import Wire
+
+@testable import Gateway
+
+/// A manager and a mirror of its state, in one process.
+final class MemoryCluster: ClusterViewing, BucketChanging {
+    private struct State {
+        /// What the manager knows.
+        var records: [String: BucketRecord] = [:]
+        /// What the gateway has fetched of it.
+        var view = ClusterView.empty
+        var refreshes = 0
+        var unreachable = false
+    }
+
+    private let state = Mutex(State())
+
+    var view: ClusterView { state.withLock { $0.view } }
+    var refreshes: Int { state.withLock { $0.refreshes } }
+
+    func setUnreachable(_ flag: Bool) { state.withLock { $0.unreachable = flag } }
+
+    func refresh() async throws {
+        try state.withLock { state in
+            state.refreshes += 1
+            guard !state.unreachable else { throw ClusterStateError.noManagerReachable("test") }
+            state.view = ClusterView(
+                revision: 1,
+                entries: state.records.values.map {
+                    StateEntry(key: "buckets/\($0.name)", value: $0.encoded(), deleted: false, revision: 1)
+                })
+        }
+    }
+
+    /// Adds a bucket that the gateway does not know of yet.
+    @discardableResult
+    func add(_ name: String, owner: String = "alice", acl: String = "private") -> BucketRecord {
+        let bucket = BucketRecord(name: name, id: BucketID.random().bytes, owner: owner, acl: acl)
+        state.withLock { $0.records[name] = bucket }
+        return bucket
+    }
+
+    func change(_ request: ChangeBucketRequest, context: MessageContext) async throws -> ChangeBucketReply {
+        try state.withLock { state in
+            guard !state.unreachable else { throw BusError(.unreachable, "test") }
+            let outcome = Self.apply(request, &state.records[request.name])
+            return ChangeBucketReply(outcome: outcome, revision: 1, bucket: state.records[request.name])
+        }
+    }
+
+    private static func apply(_ request: ChangeBucketRequest, _ bucket: inout BucketRecord?) -> BucketChangeOutcome {
+        if request.change == .bucketCreate {
+            if let bucket { return bucket.owner == request.owner ? .bucketExistsOwned : .bucketExistsForeign }
+            bucket = BucketRecord(
+                name: request.name, id: BucketID.random().bytes, owner: request.owner, acl: request.acl,
+                location: request.location)
+            return .bucketChanged
+        }
+        guard bucket != nil else { return .bucketAbsent }
+        switch request.change {
+        case .bucketDeleteBegin: bucket?.state = .bucketDeleting
+        case .bucketDeleteCancel: bucket?.state = .bucketActive
+        case .bucketDeleteFinish: bucket = nil
+        default: bucket?.acl = request.acl
+        }
+        return .bucketChanged
+    }
+}

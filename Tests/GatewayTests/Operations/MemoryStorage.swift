@@ -1,0 +1,126 @@
+import MessageBus
+import Model
+import NIOCore
+import ObjectAccess
+import Register
+import Synchronization
+
+@testable import Gateway
+
+/// The cluster's storage in one dictionary, with the promises of the real one and nothing of its machinery.
+final class MemoryStorage: ObjectStorage {
+    struct Contents {
+        var registers: [Gateway.RegisterName: StoredRegister] = [:]
+        var blobs: [BlobID: ByteBuffer] = [:]
+        var chunks: [ChunkName: ByteBuffer] = [:]
+        var chunksUnderWay = 0
+        var chunksUnderWayMax = 0
+        /// Thrown by the next calls.
+        var failure: AccessError?
+        /// Called before each change, without the lock.
+        var beforeUpdate: (@Sendable (Gateway.RegisterName) async -> Void)?
+    }
+
+    let contents = Mutex(Contents())
+    /// Entries of a page, whatever the caller asks for: short pages must be put together.
+    let pageMax: Int
+
+    init(pageMax: Int = 7) { self.pageMax = pageMax }
+
+    func fail(_ error: AccessError?) { contents.withLock { $0.failure = error } }
+
+    private func checkFailure() throws {
+        if let failure = contents.withLock({ $0.failure }) { throw failure }
+    }
+
+    func read(_ name: Gateway.RegisterName, withBlob: Bool, context: MessageContext) async throws -> RegisterSnapshot {
+        try checkFailure()
+        return contents.withLock { contents in
+            let state = contents.registers[name]
+            return RegisterSnapshot(
+                state: state, blob: withBlob ? state?.blob.flatMap { contents.blobs[$0] } : nil)
+        }
+    }
+
+    func update(
+        _ name: Gateway.RegisterName, deleting: Bool, staged: StagedBlob?, operation: OperationID,
+        context: MessageContext, change: @escaping @Sendable (StoredRegister?) -> Change
+    ) async throws -> StoredRegister? {
+        try checkFailure()
+        if let hook = contents.withLock({ $0.beforeUpdate }) { await hook(name) }
+        return try contents.withLock { contents in
+            let present = contents.registers[name]
+            if present?.recentOperations.contains(operation) == true { return present }
+            switch change(present) {
+            case .keep: return present
+            case .refuse(let error): throw AccessError.refused(error)
+            case .write(let record):
+                if let staged { contents.blobs[staged.id] = staged.bytes }
+                let counter = (present?.tag.counter ?? 0) + 1
+                contents.registers[name] = .successor(
+                    of: present, writing: record, operation: operation, ballot: Ballot(counter: counter, writer: 1))
+                return contents.registers[name]
+            }
+        }
+    }
+
+    func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, context: MessageContext) async throws {
+        try checkFailure()
+        contents.withLock { contents in
+            contents.chunksUnderWay += 1
+            contents.chunksUnderWayMax = max(contents.chunksUnderWayMax, contents.chunksUnderWay)
+        }
+        await Task.yield()
+        contents.withLock { contents in
+            contents.chunks[name] = bytes
+            contents.chunksUnderWay -= 1
+        }
+    }
+
+    func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer {
+        try checkFailure()
+        let chunk = contents.withLock { $0.chunks[name] }
+        guard let chunk, let bytes = chunk.getSlice(at: chunk.readerIndex + offset, length: length) else {
+            throw AccessError.absent
+        }
+        return bytes
+    }
+
+    func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage {
+        try checkFailure()
+        let live = contents.withLock { contents in
+            contents.registers.filter {
+                $0.key.bucket == query.bucket && $0.key.keyspace == query.keyspace && $0.value.isLive
+                    && $0.key.key.starts(with: query.prefix)
+            }.sorted { $0.key < $1.key }
+        }
+        var page = ListPage()
+        for (name, state) in live {
+            if let after = query.after {
+                guard after.key.lexicographicallyPrecedes(name.key) else { continue }
+                if after.isPrefix, name.key.starts(with: after.key) { continue }
+            }
+            let rest = Array(name.key.dropFirst(query.prefix.count))
+            let entry: ListedEntry
+            if !query.delimiter.isEmpty, let found = rest.firstRange(of: query.delimiter) {
+                entry = .commonPrefix(query.prefix + rest[..<found.upperBound])
+                if page.entries.last == entry { continue }
+            } else {
+                entry = .key(
+                    name.key, summary: state.record?.summary ?? [],
+                    record: query.withRecords ? state.record?.bytes : nil)
+            }
+            if page.entries.count == min(query.limit, pageMax) {
+                page.truncated = true
+                break
+            }
+            page.entries.append(entry)
+            switch entry {
+            case .key(let key, _, _): page.next = ListPosition(key: key)
+            case .commonPrefix(let prefix): page.next = ListPosition(key: prefix, isPrefix: true)
+            }
+        }
+        if !page.truncated { page.next = nil }
+        return page
+    }
+}
