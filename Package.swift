@@ -122,7 +122,10 @@ let testTargets: [Target] = [
     tests("ClusterStoreTests", ["ClusterStore", "Model", sqlite]),
     tests("ManagerTests", ["Manager", "ClusterStore", "ClusterState", "MessageBus", "Ring", "Wire", "Model", nio, log, sqlite]),
     tests("ObjectAccessTests", ["ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
-    tests("GatewayTests", ["Gateway", "S3Protocol", "Signatures", "Model", nio, nioEmbedded, nioHTTP]),
+    tests("GatewayTests", [
+        "Gateway", "S3Protocol", "Signatures", "ObjectAccess", "Register", "ClusterState", "MessageBus", "Wire", "Checksums",
+        "Model", nio, nioEmbedded, nioHTTP, log,
+    ]),
     tests("AdminTests", ["Admin", "ClusterState", "MessageBus", "Model", arguments]),
     tests("TapTests", ["Tap", "Model"]),
     tests("LoadTests", ["Load", "Linearizability", "Model"]),
