@@ -53,6 +53,7 @@ struct LatencyHistogram: Sendable {
         guard bucket >= subCount else { return UInt64(bucket) }
         let exponent = (bucket >> subBits) - 1
         let mantissa = UInt64(bucket - (exponent << subBits))
-        return ((mantissa + 1) << UInt64(exponent)) - 1
+        // The last bucket ends at the largest number: its end wraps to zero.
+        return ((mantissa + 1) << UInt64(exponent)) &- 1
     }
 }
