@@ -42,13 +42,4 @@ public enum S3Operation: String, Sendable, CaseIterable {
     case preflight
     /// A sub-resource, method or header that belongs to no operation above: always 501.
     case unknown
-
-    /// How we answer the operation.
-    public enum Support: Sendable {
-        case implemented
-        /// Answered as if nothing were configured, because SDKs probe it: the handler knows the answer.
-        case emptyConfiguration
-        /// 501 NotImplemented.
-        case notImplemented
-    }
 }

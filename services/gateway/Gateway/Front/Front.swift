@@ -1,0 +1,165 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import S3Protocol
+import Signatures
+import Synchronization
+
+/// Turns heads and bodies into answers: parses, authenticates, hands over to the operations, measures, logs.
+/// Knows nothing of sockets.
+final class Front: Sendable {
+    let limits: FrontLimits
+    let metrics: FrontMetrics
+    let budget: MemoryBudget
+    private let names: HostNames
+    private let authenticator: Authenticator
+    private let handler: any S3Handling
+    private let accessLog: AccessLog?
+    /// Seconds since 1970.
+    private let clock: @Sendable () -> Int64
+    private let inFlight = Atomic<Int>(0)
+    /// In `x-amz-id-2`: which gateway answered.
+    let name: String
+
+    init(
+        name: String, limits: FrontLimits, names: HostNames, authenticator: Authenticator, handler: any S3Handling,
+        metrics: FrontMetrics, accessLog: AccessLog?, clock: @escaping @Sendable () -> Int64
+    ) {
+        self.name = name
+        self.limits = limits
+        self.names = names
+        self.authenticator = authenticator
+        self.handler = handler
+        self.metrics = metrics
+        self.accessLog = accessLog
+        self.clock = clock
+        budget = MemoryBudget(limit: limits.memoryLimit, patience: limits.memoryPatience)
+    }
+
+    /// Seconds since 1970.
+    var now: Int64 { clock() }
+
+    /// One request while it is carried out.
+    final class Exchange: Sendable {
+        let id: String
+        let head: HTTPRequestHead
+        let remote: String
+        let start = ContinuousClock.now
+        let request: Result<FrontRequest, S3Error>
+        fileprivate let user = Mutex<String?>(nil)
+        fileprivate let body = Mutex<RequestBody?>(nil)
+
+        init(id: String, head: HTTPRequestHead, remote: String, request: Result<FrontRequest, S3Error>) {
+            self.id = id
+            self.head = head
+            self.remote = remote
+            self.request = request
+        }
+
+        var operation: S3Operation { (try? request.get().operation) ?? .unknown }
+    }
+
+    /// - Parameter rejection: Why the request must not even be looked at.
+    func begin(_ head: HTTPRequestHead, remote: String, rejection: S3Error?) -> Exchange {
+        let id = RequestID.make()
+        var request: Result<FrontRequest, S3Error>
+        if let rejection {
+            request = .failure(rejection)
+        } else {
+            do throws(S3Error) {
+                request = .success(try FrontRequest(id: id, head: head, names: names))
+            } catch {
+                request = .failure(error)
+            }
+        }
+        let running = inFlight.wrappingAdd(1, ordering: .relaxed).newValue
+        if running > limits.requestsMax, case .success = request {
+            metrics.requestsRefused.increment()
+            request = .failure(S3Error(.slowDown))
+        }
+        metrics.inFlight.increment()
+        return Exchange(id: id, head: head, remote: remote, request: request)
+    }
+
+    /// The answer to a request. Never throws.
+    func respond(to exchange: Exchange, source: any BodySource) async -> S3Response {
+        do throws(S3Error) {
+            return try await perform(try exchange.request.get(), exchange, source)
+        } catch {
+            return error.response(requestID: exchange.id, resource: (try? exchange.request.get().resource))
+        }
+    }
+
+    private func perform(_ request: FrontRequest, _ exchange: Exchange, _ source: any BodySource) async throws(S3Error)
+        -> S3Response
+    {
+        if request.operation == .ping { return S3Response(body: .bytes(ByteBuffer(string: "OK"))) }
+        let (identity, verified) = try await authenticate(request)
+        exchange.user.withLock { $0 = identity.userID }
+        let plan = try BodyPlan(request.operation, request.head.headers, verified)
+        let body = RequestBody(plan, source: source, budget: budget)
+        exchange.body.withLock { $0 = body }
+        // Handlers of requests without a body do not read it: what the headers say about it is checked here.
+        if plan.declaredLength == 0, plan.decoder == nil { _ = try await body.next() }
+        return await handler.handle(
+            S3Request(
+                id: request.id, method: request.head.method, operation: request.operation, bucket: request.target.bucket,
+                key: request.target.key, query: request.query, headers: Self.withoutFraming(request.head.headers),
+                identity: identity, body: body))
+    }
+
+    private func authenticate(_ request: FrontRequest) async throws(S3Error) -> (Identity, VerifiedRequest) {
+        do {
+            return try await authenticator.authenticate(request, now: now)
+        } catch {
+            metrics.authenticationFailed(error.code)
+            throw error
+        }
+    }
+
+    /// After the last byte of the answer was handed to the socket, or the client has gone.
+    func finish(_ exchange: Exchange, status: Int, received: UInt64, sent: UInt64) {
+        exchange.body.withLock { $0 }?.close()
+        inFlight.wrappingSubtract(1, ordering: .relaxed)
+        metrics.inFlight.decrement()
+        metrics.bytesReceived.increment(by: Int(clamping: received))
+        metrics.bytesSent.increment(by: Int(clamping: sent))
+        let duration = exchange.start.duration(to: .now)
+        metrics.finished(exchange.operation, status: status, after: duration)
+        accessLog?.append(
+            AccessLog.Entry(
+                time: now, id: exchange.id, remote: exchange.remote, method: exchange.head.method.rawValue,
+                host: exchange.head.headers.first(name: "host") ?? "",
+                path: (try? exchange.request.get().target.rawPath) ?? "", operation: exchange.operation.rawValue,
+                user: exchange.user.withLock { $0 }, status: status, received: received, sent: sent,
+                duration: duration, userAgent: exchange.head.headers.first(name: "user-agent") ?? ""))
+    }
+
+    /// `aws-chunked` is the framing of this request, not an encoding of the object.
+    private static func withoutFraming(_ headers: HTTPHeaders) -> HTTPHeaders {
+        let encodings = headers["content-encoding"]
+        guard encodings.contains(where: { $0.lowercased().contains("aws-chunked") }) else { return headers }
+        var headers = headers
+        let rest = encodings.flatMap { $0.split(separator: ",") }.map { $0.filter { $0 != " " } }
+            .filter { $0.lowercased() != "aws-chunked" }
+        headers.remove(name: "content-encoding")
+        if !rest.isEmpty { headers.add(name: "content-encoding", value: rest.joined(separator: ",")) }
+        return headers
+    }
+}
+
+/// Names of requests: unique enough to find one in the logs of a cluster.
+enum RequestID {
+    /// 16 hex digits, as AWS's.
+    static func make() -> String {
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16, uppercase: true)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+}
+
+extension S3Error {
+    /// The answer for a request that never reached its handler.
+    func response(requestID: String, resource: String?) -> S3Response {
+        .xml(xml(requestID: requestID, resource: resource), status: HTTPResponseStatus(statusCode: status))
+    }
+}

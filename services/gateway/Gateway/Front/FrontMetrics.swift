@@ -1,0 +1,57 @@
+import Observability
+import S3Protocol
+import Synchronization
+
+/// What is counted about requests. Labels are bounded: operations, status classes and error codes.
+final class FrontMetrics: Sendable {
+    private struct Key: Hashable {
+        var operation: S3Operation
+        var statusClass: Int
+    }
+
+    private let registry: MetricsRegistry
+    private let durations = Mutex<[Key: Histogram]>([:])
+    private let failures = Mutex<[S3ErrorCode: Counter]>([:])
+    let connections: Gauge
+    let inFlight: Gauge
+    let connectionsRefused: Counter
+    let requestsRefused: Counter
+    let bytesReceived: Counter
+    let bytesSent: Counter
+
+    init(_ registry: MetricsRegistry) {
+        self.registry = registry
+        connections = registry.gauge("martlet_gateway_connections", help: "Open client connections.")
+        inFlight = registry.gauge("martlet_requests_in_flight", help: "Requests being carried out.")
+        connectionsRefused = registry.counter(
+            "martlet_gateway_connections_refused", help: "Connections beyond the limit.")
+        requestsRefused = registry.counter("martlet_requests_refused", help: "Requests beyond the limit.")
+        bytesReceived = registry.counter("martlet_request_body_bytes", help: "Bytes of request bodies received.")
+        bytesSent = registry.counter("martlet_response_body_bytes", help: "Bytes of response bodies sent.")
+    }
+
+    func finished(_ operation: S3Operation, status: Int, after duration: Duration) {
+        let key = Key(operation: operation, statusClass: status / 100)
+        let histogram = durations.withLock { durations in
+            if let known = durations[key] { return known }
+            let made = registry.histogram(
+                "martlet_request_duration_seconds", help: "Time from a request's head to the end of its answer.",
+                labels: ["operation": operation.rawValue, "status": "\(key.statusClass)xx"])
+            durations[key] = made
+            return made
+        }
+        histogram.record(duration)
+    }
+
+    func authenticationFailed(_ code: S3ErrorCode) {
+        let counter = failures.withLock { failures in
+            if let known = failures[code] { return known }
+            let made = registry.counter(
+                "martlet_auth_failures", help: "Requests whose credentials were refused.",
+                labels: ["reason": code.rawValue])
+            failures[code] = made
+            return made
+        }
+        counter.increment()
+    }
+}
