@@ -1,1 +1,4 @@
-print("martlet-gateway")
+import Gateway
+import ProcessRuntime
+
+await runProcess(role: .gateway, name: "gateway", settings: GatewaySettings.all) { try GatewayService($0) }

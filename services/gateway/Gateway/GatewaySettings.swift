@@ -1,0 +1,62 @@
+import Configuration
+import Foundation
+import NIOCore
+
+/// The gateway's own settings.
+public enum GatewaySettings {
+    public static let listen = Setting(
+        "gateway.listen", default: "127.0.0.1:8080", help: "Where S3 is served, host:port; port 0: any.")
+    public static let hosts = Setting<[String]>(
+        "gateway.hosts", default: ["s3.amazonaws.com", "localhost"],
+        help: "Names of this gateway: a request to BUCKET.NAME is about that bucket.")
+    public static let threads = Setting(
+        "gateway.threads", default: 0, in: 0...256, help: "Threads that serve connections; 0: one for each processor.")
+    public static let signatureV2 = Setting(
+        "gateway.signature_v2", default: true, help: "Accept signatures of version 2, which old clients need.")
+    public static let memoryLimit = Setting(
+        "gateway.memory_limit", default: ByteSize.mebibytes(512), in: .mebibytes(8)...(.gibibytes(1024)),
+        help: "Memory for the bodies of requests; an upload takes up to 2 MiB, more uploads wait.")
+    public static let memoryPatience = Setting<Duration>(
+        "gateway.memory_patience", default: .seconds(30), in: .seconds(0)...(.seconds(600)),
+        help: "How long an upload waits for memory before it is told to slow down.")
+    public static let connectionsMax = Setting(
+        "gateway.connections_max", default: 4096, in: 1...1_000_000, help: "Open connections; further ones get 503.")
+    public static let requestsMax = Setting(
+        "gateway.requests_max", default: 2048, in: 1...1_000_000, help: "Requests at a time; further ones get 503.")
+    public static let headTimeout = Setting<Duration>(
+        "gateway.head_timeout", default: .seconds(20), in: .seconds(1)...(.seconds(3600)),
+        help: "From a connection to its first whole request head.")
+    public static let idleTimeout = Setting<Duration>(
+        "gateway.idle_timeout", default: .seconds(60), in: .seconds(1)...(.seconds(3600)),
+        help: "How long a connection may wait for its next request.")
+    public static let bodyTimeout = Setting<Duration>(
+        "gateway.body_timeout", default: .seconds(30), in: .seconds(1)...(.seconds(3600)),
+        help: "How long a client may send, or take, nothing in the middle of a body.")
+    public static let rateMin = Setting(
+        "gateway.rate_min", default: ByteSize(bytes: 256), in: ByteSize(bytes: 0)...(.gibibytes(1)),
+        help: "Bytes a second below which an upload is given up after body_timeout.")
+    public static let stopTimeout = Setting<Duration>(
+        "gateway.stop_timeout", default: .seconds(10), in: .seconds(0)...(.seconds(600)),
+        help: "How long a graceful stop lets requests finish.")
+    public static let accessLog = Setting(
+        "gateway.access_log", default: "off", help: "One line of JSON a request: a file, - for standard output, or off.")
+
+    public static let all: [any AnySetting] = [
+        listen, hosts, threads, signatureV2, memoryLimit, memoryPatience, connectionsMax, requestsMax, headTimeout,
+        idleTimeout, bodyTimeout, rateMin, stopTimeout, accessLog,
+    ]
+}
+
+extension FrontLimits {
+    init(_ configuration: Configuration) {
+        connectionsMax = configuration[GatewaySettings.connectionsMax]
+        requestsMax = configuration[GatewaySettings.requestsMax]
+        memoryLimit = configuration[GatewaySettings.memoryLimit].bytes
+        memoryPatience = configuration[GatewaySettings.memoryPatience]
+        headTimeout = TimeAmount(configuration[GatewaySettings.headTimeout])
+        idleTimeout = TimeAmount(configuration[GatewaySettings.idleTimeout])
+        bodyTimeout = TimeAmount(configuration[GatewaySettings.bodyTimeout])
+        bytesPerSecondMin = configuration[GatewaySettings.rateMin].bytes
+        stopTimeout = TimeAmount(configuration[GatewaySettings.stopTimeout])
+    }
+}
