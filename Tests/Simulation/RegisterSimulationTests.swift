@@ -21,6 +21,17 @@ import Testing
         }
     }
 
+    @Test("a seed gives the same run again", arguments: [0, 1, 162] as [UInt64])
+    func replay(seed: UInt64) {
+        let histories = (0..<2).map { _ in
+            let simulation = RegisterSimulation(seed: seed)
+            _ = simulation.run()
+            return simulation.history
+        }
+        #expect(histories[0] == histories[1])
+        #expect(histories[0].count > 15)
+    }
+
     @Test("each planted mistake is found", arguments: PlantedMistake.allCases)
     func planted(mistake: PlantedMistake) {
         let seeds = 0..<UInt64(3_000)
