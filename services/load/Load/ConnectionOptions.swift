@@ -42,7 +42,9 @@ struct ConnectionOptions: ParsableArguments {
 extension SignatureVersion: ExpressibleByArgument {}
 
 extension String {
+    /// With a unit; a plain number is seconds here.
     func asDuration(_ option: String) throws -> Duration {
+        if let seconds = Double(self), (0..<1e9).contains(seconds) { return .seconds(seconds) }
         do throws(InvalidValue) { return try Duration(parsing: .text(self)) } catch {
             throw ValidationError("\(option): \(error.reason)")
         }

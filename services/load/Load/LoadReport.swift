@@ -1,6 +1,6 @@
 import Foundation
 
-/// The result of a run, for people and as JSON with stable keys.
+/// The result of a run, for people and as one line of JSON with stable keys.
 struct LoadReport: Encodable {
     struct Latency: Encodable {
         var mean, p50, p95, p99, p999, max: Double
@@ -16,56 +16,62 @@ struct LoadReport: Encodable {
     }
 
     struct Operation: Encodable {
-        var count: UInt64
-        var perSecond: Double
+        var requests: UInt64
+        var requestsPerSecond: Double
         var bytes: UInt64
         var bytesPerSecond: Double
-        var errors, retries, notFound, wrong: Int
+        var retries, errors, wrongBytes, notFound: Int
         var latencySeconds: Latency
 
         init(_ statistics: OperationStatistics, seconds: Double) {
-            count = statistics.latencies.count
-            perSecond = Double(count) / seconds
+            requests = statistics.latencies.count
+            requestsPerSecond = Double(requests) / seconds
             bytes = statistics.bytes
             bytesPerSecond = Double(bytes) / seconds
-            errors = statistics.errors
             retries = statistics.retries
+            errors = statistics.errors
+            wrongBytes = statistics.wrong
             notFound = statistics.notFound
-            wrong = statistics.wrong
             latencySeconds = Latency(statistics.latencies)
         }
     }
 
     var seconds: Double
     var concurrency: Int
-    var operations: [String: Operation]
+    // All operations together.
+    var requests: UInt64
+    var requestsPerSecond: Double
+    var retries, errors, wrongBytes: Int
     var total: Operation
+    var operations: [String: Operation]
     var processes: [ProcessUsage.Entry]
     /// Of the given processes.
-    var cpuMillisecondsPerOperation: Double?
+    var cpuMillisecondsPerRequest: Double?
     var faults: [String]
 
     init(_ statistics: LoadStatistics, plan: LoadPlan, seconds: Double, processes: [ProcessUsage.Entry]) {
         self.seconds = seconds
         concurrency = plan.concurrency
+        total = Operation(statistics.total, seconds: seconds)
+        (requests, requestsPerSecond) = (total.requests, total.requestsPerSecond)
+        (retries, errors, wrongBytes) = (total.retries, total.errors, total.wrongBytes)
         operations = Dictionary(
             uniqueKeysWithValues: statistics.operations.map { ($0.key.rawValue, Operation($0.value, seconds: seconds)) }
         )
-        total = Operation(statistics.total, seconds: seconds)
         self.processes = processes
-        if !processes.isEmpty, total.count > 0 {
-            cpuMillisecondsPerOperation = processes.reduce(0) { $0 + $1.cpuSeconds } * 1000 / Double(total.count)
+        if !processes.isEmpty, requests > 0 {
+            cpuMillisecondsPerRequest = processes.reduce(0) { $0 + $1.cpuSeconds } * 1000 / Double(requests)
         }
         faults = statistics.faults
     }
 
     /// Nothing failed and nothing was wrong.
-    var isGood: Bool { total.errors == 0 && total.wrong == 0 }
+    var isGood: Bool { errors == 0 && wrongBytes == 0 }
 
     func json() -> String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 
@@ -80,14 +86,14 @@ struct LoadReport: Encodable {
             lines.append(
                 Self.row(
                     name,
-                    ["\(row.count)", Self.number(row.perSecond), Self.number(row.bytesPerSecond / 1e6)]
-                        + times.map { Self.number($0 * 1000) } + ["\(row.retries)", "\(row.errors + row.wrong)"]))
+                    ["\(row.requests)", Self.number(row.requestsPerSecond), Self.number(row.bytesPerSecond / 1e6)]
+                        + times.map { Self.number($0 * 1000) } + ["\(row.retries)", "\(row.errors + row.wrongBytes)"]))
         }
         lines.append("\(Self.number(seconds)) s, \(concurrency) clients")
         if total.notFound > 0 { lines.append("\(total.notFound) reads found no such key") }
-        if total.wrong > 0 { lines.append("WRONG CONTENT: \(total.wrong)") }
-        if let cpu = cpuMillisecondsPerOperation {
-            lines.append("CPU of the servers: \(Self.number(cpu)) ms per operation")
+        if wrongBytes > 0 { lines.append("WRONG CONTENT: \(wrongBytes)") }
+        if let cpu = cpuMillisecondsPerRequest {
+            lines.append("CPU of the servers: \(Self.number(cpu)) ms per request")
         }
         for process in processes {
             let memory = "\(process.residentBytes >> 20) MiB, at most \(process.residentPeakBytes >> 20) MiB"

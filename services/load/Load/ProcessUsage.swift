@@ -9,13 +9,6 @@ struct ProcessUsage: Sendable {
         var cpuSeconds: Double
         var residentBytes: Int
         var residentPeakBytes: Int
-
-        enum CodingKeys: String, CodingKey {
-            case pid, name
-            case cpuSeconds = "cpu_seconds"
-            case residentBytes = "resident_bytes"
-            case residentPeakBytes = "resident_peak_bytes"
-        }
     }
 
     private let processes: [(pid: Int32, name: String, cpuBefore: Double)]

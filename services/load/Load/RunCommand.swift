@@ -12,7 +12,7 @@ struct RunCommand: AsyncParsableCommand {
     var concurrency = 16
     @Option(help: "End after so many operations.")
     var count: Int?
-    @Option(help: "End after this time, such as 30s. Default without --count: 10s.")
+    @Option(help: "End after this time, such as 30s (a plain number: seconds). Default without --count: 10s.")
     var duration: String?
     @Option(help: "Size of the objects that are put: 4KiB, or 1KiB..1MiB.")
     var size = "4KiB"
@@ -25,7 +25,7 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Operations a second, of all clients together. Default: no limit.")
     var rate: Double?
     @Option(help: "How often a failed operation is tried again.")
-    var retries = 3
+    var retries = 0
     @Option(help: "Keys in one listing.")
     var listKeys = 1000
     @Flag(help: "Put every key once before the run.")
