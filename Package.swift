@@ -123,8 +123,8 @@ let testTargets: [Target] = [
     tests("ManagerTests", ["Manager", "ClusterStore", "ClusterState", "MessageBus", "Ring", "Wire", "Model", nio, log, sqlite]),
     tests("ObjectAccessTests", ["ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
     tests("GatewayTests", [
-        "Gateway", "S3Protocol", "Signatures", "ObjectAccess", "Register", "ClusterState", "MessageBus", "Wire", "Checksums",
-        "Model", nio, nioEmbedded, nioHTTP, log,
+        "Gateway", "S3Protocol", "Signatures", "ObjectAccess", "Register", "Ring", "ClusterState", "MessageBus", "Observability",
+        "Wire", "Checksums", "Model", nio, nioPosix, nioEmbedded, nioHTTP, log,
     ]),
     tests("AdminTests", ["Admin", "ClusterState", "MessageBus", "Model", arguments]),
     tests("TapTests", ["Tap", "Model"]),

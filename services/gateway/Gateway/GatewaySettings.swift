@@ -39,7 +39,8 @@ public enum GatewaySettings {
         "gateway.stop_timeout", default: .seconds(10), in: .seconds(0)...(.seconds(600)),
         help: "How long a graceful stop lets requests finish.")
     public static let accessLog = Setting(
-        "gateway.access_log", default: "off", help: "One line of JSON a request: a file, - for standard output, or off.")
+        "gateway.access_log", default: "off", help: "One line of JSON a request: a file, - for standard output, or off."
+    )
 
     public static let all: [any AnySetting] = [
         listen, hosts, threads, signatureV2, memoryLimit, memoryPatience, connectionsMax, requestsMax, headTimeout,

@@ -36,7 +36,9 @@ final class Authenticator: Sendable {
             return try verify(signable, now: now)
         } catch {
             // A user who was made a moment ago may be unknown here yet.
-            guard error.code == .invalidAccessKeyId, mayRefresh(), (try? await cluster.refresh()) != nil else { throw error }
+            guard error.code == .invalidAccessKeyId, mayRefresh(), (try? await cluster.refresh()) != nil else {
+                throw error
+            }
             return try verify(signable, now: now)
         }
     }
@@ -52,7 +54,9 @@ final class Authenticator: Sendable {
     }
 
     private func secret(of user: UserRecord) -> [UInt8]? {
-        if let known = opened.withLock({ $0[user.accessKeyId] }), known.sealed == user.sealedSecret { return known.secret }
+        if let known = opened.withLock({ $0[user.accessKeyId] }), known.sealed == user.sealedSecret {
+            return known.secret
+        }
         guard let secret = unseal(user.sealedSecret) else { return nil }
         opened.withLock { opened in
             if opened.count >= Self.openedMax { opened.removeAll() }

@@ -40,7 +40,8 @@ struct BodyPlan: Sendable {
         }
     }
 
-    private mutating func setDecoder(_ headers: HTTPHeaders, hasTrailer: Bool, _ verified: VerifiedRequest) throws(S3Error)
+    private mutating func setDecoder(_ headers: HTTPHeaders, hasTrailer: Bool, _ verified: VerifiedRequest)
+        throws(S3Error)
     {
         guard let text = headers.first(name: "x-amz-decoded-content-length"), let length = UInt64(text) else {
             throw S3Error(.missingContentLength)
@@ -76,7 +77,8 @@ struct BodyPlan: Sendable {
             checksums[algorithm] = digest
         }
         guard checksums.count <= 1 else {
-            throw S3Error(.invalidRequest, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+            throw S3Error(
+                .invalidRequest, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
         }
         return checksums
     }

@@ -103,7 +103,8 @@ final class Front: Sendable {
         if plan.declaredLength == 0, plan.decoder == nil { _ = try await body.next() }
         return await handler.handle(
             S3Request(
-                id: request.id, method: request.head.method, operation: request.operation, bucket: request.target.bucket,
+                id: request.id, method: request.head.method, operation: request.operation,
+                bucket: request.target.bucket,
                 key: request.target.key, query: request.query, headers: Self.withoutFraming(request.head.headers),
                 identity: identity, body: body))
     }

@@ -38,7 +38,9 @@ final class FrontServer: Sendable {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 4 << 10, maximum: 64 << 10))
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 4 << 10, maximum: 64 << 10)
+            )
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture { try configure(channel) }
@@ -47,7 +49,9 @@ final class FrontServer: Sendable {
         listener.withLock { $0 = channel }
         ticking.withLock { $0 = loops.values.map { $0.startTicking() } }
         let budget = front.budget
-        let expiry = group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in budget.expire() }
+        let expiry = group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            budget.expire()
+        }
         ticking.withLock { $0.append(expiry) }
     }
 
@@ -99,6 +103,8 @@ private final class RefusingHandler: ChannelInboundHandler {
             "HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: \(body.utf8.count)\r\n"
             + "x-amz-request-id: \(id)\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" + body
         let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer))).whenComplete { _ in channel.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer))).whenComplete { _ in
+            channel.close(promise: nil)
+        }
     }
 }

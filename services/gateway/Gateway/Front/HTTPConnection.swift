@@ -234,7 +234,8 @@ final class HTTPConnection: ChannelInboundHandler {
         guard phase == .exchange, !requestEnded, let context else { return }
         if awaitsContinue, !discardsBody {
             awaitsContinue = false
-            context.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+            context.writeAndFlush(
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
         }
         readIfWanted()
     }

@@ -102,7 +102,9 @@ public final class RequestBody: @unchecked Sendable {
         if let declaredLength, declaredLength > UInt64(limit) { throw S3Error(.maxMessageLengthExceeded) }
         guard var collected = try await next() else { return ByteBuffer() }
         while var more = try await next() {
-            guard collected.readableBytes + more.readableBytes <= limit else { throw S3Error(.maxMessageLengthExceeded) }
+            guard collected.readableBytes + more.readableBytes <= limit else {
+                throw S3Error(.maxMessageLengthExceeded)
+            }
             collected.writeBuffer(&more)
         }
         guard collected.readableBytes <= limit else { throw S3Error(.maxMessageLengthExceeded) }
@@ -122,7 +124,8 @@ public final class RequestBody: @unchecked Sendable {
 
     private func reserveMemory() async throws(S3Error) {
         guard reserved == nil, let budget, declaredLength != 0 else { return }
-        reserved = try await budget.reserve(Int(min(declaredLength ?? UInt64(Self.memoryPerBody), UInt64(Self.memoryPerBody))))
+        reserved = try await budget.reserve(
+            Int(min(declaredLength ?? UInt64(Self.memoryPerBody), UInt64(Self.memoryPerBody))))
     }
 
     private func nextDecoded() async throws(S3Error) -> ByteBuffer? {

@@ -101,7 +101,9 @@ struct HostNames: Sendable {
         let suffix = ".amazonaws.com"
         guard host.hasSuffix(suffix) else { return nil }
         let labels = host.dropLast(suffix.count).split(separator: ".", omittingEmptySubsequences: false)
-        guard let service = labels.lastIndex(where: { $0 == "s3" || $0.hasPrefix("s3-") }), service > 0 else { return nil }
+        guard let service = labels.lastIndex(where: { $0 == "s3" || $0.hasPrefix("s3-") }), service > 0 else {
+            return nil
+        }
         return labels[..<service].joined(separator: ".")
     }
 
