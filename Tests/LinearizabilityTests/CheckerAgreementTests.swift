@@ -1,5 +1,4 @@
 import Linearizability
-import Model
 import Testing
 
 /// Each checker is the test of the other.

@@ -89,6 +89,18 @@ struct EnrolmentTests {
         }
     }
 
+    @Test("A node of the ring cannot be replaced under its name: its votes would be forgotten")
+    func replacementInRing() async throws {
+        let fixture = try await Fixture()
+        try await fixture.attach(3)
+        try await fixture.run("start", as: StartReport.self)
+        let permit = try await fixture.token("replace", "name=storage-1")
+        await #expect(throws: VerbError.self) {
+            try await fixture.enrol(fixture.request("storage-1", key: 77, permit))
+        }
+        #expect(fixture.view.members["storage-1"]?.publicKey != fixture.key(77))
+    }
+
     @Test("No token makes a manager or an administrator")
     func roles() async throws {
         let fixture = try await Fixture()

@@ -3,15 +3,22 @@ import Foundation
 /// A history as lines of JSON, one operation a line, so that a killed recorder loses no more than its last line.
 public enum HistoryFile {
     /// One line without its end.
-    public static func encode(_ operation: HistoryOperation) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Strings and numbers: nothing in it can fail to be encoded.
-        return String(decoding: try! encoder.encode(operation), as: UTF8.self)
-    }
+    public static func encode(_ operation: HistoryOperation) -> String { line(operation, encoder) }
 
     public static func encode(_ history: [HistoryOperation]) -> String {
-        history.map { encode($0) + "\n" }.joined()
+        let encoder = encoder
+        return history.map { line($0, encoder) + "\n" }.joined()
+    }
+
+    private static var encoder: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }
+
+    private static func line(_ operation: HistoryOperation, _ encoder: JSONEncoder) -> String {
+        // Strings and numbers: nothing in it can fail to be encoded.
+        String(decoding: try! encoder.encode(operation), as: UTF8.self)
     }
 
     /// Empty lines are skipped, and so is a last line without an end that does not parse.

@@ -75,6 +75,13 @@ enum EnrolmentDesk {
                     .conflict,
                     "\(name) is enrolled with another key; to replace it: martlet-adm create-token --replace \(name)")
             }
+            // Replicas that have lost their memory would vote as if they had never promised or accepted anything.
+            guard known.publicKey == request.publicKey || state.view.ring?.nodes.contains(name) != true else {
+                throw VerbError(
+                    .conflict,
+                    "\(name) holds replicas of the ring: its key cannot be replaced, enrol the new node under another name"
+                )
+            }
             // A new key stands for a new process: it must not repeat ballots of the old one.
             if known.publicKey != request.publicKey { known.writer = try nextWriter(state, &edit) }
             known.publicKey = request.publicKey
