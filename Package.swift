@@ -120,7 +120,7 @@ let testTargets: [Target] = [
     tests("MetadataIndexTests", ["MetadataIndex", "Model", nio]),
     tests("StorageTests", ["Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Wire", "Model", nio]),
     tests("ClusterStoreTests", ["ClusterStore", "Model", sqlite]),
-    tests("ManagerTests", ["Manager", "ClusterStore", "ClusterState", "MessageBus", "Ring", "Wire", "Model", nio, log, sqlite]),
+    tests("ManagerTests", ["Manager", "ClusterStore", "ClusterState", "MessageBus", "Observability", "Ring", "Wire", "Model", nio, log, sqlite]),
     tests("ObjectAccessTests", ["ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
     tests("GatewayTests", [
         "Gateway", "S3Protocol", "Signatures", "ObjectAccess", "Register", "Ring", "ClusterState", "MessageBus", "Observability",

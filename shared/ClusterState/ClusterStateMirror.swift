@@ -80,8 +80,9 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
     ///   manager that answers, so that addresses may change between two starts.
     public func start(bus: any ClusterBus, announcing announcement: EnrolRequest? = nil) {
         let follower = Task { [weak self] in
+            var isLost = false
             while !Task.isCancelled {
-                try? await self?.refresh()
+                isLost = await self?.poll(wasLost: isLost) ?? false
                 try? await Task.sleep(for: Self.pollInterval)
             }
         }
@@ -91,6 +92,21 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
             $0.follower = follower
         }
         updateSubscriptions()
+    }
+
+    /// Says once when the managers are lost, and once when one is back.
+    private func poll(wasLost: Bool) async -> Bool {
+        do {
+            try await refresh()
+            if wasLost { logger.notice("a manager answers again") }
+            return false
+        } catch {
+            guard !wasLost, !Task.isCancelled else { return wasLost }
+            logger.warning(
+                "no manager answers: the last known state stays in force",
+                metadata: ["revision": "\(view.revision)", "error": "\(error)"])
+            return true
+        }
     }
 
     /// Stops following. The view stays as it is.

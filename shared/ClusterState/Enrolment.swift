@@ -4,7 +4,7 @@ import Model
 import Wire
 
 /// What a process got when it was enrolled. Kept in its data directory, readable by its owner alone.
-public struct EnrolmentResult: Sendable, Equatable, Codable {
+public struct EnrolmentResult: Sendable, Equatable {
     public var clusterID: String
     /// Unique number of this process: the writer id of its ballots.
     public var writer: UInt64
@@ -32,7 +32,7 @@ public enum Enrolment {
     /// The stored enrolment; nil when this process has none yet.
     public static func load(dataDirectory: String) throws -> EnrolmentResult? {
         guard let bytes = try DurableFile.read(dataDirectory + "/" + fileName) else { return nil }
-        return try JSONDecoder().decode(EnrolmentResult.self, from: Data(bytes))
+        return try JSONDecoder().decode(StoredEnrolment.self, from: Data(bytes)).result
     }
 
     /// Asks the manager once, and stores the result (0600) before it returns.
@@ -60,6 +60,34 @@ public enum Enrolment {
     public static func store(_ result: EnrolmentResult, dataDirectory: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-        try DurableFile.write(Array(encoder.encode(result)), to: dataDirectory + "/" + fileName)
+        try DurableFile.write(Array(encoder.encode(StoredEnrolment(result))), to: dataDirectory + "/" + fileName)
+    }
+}
+
+/// The file: keys in hex.
+private struct StoredEnrolment: Codable {
+    struct MalformedKey: Error {}
+
+    var clusterID: String
+    var writer: UInt64
+    var masterKey: String?
+    var managerName: String
+    var managerKey: String
+
+    init(_ result: EnrolmentResult) {
+        clusterID = result.clusterID
+        writer = result.writer
+        masterKey = result.masterKey.map { hexDigits(of: $0) }
+        managerName = result.managerName
+        managerKey = hexDigits(of: result.managerKey)
+    }
+
+    var result: EnrolmentResult {
+        get throws {
+            guard let manager = bytes(hex: managerKey) else { throw MalformedKey() }
+            return EnrolmentResult(
+                clusterID: clusterID, writer: writer, masterKey: masterKey.flatMap { bytes(hex: $0) },
+                managerName: managerName, managerKey: manager)
+        }
     }
 }

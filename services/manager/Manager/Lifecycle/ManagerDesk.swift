@@ -1,10 +1,8 @@
 import ClusterState
+import ClusterStore
 import Logging
 import MessageBus
 import Model
-import ObjectAccess
-import Observability
-import ProcessRuntime
 import Synchronization
 import Wire
 
@@ -12,19 +10,9 @@ import Wire
 final class ManagerDesk: RequestHandling {
     static let gatewayTimeout = Duration.seconds(3)
 
-    struct Parts: Sendable {
-        var cluster: ManagedCluster
-        var bus: any RequestSending
-        var watch: MemberWatch
-        var nodes: NodeVerbs
-        var deletion: BucketDeletion
-        var commands: CommonCommands
-        var context: @Sendable () -> VerbContext
-    }
-
     private let name: NodeName
     private let logger: Logger
-    private let parts = Mutex<Parts?>(nil)
+    private let parts = Mutex<ManagerParts?>(nil)
 
     init(name: NodeName, logger: Logger) {
         self.name = name
@@ -32,7 +20,7 @@ final class ManagerDesk: RequestHandling {
     }
 
     /// Requests are served from now on.
-    func open(_ parts: Parts) { self.parts.withLock { $0 = parts } }
+    func open(_ parts: ManagerParts) { self.parts.withLock { $0 = parts } }
 
     func handle(_ request: IncomingRequest, _ responder: Responder) {
         if request.type == .ping {
@@ -46,6 +34,9 @@ final class ManagerDesk: RequestHandling {
                 responder.fail(error.status, error.message)
             } catch let error as BusError {
                 responder.fail(error)
+            } catch let error as StoreError {
+                logger.error("the store fails", metadata: ["error": "\(error)"])
+                responder.fail(.unavailable, "the manager's store fails: \(error)")
             } catch {
                 logger.error("a request failed", metadata: ["type": "\(request.type)", "error": "\(error)"])
                 responder.fail(.internalError, "\(error)")
@@ -54,7 +45,7 @@ final class ManagerDesk: RequestHandling {
     }
 
     private static func answer(
-        _ request: IncomingRequest, _ responder: Responder, _ parts: Parts, _ logger: Logger
+        _ request: IncomingRequest, _ responder: Responder, _ parts: ManagerParts, _ logger: Logger
     ) async throws {
         switch request.type {
         case .fetchState:
@@ -77,7 +68,9 @@ final class ManagerDesk: RequestHandling {
         }
     }
 
-    private static func enrol(_ request: IncomingRequest, _ parts: Parts, _ logger: Logger) async throws -> EnrolReply {
+    private static func enrol(_ request: IncomingRequest, _ parts: ManagerParts, _ logger: Logger) async throws
+        -> EnrolReply
+    {
         let body = try request.decoded(EnrolRequest.self)
         let context = parts.context()
         do {
@@ -91,7 +84,9 @@ final class ManagerDesk: RequestHandling {
         }
     }
 
-    private static func changeBucket(_ request: IncomingRequest, _ parts: Parts) async throws -> ChangeBucketReply {
+    private static func changeBucket(_ request: IncomingRequest, _ parts: ManagerParts) async throws
+        -> ChangeBucketReply
+    {
         let body = try request.decoded(ChangeBucketRequest.self)
         let context = parts.context()
         var reply = try await parts.cluster.change { state, edit in
@@ -105,7 +100,7 @@ final class ManagerDesk: RequestHandling {
         return reply
     }
 
-    static func run(_ command: AdminCommand, _ parts: Parts) async throws -> [UInt8] {
+    static func run(_ command: AdminCommand, _ parts: ManagerParts) async throws -> [UInt8] {
         let (verb, arguments) = (command.verb, command.arguments)
         if let node = arguments.first.map({ NodeName($0) }), NodeVerbs.forwarded.contains(verb) {
             return try await parts.nodes.forward(verb, to: node, Array(arguments.dropFirst()))
@@ -125,7 +120,9 @@ final class ManagerDesk: RequestHandling {
         }
     }
 
-    private static func runStateVerb(_ name: String, _ arguments: [String], _ parts: Parts) async throws -> [UInt8] {
+    private static func runStateVerb(_ name: String, _ arguments: [String], _ parts: ManagerParts) async throws
+        -> [UInt8]
+    {
         guard let verb = StateVerb.all[name] else { throw VerbError(.unknownType, "unknown verb \(name)") }
         guard verb.argumentCounts.contains(arguments.count) else { throw usage(name, verb.usage) }
         let context = parts.context()

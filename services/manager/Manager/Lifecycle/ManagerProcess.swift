@@ -5,7 +5,6 @@ import Logging
 import MessageBus
 import Model
 import NIOPosix
-import ObjectAccess
 import Observability
 import ProcessRuntime
 import Wire
@@ -59,7 +58,10 @@ actor ManagerProcess {
         try await beBorn(cluster, endpoint, adminKeys, base)
         cluster.follow()
         let watch = startWatch(cluster, bus)
-        open(cluster, bus, watch, base)
+        desk.open(
+            ManagerParts(
+                cluster: cluster, bus: bus, watch: watch, base: base, directory: directory, logger: logger,
+                metrics: foundation.metrics))
         try await writeFiles(cluster, endpoint, adminKeys, base)
         try await startAdminServer(cluster)
         startHousekeeping(cluster, base)
@@ -139,27 +141,6 @@ actor ManagerProcess {
         }
         watch.start()
         return watch
-    }
-
-    private func open(_ cluster: ManagedCluster, _ bus: MessageBus, _ watch: MemberWatch, _ base: VerbContext) {
-        let context: @Sendable () -> VerbContext = {
-            var context = base
-            context.now = wallMilliseconds()
-            context.liveness = watch.liveness
-            return context
-        }
-        let writer = cluster.view.members[foundation.name]?.writer ?? 0
-        let registers = RegisterClient(
-            bus: bus, cluster: cluster, writer: writer, logger: logger, metrics: foundation.metrics)
-        desk.open(
-            .init(
-                cluster: cluster, bus: bus, watch: watch, nodes: NodeVerbs(bus: bus, cluster: cluster),
-                deletion: BucketDeletion(cluster: cluster, watch: watch, lister: Lister(registers), context: context),
-                commands: CommonCommands(
-                    .init(
-                        name: foundation.name, role: .manager, logger: logger, bus: bus, cluster: cluster,
-                        dataDirectory: directory)),
-                context: context))
     }
 
     private func writeFiles(

@@ -16,6 +16,7 @@ final class MemberWatch: Sendable {
 
     private struct State {
         var membership: Membership
+        var revision: UInt64 = 0
         var subscriptions: [NodeName: Subscription] = [:]
         var ticker: Task<Void, Never>?
     }
@@ -74,7 +75,14 @@ final class MemberWatch: Sendable {
 
     private func update(_ view: ClusterView) {
         let ringNodes = Set(view.ring?.nodes ?? [])
-        write(state.withLock { $0.membership.update(members: view.members, ringNodes: ringNodes, at: now) })
+        let transitions: [Membership.Transition]? = state.withLock { state in
+            // Changes are told from several threads: an older one may come late.
+            guard view.revision >= state.revision else { return nil }
+            state.revision = view.revision
+            return state.membership.update(members: view.members, ringNodes: ringNodes, at: now)
+        }
+        guard let transitions else { return }
+        write(transitions)
         subscribe(to: view.members.values.filter { $0.role != .manager && !$0.publisher.isEmpty })
     }
 

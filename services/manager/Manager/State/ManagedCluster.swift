@@ -104,7 +104,7 @@ final class ManagedCluster: ClusterViewing, PeerDirectory {
 
     private func reload() async throws {
         let snapshot = try await store.range(.all)
-        publish { $0 = ManagerState(snapshot) }
+        publish { if $0.revision < snapshot.revision { $0 = ManagerState(snapshot) } }
     }
 
     private func install(_ batch: [StoreChange]) {

@@ -1,0 +1,44 @@
+import ClusterState
+import Logging
+import MessageBus
+import Model
+import ObjectAccess
+import Observability
+import ProcessRuntime
+
+/// What a running manager consists of.
+struct ManagerParts: Sendable {
+    let cluster: ManagedCluster
+    let bus: MessageBus
+    let watch: MemberWatch
+    let nodes: NodeVerbs
+    let deletion: BucketDeletion
+    let commands: CommonCommands
+    /// What verbs need, as of now.
+    let context: @Sendable () -> VerbContext
+
+    /// - Parameter base: The context's constant part.
+    init(
+        cluster: ManagedCluster, bus: MessageBus, watch: MemberWatch, base: VerbContext, directory: String,
+        logger: Logger, metrics: MetricsRegistry
+    ) {
+        let context: @Sendable () -> VerbContext = {
+            var context = base
+            context.now = wallMilliseconds()
+            context.liveness = watch.liveness
+            return context
+        }
+        let writer = cluster.view.members[base.managerName]?.writer ?? 0
+        let registers = RegisterClient(bus: bus, cluster: cluster, writer: writer, logger: logger, metrics: metrics)
+        self.cluster = cluster
+        self.bus = bus
+        self.watch = watch
+        self.context = context
+        nodes = NodeVerbs(bus: bus, cluster: cluster)
+        deletion = BucketDeletion(cluster: cluster, watch: watch, lister: Lister(registers), context: context)
+        commands = CommonCommands(
+            .init(
+                name: base.managerName, role: .manager, logger: logger, bus: bus, cluster: cluster,
+                dataDirectory: directory))
+    }
+}
