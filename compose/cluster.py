@@ -80,7 +80,10 @@ class Cluster:
         write(self.description, json.dumps(options, indent=2) + "\n")
 
     def configure(self, name, program, port):
-        lines = ["# Written by compose/up.", "[node]", f'name = "{name}"', f'data = "{self.path("data", name)}"', ""]
+        lines = ["# Written by compose/up.", "[node]", f'name = "{name}"', f'data = "{self.path("data", name)}"']
+        if program != "manager":
+            lines += [f'join_token_file = "{self.path("data", "manager", "join-token")}"']
+        lines += [""]
         lines += ["[bus]", f'listen = "tcp://127.0.0.1:{port}"', f'publish = "tcp://127.0.0.1:{port + 1}"', ""]
         lines += ["[admin]", f'listen = "127.0.0.1:{port + 3}"', ""]
         if program == "manager":
@@ -88,8 +91,7 @@ class Cluster:
             lines += ["[manager]", f'enrolment = "tcp://127.0.0.1:{port + 2}"', f"replicas = {replicas}", ""]
         else:
             lines += ["[manager]", f'addresses = ["tcp://127.0.0.1:{self.port("manager")}"]',
-                      f'enrolment = "tcp://127.0.0.1:{self.port("manager") + 2}"',
-                      f'join_token_file = "{self.path("data", "manager", "join-token")}"', ""]
+                      f'enrolment = "tcp://127.0.0.1:{self.port("manager") + 2}"', ""]
         if program == "gateway":
             lines += ["[gateway]", f'listen = "127.0.0.1:{self.options["port_base"]}"', ""]
         target = self.path("config", f"{name}.toml")
