@@ -17,7 +17,11 @@ extension S3Operations {
             ChangeBucketRequest(
                 change: .bucketSetAcl, name: call.bucket.name, owner: call.bucket.owner, acl: list.rawValue),
             context: call.context)
-        guard reply.outcome == .bucketChanged else { throw S3Error(.noSuchBucket) }
+        switch reply.outcome {
+        case .bucketChanged: break
+        case .bucketBusy: throw S3Error(.operationAborted, "The bucket is being deleted.")
+        default: throw S3Error(.noSuchBucket)
+        }
         return S3Response()
     }
 
