@@ -120,12 +120,20 @@ let testTargets: [Target] = [
     tests("MetadataIndexTests", ["MetadataIndex", "Model", nio]),
     tests("StorageTests", ["Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Wire", "Model", nio]),
     tests("ClusterStoreTests", ["ClusterStore", "Model", sqlite]),
-    tests("ManagerTests", ["Manager", "ClusterStore", "ClusterState", "MessageBus", "Observability", "Ring", "Wire", "Model", nio, log, sqlite]),
+    tests(
+        "ManagerTests",
+        [
+            "Manager", "ClusterStore", "ClusterState", "MessageBus", "Observability", "Ring", "Wire", "Model", nio, log,
+            sqlite,
+        ]),
     tests("ObjectAccessTests", ["ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
-    tests("GatewayTests", [
-        "Gateway", "S3Protocol", "Signatures", "ObjectAccess", "Register", "Ring", "ClusterState", "MessageBus", "Observability",
-        "Wire", "Checksums", "Model", nio, nioPosix, nioEmbedded, nioHTTP, log,
-    ]),
+    tests(
+        "GatewayTests",
+        [
+            "Gateway", "S3Protocol", "Signatures", "ObjectAccess", "Register", "Ring", "ClusterState", "MessageBus",
+            "Observability",
+            "Wire", "Checksums", "Model", nio, nioPosix, nioEmbedded, nioHTTP, log,
+        ]),
     tests("AdminTests", ["Admin", "ClusterState", "MessageBus", "Model", arguments]),
     tests("TapTests", ["Tap", "Model"]),
     tests("LoadTests", ["Load", "Linearizability", "Model"]),

@@ -104,13 +104,14 @@ struct CreateToken: VerbCommand {
             EXAMPLES:
               martlet-adm create-token
               martlet-adm create-token --reusable --hours 2
-              martlet-adm create-token --replace storage-3
+              martlet-adm create-token --replace gateway-2
             """)
     @OptionGroup var options: ConnectionOptions
     @Flag(help: "Any number of processes may use it.") var reusable = false
     @Option(help: "How long it is good for.") var hours = 24
     @Option(help: "Only the process of this name may use it.") var name: String?
-    @Option(help: "The process of this name may come with a new key. Its data must be intact.") var replace: String?
+    @Option(help: "The process of this name may come with a new key; never a storage node of the ring.") var replace:
+        String?
 
     func validate() throws {
         guard name == nil || replace == nil else { throw ValidationError("--name and --replace exclude each other") }
