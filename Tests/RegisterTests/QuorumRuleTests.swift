@@ -53,8 +53,16 @@ import Testing
                 }
                 let deleting = QuorumRule(sets: [names], level: level, deleting: true)
                 #expect(!deleting.isWriteQuorum(deleting.memberSet(names.dropLast())))
+                #expect(deleting.isPrepareQuorum(deleting.memberSet(names.prefix(prepare))))
             }
         }
+    }
+
+    @Test("a delete that one replica may acknowledge is still prepared by a majority")
+    func weakDelete() throws {
+        let level = try #require(ConsistencyLevel(replicas: 3, write: 2, read: 2, delete: 1))
+        let rule = QuorumRule(sets: [[a, b, c]], level: level, deleting: true)
+        #expect(rule.isWriteQuorum([a]) && !rule.isPrepareQuorum([a]) && rule.isPrepareQuorum([a, b]))
     }
 
     @Test("in a set of another size a majority stays a majority, a small level small")

@@ -48,7 +48,8 @@ public struct QuorumRule: Sendable, Equatable {
         }
     }
 
-    /// The sizes of a consistency level. Prepare takes a majority if `write` is at least one, else as many as `write`.
+    /// The sizes of a consistency level. Prepare takes a majority if `write` is at least one, else as many as `write`;
+    /// also for a delete, so that its ballot is above every write that it is to end.
     /// In a set that is not of `level.replicas` nodes a majority stays a majority.
     public init(sets: [[NodeName]], level: ConsistencyLevel, deleting: Bool = false) {
         self.init(sets: sets) { size in
@@ -57,8 +58,8 @@ public struct QuorumRule: Sendable, Equatable {
                 let cut = min(count, size)
                 return count >= level.majority ? max(cut, size / 2 + 1) : cut
             }
-            let write = scaled(deleting ? level.delete : level.write)
-            return (min(write, size / 2 + 1), write, scaled(level.read))
+            let write = scaled(level.write)
+            return (min(write, size / 2 + 1), deleting ? scaled(level.delete) : write, scaled(level.read))
         }
     }
 
