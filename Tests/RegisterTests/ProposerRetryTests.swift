@@ -58,6 +58,15 @@ import Testing
         #expect(promise(2, other, other) == [.fail(.outcomeUnknown)])
     }
 
+    @Test("a sequence at the end of the numbers is only a sequence")
+    mutating func hugeSequence() {
+        let huge = state("y", 1, sequence: .max)
+        _ = promise(2, huge, huge)
+        _ = proposer.decided(.write("x"))
+        _ = proposer.onTimeout(ballot: ballot(2))
+        #expect(promise(3, huge, huge) == [.decide(current: huge)])
+    }
+
     @Test("a window that passes before any commit has left does no harm")
     mutating func windowIrrelevant() {
         _ = proposer.begin(counter: 1)

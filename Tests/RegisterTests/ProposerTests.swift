@@ -191,4 +191,12 @@ import Testing
         #expect(proposer.onDeadline() == [.fail(.outcomeUnknown)])
         #expect(proposer.onAccepted(from: a, ballot: ballot(1)) == [])
     }
+
+    @Test("a decision that comes after the deadline changes nothing")
+    mutating func lateDecision() {
+        _ = proposer.begin(counter: 1)
+        _ = promise(1)
+        #expect(proposer.onDeadline() == [.fail(.deadlineExceeded)])
+        #expect(proposer.decided(.write("x")) == [])
+    }
 }

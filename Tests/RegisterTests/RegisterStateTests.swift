@@ -20,6 +20,13 @@ import Testing
         #expect(current?.recentOperations == (4...11).map { operation($0) })
     }
 
+    @Test("a sequence at its end stays there")
+    func saturation() {
+        let last = state("x", 3, sequence: .max)
+        let next = State.successor(of: last, writing: "y", operation: operation(1), ballot: ballot(4))
+        #expect(next.sequence == .max)
+    }
+
     @Test("finishing a round changes the tag alone")
     func retagged() {
         let old = state("x", 3)

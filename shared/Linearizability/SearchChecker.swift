@@ -57,6 +57,9 @@ private struct HistorySearch {
     /// The operation that could not be placed when most others were: what a violation is reported with.
     private var deepest = (placed: 0, item: 0)
 
+    /// Words of memory for visited configurations, whatever the budget.
+    private static let memoryMax = 1 << 26
+
     init(_ operations: [HistoryOperation]) {
         let operations = operations.filter { !$0.isSilent }.sorted { $0.call < $1.call }
         let numbers = Self.numbers(of: operations)
@@ -118,7 +121,7 @@ private struct HistorySearch {
             if let (item, after, index) = firstFitting(candidates, from: next) {
                 steps.append(Step(candidates: candidates, next: index + 1, item: item, valueBefore: value))
                 place(item, after)
-                if visited.count > budget { return .undecided }
+                if visited.count > min(budget, Self.memoryMax / placed.count) { return .undecided }
                 if visited.insert(Configuration(placed: placed, value: value)).inserted {
                     candidates = self.candidates()
                     next = 0

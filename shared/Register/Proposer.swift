@@ -96,7 +96,8 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
     /// The answer to `decide`.
     public mutating func decided(_ change: RegisterChange<Record>) -> [Directive] {
         guard case .deciding(let staging) = phase else {
-            preconditionFailure("a change is decided only when it was asked for")
+            precondition(isFinished, "a change is decided only when it was asked for")
+            return []
         }
         switch change {
         case .write(let record):
@@ -218,7 +219,9 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         if let top, top.recentOperations.contains(operation) {
             return settle(staging, kind: .recovered)
         }
-        if let firstCommitted, (top?.sequence ?? 0) > firstCommitted + UInt64(Limits.recentOperations) {
+        if let firstCommitted, let sequence = top?.sequence, sequence > firstCommitted,
+            sequence - firstCommitted > UInt64(Limits.recentOperations)
+        {
             return fail(.outcomeUnknown)
         }
         phase = .deciding(staging)

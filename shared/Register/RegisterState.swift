@@ -40,7 +40,8 @@ public struct RegisterState<Record: RegisterRecord>: Sendable, Equatable {
     ) -> Self {
         let recent = (previous?.recentOperations ?? []) + [operation]
         return Self(
-            tag: ballot, sequence: (previous?.sequence ?? 0).addingReportingOverflow(1).partialValue,
+            // Saturating: a sequence may come from a damaged message.
+            tag: ballot, sequence: min(previous?.sequence ?? 0, .max - 1) + 1,
             recentOperations: Array(recent.suffix(Limits.recentOperations)), record: record)
     }
 }
