@@ -140,7 +140,9 @@ let testTargets: [Target] = [
     tests("LinearizabilityTests", ["Linearizability", "Model"]),
     tests("ClusterStateTests", ["ClusterState", "MessageBus", "Ring", "Wire", "Model", nio, log]),
     tests("ProcessRuntimeTests", ["ProcessRuntime", "Configuration", "Ring", "Model"]),
-    tests("ReplicatorTests", ["Replicator", "ObjectAccess", "AccessTestKit", "Register", "Wire", "Model", nio]),
+    tests(
+        "ReplicatorTests",
+        ["Replicator", "ObjectAccess", "AccessTestKit", "Observability", "Register", "Wire", "Model", nio, log]),
     tests("RepairTests", ["Repair", "ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
     tests("Simulation", ["Register", "Ring", "Model", "Linearizability", "TestKit"]),
 ]

@@ -38,7 +38,7 @@ public struct RegisterName: Hashable, Comparable, Sendable {
 }
 
 /// The name of one chunk of a large object.
-public struct ChunkName: Hashable, Sendable {
+public struct ChunkName: Hashable, Comparable, Sendable {
     public var blob: BlobID
     public var index: UInt32
 
@@ -46,4 +46,6 @@ public struct ChunkName: Hashable, Sendable {
         self.blob = blob
         self.index = index
     }
+
+    public static func < (a: Self, b: Self) -> Bool { (a.blob, a.index) < (b.blob, b.index) }
 }

@@ -1,1 +1,6 @@
-print("martlet-replicator")
+import ProcessRuntime
+import Replicator
+
+await runProcess(role: .replicator, name: "replicator", settings: ReplicatorSettings.all) {
+    ReplicatorService($0)
+}

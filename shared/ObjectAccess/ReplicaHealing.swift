@@ -1,0 +1,161 @@
+import Checksums
+import ClusterState
+import MessageBus
+import Model
+import NIOCore
+import Register
+import Wire
+
+/// Brings single replicas up to date: what replicator and repair have in common. Everything here may be repeated.
+public final class ReplicaHealing: Sendable {
+    private let registers: RegisterClient
+    private let chunks: ChunkClient
+    private var environment: AccessEnvironment { registers.environment }
+
+    public init(_ registers: RegisterClient) {
+        self.registers = registers
+        chunks = ChunkClient(registers)
+    }
+
+    // MARK: - Registers
+
+    /// Brings one replica to a write of this tag, or to what came after it.
+    /// - Parameter source: a node that most likely has the write.
+    public func deliver(
+        _ name: Model.RegisterName, tag: Ballot, from source: NodeName, to target: NodeName
+    ) async throws(AccessError) {
+        if let held = try await tagHeld(by: target, name), held >= tag { return }
+        if let offered = try? await state(of: name, at: source), offered.state.tag == tag {
+            // The hint says that this tag was decided.
+            return try await teach(name, offered.state, blob: offered.blob, to: target)
+        }
+        let decided = try await registers.read(name, withBlob: true)
+        guard let state = decided.state else { return }
+        try await teach(name, state, blob: decided.blob, to: target)
+    }
+
+    /// Makes the replicas of a register equal, finishing a half done write first. Returns those that were behind.
+    public func heal(_ name: Model.RegisterName) async throws(AccessError) -> [NodeName] {
+        guard let state = try await registers.read(name).state else { return [] }
+        var behind: [NodeName] = []
+        var unreachable: AccessError?
+        for node in environment.cluster.replicas(of: name) {
+            do throws(AccessError) {
+                if let held = try await tagHeld(by: node, name), held >= state.tag { continue }
+                behind.append(node)
+            } catch { unreachable = error }
+        }
+        if !behind.isEmpty {
+            var blob: ByteBuffer?
+            if let wanted = state.blob { blob = try await registers.fetchBlob(name: name, blob: wanted) }
+            for node in behind { try await teach(name, state, blob: blob, to: node) }
+        }
+        if let unreachable { throw unreachable }
+        return behind
+    }
+
+    /// Installs a decided state at a node.
+    private func teach(
+        _ name: Model.RegisterName, _ state: RegisterState<StoredRecord>, blob: ByteBuffer?, to node: NodeName
+    ) async throws(AccessError) {
+        var bytes = blob
+        for attempt in 1...2 {
+            let staged = state.blob.flatMap { id in bytes.map { StagedBlob(id: id, bytes: $0) } }
+            let message = LearnRequest(
+                name: Wire.RegisterName(name), state: state.stored, blob: staged?.id.bytes ?? [],
+                blobCrc32c: staged?.checksum ?? 0)
+            let reply = try await ask(
+                .learn, message, payload: staged.map { [$0.bytes] } ?? [], of: node, answer: LearnReply.self
+            ).message
+            guard reply.outcome == .learnBlobMissing else { return }
+            guard attempt == 1, let wanted = state.blob else { break }
+            bytes = try await registers.fetchBlob(name: name, blob: wanted)
+        }
+        throw .damaged("no replica has the content of the register")
+    }
+
+    /// nil: the node has nothing, or cannot read what it has.
+    private func tagHeld(by node: NodeName, _ name: Model.RegisterName) async throws(AccessError) -> Ballot? {
+        do throws(BusError) {
+            let reply = try await request(.read, ReadRequest(name: .init(name)), of: node, answer: ReadReply.self)
+            return reply.message.state.map { Ballot($0.tag) }
+        } catch {
+            if error.status == .abstained { return nil }
+            throw AccessError(error)
+        }
+    }
+
+    private func state(
+        of name: Model.RegisterName, at node: NodeName
+    ) async throws -> (state: RegisterState<StoredRecord>, blob: ByteBuffer?)? {
+        let reply = try await ask(
+            .read, ReadRequest(name: .init(name), withBlob: true), of: node, answer: ReadReply.self)
+        guard let stored = reply.message.state else { return nil }
+        let state = try RegisterState<StoredRecord>(stored)
+        guard let bytes = reply.payload.first, BlobID(reply.message.blob) == state.blob,
+            reply.message.blobCrc32c.matches(bytes)
+        else { return (state, nil) }
+        return (state, bytes)
+    }
+
+    // MARK: - Chunks
+
+    /// Copies a chunk to a node unless it has it. Returns whether it was copied.
+    public func copy(_ chunk: ChunkName, to target: NodeName) async throws(AccessError) -> Bool {
+        if try await has(chunk, at: target) { return false }
+        let sources = environment.cluster.replicas(of: chunk).filter { $0 != target }
+        let bytes = try await chunks.get(chunk, from: sources)
+        let message = PutChunkRequest(blob: chunk.blob.bytes, index: chunk.index, crc32c: crc32c(bytes))
+        _ = try await ask(.putChunk, message, payload: [bytes], of: target, answer: PutChunkReply.self)
+        return true
+    }
+
+    /// Copies a chunk to every replica that lacks it. Returns those.
+    public func heal(_ chunk: ChunkName) async throws(AccessError) -> [NodeName] {
+        var healed: [NodeName] = []
+        for node in environment.cluster.replicas(of: chunk) {
+            if try await copy(chunk, to: node) { healed.append(node) }
+        }
+        return healed
+    }
+
+    private func has(_ chunk: ChunkName, at node: NodeName) async throws(AccessError) -> Bool {
+        do throws(BusError) {
+            let probe = GetChunkRequest(blob: chunk.blob.bytes, index: chunk.index, probe: true)
+            _ = try await request(.getChunk, probe, of: node, answer: GetChunkReply.self)
+            return true
+        } catch {
+            // A chunk that is damaged there is as good as missing.
+            if error.status == .notFound || error.status == .abstained { return false }
+            throw AccessError(error)
+        }
+    }
+
+    // MARK: - Requests
+
+    private func ask<Q: WireMessage, A: WireMessage>(
+        _ type: MessageType, _ message: Q, payload: [ByteBuffer] = [], of node: NodeName, answer: A.Type
+    ) async throws(AccessError) -> (message: A, payload: [ByteBuffer]) {
+        do throws(BusError) {
+            return try await request(type, message, payload: payload, of: node, answer: answer)
+        } catch {
+            throw AccessError(error)
+        }
+    }
+
+    private func request<Q: WireMessage, A: WireMessage>(
+        _ type: MessageType, _ message: Q, payload: [ByteBuffer] = [], of node: NodeName, answer: A.Type
+    ) async throws(BusError) -> (message: A, payload: [ByteBuffer]) {
+        try await environment.bus.request(
+            type, message, payload: payload, to: node, timeout: environment.options.chunkTimeout, answer: answer)
+    }
+}
+
+extension AccessError {
+    /// One node's refusal.
+    init(_ error: BusError) {
+        var failures = FailureTally()
+        failures.add(error.status)
+        self = failures.error
+    }
+}
