@@ -143,7 +143,9 @@ let testTargets: [Target] = [
     tests(
         "ReplicatorTests",
         ["Replicator", "ObjectAccess", "AccessTestKit", "Observability", "Register", "Wire", "Model", nio, log]),
-    tests("RepairTests", ["Repair", "ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
+    tests(
+        "RepairTests",
+        ["Repair", "ObjectAccess", "AccessTestKit", "Observability", "Register", "Ring", "Wire", "Model", nio, log]),
     tests("Simulation", ["Register", "Ring", "Model", "Linearizability", "TestKit"]),
 ]
 

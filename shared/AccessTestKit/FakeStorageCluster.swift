@@ -44,10 +44,14 @@ public final class FakeStorageCluster: RequestSending, ClusterViewing, TimerSche
     private let queue = DispatchQueue(label: "fake bus")
 
     public init(
-        nodes count: Int = 3, consistency: ConsistencyLevel = .majority(of: 3), partitions: Int = 16, seed: UInt64 = 1
+        nodes count: Int = 3, consistency: ConsistencyLevel = .majority(of: 3), partitions: Int = 16, seed: UInt64 = 1,
+        buckets: [String: BucketID] = [:]
     ) {
         names = (1...count).map { NodeName("storage-\($0)") }
-        view = Self.makeView(names, consistency, partitions)
+        let entries = buckets.map { name, id in
+            StateEntry(key: "buckets/\(name)", value: BucketRecord(name: name, id: id.bytes).encoded(), revision: 1)
+        }
+        view = Self.makeView(names, consistency, partitions).applying(entries, revision: 1)
         state = Mutex(
             State(
                 random: SplitMix(state: seed),

@@ -1,0 +1,12 @@
+import Configuration
+
+public enum RepairSettings {
+    public static let interval = Setting<Duration>(
+        "repair.interval", default: .seconds(600), help: "Time between two comparisons of all replicas.")
+    public static let rate = Setting(
+        "repair.rate_objects_per_second", default: 500, in: 1...1_000_000,
+        help: "Differing objects and chunks that are repaired per second, at most.")
+    public static let concurrency = Setting(
+        "repair.concurrency", default: 4, in: 1...64, help: "Objects and chunks that are repaired at a time.")
+    public static let all: [any AnySetting] = [interval, rate, concurrency]
+}
