@@ -29,6 +29,13 @@ struct Placement: Sendable {
         QuorumRule(sets: sets, level: consistency, deleting: deleting)
     }
 
+    /// For repair: a round that hears every replica, so that even a state that only one of them has is carried on.
+    var ruleOfAll: QuorumRule {
+        QuorumRule(
+            sets: sets, prepare: ConsistencyLevel.replicasMax, write: max(consistency.write, consistency.majority),
+            read: consistency.read)
+    }
+
     /// For reading: the order says whom to ask first.
     func rule(ordering: ([NodeName]) -> [NodeName]) -> QuorumRule {
         QuorumRule(sets: sets.map(ordering), level: consistency)

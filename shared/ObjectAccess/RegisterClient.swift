@@ -107,7 +107,7 @@ public final class RegisterClient: Sendable {
         // Who came before has most likely finished it.
         if waited, let snapshot = try await readOnce(name, withBlob, context) { return snapshot }
         for _ in 0..<4 {
-            let (success, _) = try await propose(name, deleting: false, staged: nil, .random(), context) { _ in .keep }
+            let (success, _) = try await propose(name, { $0.rule() }, staged: nil, .random(), context) { _ in .keep }
             guard withBlob, let wanted = success.state?.blob else { return RegisterSnapshot(state: success.state) }
             if let snapshot = try await fetch(wanted, of: success.state, name, success.holders, context) {
                 return snapshot
@@ -115,6 +115,13 @@ public final class RegisterClient: Sendable {
             if let snapshot = try await readOnce(name, withBlob, context) { return snapshot }
         }
         throw .overloaded
+    }
+
+    /// A decided state that no replica is ahead of: a round in which all of them take part.
+    func agree(on name: Model.RegisterName) async throws(AccessError) -> RegisterState<StoredRecord>? {
+        _ = try await queues.enter(name)
+        defer { queues.leave(name) }
+        return try await propose(name, \.ruleOfAll, staged: nil, .random(), .init()) { _ in .keep }.0.state
     }
 
     // MARK: - Changing
@@ -137,7 +144,7 @@ public final class RegisterClient: Sendable {
         defer { queues.leave(name) }
         do throws(AccessError) {
             let (success, refusal) = try await propose(
-                name, deleting: deleting, staged: staged, operation, context, change)
+                name, { $0.rule(deleting: deleting) }, staged: staged, operation, context, change)
             if success.kind == .refused, let refusal { throw .refused(refusal) }
             return UpdateResult(
                 state: success.state, previous: success.previous,
@@ -149,7 +156,8 @@ public final class RegisterClient: Sendable {
     }
 
     private func propose(
-        _ name: Model.RegisterName, deleting: Bool, staged: StagedBlob?, _ id: OperationID, _ context: MessageContext,
+        _ name: Model.RegisterName, _ rule: (Placement) -> QuorumRule, staged: StagedBlob?, _ id: OperationID,
+        _ context: MessageContext,
         _ change: @escaping UpdateOperation.Decision
     ) async throws(AccessError) -> (ProposerSuccess<StoredRecord>, refusal: (any Error)?) {
         let deadline = ContinuousClock.now + environment.options.operationTimeout
@@ -158,7 +166,7 @@ public final class RegisterClient: Sendable {
             let placement = try Placement(environment.cluster.view, name)
             let operation = UpdateOperation(
                 environment, name,
-                machine: Proposer(operation: id, writer: writer, rule: placement.rule(deleting: deleting)),
+                machine: Proposer(operation: id, writer: writer, rule: rule(placement)),
                 staged: staged, clock: clock, context: context.at(placement.epoch), change: change)
             switch await outcome(of: operation, deadline) {
             case .succeeded(let success, let refusal): return (success, refusal)

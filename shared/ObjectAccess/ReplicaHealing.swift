@@ -34,24 +34,39 @@ public final class ReplicaHealing: Sendable {
         try await teach(name, state, blob: decided.blob, to: target)
     }
 
-    /// Makes the replicas of a register equal, finishing a half done write first. Returns those that were behind.
+    /// Makes the replicas of a register equal. Returns those that were behind.
+    ///
+    /// A half done write is finished first, by a round in which all replicas take part: even what only one of them has
+    /// is carried on. If one is out of reach a quorum decides, the others are healed, and the error is thrown at the end.
     public func heal(_ name: Model.RegisterName) async throws(AccessError) -> [NodeName] {
-        guard let state = try await registers.read(name).state else { return [] }
-        var behind: [NodeName] = []
+        var held: [(node: NodeName, tag: Ballot)] = []
         var unreachable: AccessError?
         for node in environment.cluster.replicas(of: name) {
             do throws(AccessError) {
-                if let held = try await tagHeld(by: node, name), held >= state.tag { continue }
-                behind.append(node)
+                held.append((node, try await tagHeld(by: node, name) ?? .zero))
             } catch { unreachable = error }
         }
-        if !behind.isEmpty {
-            var blob: ByteBuffer?
-            if let wanted = state.blob { blob = try await registers.fetchBlob(name: name, blob: wanted) }
-            for node in behind { try await teach(name, state, blob: blob, to: node) }
+        let decided: RegisterState<StoredRecord>?
+        if unreachable == nil {
+            if held.allSatisfy({ $0.tag == held[0].tag }) { return [] }
+            decided = try await registers.agree(on: name)
+        } else {
+            decided = try await registers.read(name).state
         }
+        guard let decided else { return [] }
+        let behind = held.filter { $0.tag < decided.tag }.map(\.node)
+        try await teach(name, decided, to: behind)
         if let unreachable { throw unreachable }
         return behind
+    }
+
+    private func teach(
+        _ name: Model.RegisterName, _ state: RegisterState<StoredRecord>, to nodes: [NodeName]
+    ) async throws(AccessError) {
+        guard !nodes.isEmpty else { return }
+        var blob: ByteBuffer?
+        if let wanted = state.blob { blob = try await registers.fetchBlob(name: name, blob: wanted) }
+        for node in nodes { try await teach(name, state, blob: blob, to: node) }
     }
 
     /// Installs a decided state at a node.
