@@ -59,6 +59,7 @@ let libraries: [Target] = [
     // 1: plain values
     shared(1, "Model"),
     shared(1, "Checksums", ["COpenSSL", "CISAL", nio]),
+    shared(1, "Threads"),
     // 2: language
     shared(2, "Wire", ["CMartletWire", "Model", nio]),
     shared(2, "S3Protocol", ["Model", "Checksums"]),
@@ -71,7 +72,7 @@ let libraries: [Target] = [
     shared(4, "Configuration", ["Model", toml]),
     shared(4, "Observability", ["Model", log, nio, nioPosix, nioHTTP]),
     shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
-    shared(5, "ObjectLog", ["Model", "Checksums", nio, log]),
+    shared(5, "ObjectLog", ["Model", "Checksums", "Threads", nio, log]),
     shared(5, "MetadataIndex", ["CRocksDB", "Model", nio, log]),
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
@@ -98,7 +99,7 @@ let services: [Target] =
     service(
         "gateway", "Gateway",
         process + ["ObjectAccess", "Signatures", "S3Protocol", "Checksums", "Ring", nio, nioPosix, nioHTTP])
-    + service("storage", "Storage", process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", nio])
+    + service("storage", "Storage", process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
     + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio])
     + service("manager", "Manager", process + ["ClusterStore", "ObjectAccess", "Ring", "Checksums", nio, nioPosix])

@@ -12,6 +12,8 @@ public struct ByteReader {
         return UnsafeRawBufferPointer(rebasing: remaining[..<count])
     }
 
+    mutating func skip(_ count: Int) -> Bool { take(count) != nil }
+
     public mutating func byte() -> UInt8? { take(1)?[0] }
 
     public mutating func number<T: FixedWidthInteger & BitwiseCopyable>() -> T? {

@@ -5,6 +5,11 @@ import Glibc
 public struct IndexError: Error, Sendable, CustomStringConvertible {
     public let description: String
     public init(_ description: String) { self.description = description }
+
+    /// The files are there, but not as they were written: only a rebuild helps.
+    public var isCorruption: Bool {
+        ["Corruption", "Invalid argument", "IO error: No such file"].contains { description.hasPrefix($0) }
+    }
 }
 
 /// How much memory the indexes of a process may take together.
@@ -110,29 +115,60 @@ final class Database: @unchecked Sendable {
         try Self.checked { rocksdb_flush(handle, flushOptions, $0) }
     }
 
-    /// Visits entries from `start` on, in order, below `bound`. The body says what comes next.
-    func scan(from start: [UInt8], below bound: [UInt8], _ body: (ScanStep) throws -> ScanNext) throws {
-        let options = rocksdb_readoptions_create()
-        defer { rocksdb_readoptions_destroy(options) }
-        try bound.withUnsafeBytes { bound in
-            // The bound must stay in memory as long as the iterator.
-            rocksdb_readoptions_set_iterate_upper_bound(
-                options, bound.baseAddress?.assumingMemoryBound(to: CChar.self), bound.count)
-            guard let iterator = rocksdb_create_iterator(handle, options) else { throw IndexError("no iterator") }
-            defer { rocksdb_iter_destroy(iterator) }
-            Self.seek(iterator, start)
-            visiting: while rocksdb_iter_valid(iterator) != 0 {
-                switch try body(ScanStep(iterator: iterator)) {
-                case .next: rocksdb_iter_next(iterator)
-                case .seek(let key): Self.seek(iterator, key)
-                case .stop: break visiting
-                }
-            }
-            try Self.checked { rocksdb_iter_get_error(iterator, $0) }
-        }
+    /// A view of the entries from `start` on, below `bound`, as they are now.
+    func scan(from start: [UInt8], below bound: [UInt8]) -> DatabaseScan {
+        DatabaseScan(handle, from: start, below: bound)
     }
 
-    private static func seek(_ iterator: OpaquePointer, _ key: [UInt8]) {
+    /// Visits entries from `start` on, in order, below `bound`. The body says what comes next.
+    func scan(from start: [UInt8], below bound: [UInt8], _ body: (ScanStep) throws -> ScanNext) throws {
+        let scan = scan(from: start, below: bound)
+        try scan.visit(body)
+    }
+
+    fileprivate static func check(
+        _ call: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Void
+    ) throws(IndexError) { try checked(call) }
+}
+
+/// A snapshot of a range of keys. Used by one thread.
+final class DatabaseScan: @unchecked Sendable {
+    private let options = rocksdb_readoptions_create()
+    /// RocksDB keeps a pointer to it.
+    private let bound: UnsafeMutableBufferPointer<CChar>
+    private let iterator: OpaquePointer
+    private let start: [UInt8]
+
+    fileprivate init(_ handle: OpaquePointer, from start: [UInt8], below bound: [UInt8]) {
+        self.start = start
+        self.bound = .allocate(capacity: bound.count)
+        _ = self.bound.initialize(from: bound.map { CChar(bitPattern: $0) })
+        rocksdb_readoptions_set_iterate_upper_bound(options, self.bound.baseAddress, bound.count)
+        guard let iterator = rocksdb_create_iterator(handle, options) else {
+            preconditionFailure("rocksdb_create_iterator always returns one")
+        }
+        self.iterator = iterator
+    }
+
+    deinit {
+        rocksdb_iter_destroy(iterator)
+        rocksdb_readoptions_destroy(options)
+        bound.deallocate()
+    }
+
+    func visit(_ body: (ScanStep) throws -> ScanNext) throws {
+        seek(start)
+        visiting: while rocksdb_iter_valid(iterator) != 0 {
+            switch try body(ScanStep(iterator: iterator)) {
+            case .next: rocksdb_iter_next(iterator)
+            case .seek(let key): seek(key)
+            case .stop: break visiting
+            }
+        }
+        try Database.check { rocksdb_iter_get_error(iterator, $0) }
+    }
+
+    private func seek(_ key: [UInt8]) {
         key.withUnsafeBytes {
             rocksdb_iter_seek(iterator, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
         }

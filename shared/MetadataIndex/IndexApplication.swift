@@ -8,7 +8,7 @@ struct IndexApplication {
     private(set) var ceiling: UInt64?
     private(set) var doubt: UInt64?
     private(set) var hintDelta: Int64 = 0
-    private(set) var transitions: [RegisterTransition] = []
+    private(set) var applied = AppliedChanges()
 
     // What earlier changes of this batch have made of the entries.
     private var registers: [RegisterName: IndexedRegister] = [:]
@@ -62,7 +62,7 @@ struct IndexApplication {
         if new.value.isTombstone { totals.tombstones &+= 1 }
         try count(name, new.value, old?.value)
         registers[name] = new
-        transitions.append(RegisterTransition(name: name, old: old?.value.tag, new: new.value.tag))
+        applied.registers.append(.init(name: name, old: old?.value.tag, new: new.value.tag))
         batch.put(IndexKeys.register(name.indexKey), new.encoded())
     }
 
@@ -97,7 +97,11 @@ struct IndexApplication {
     private mutating func apply(_ key: BlobKey, _ new: BlobLocation) throws {
         let old = try location(key)
         totals.add(record: new.recordSize)
-        if let old { totals.retire(record: old.recordSize) }
+        if let old {
+            totals.retire(record: old.recordSize)
+        } else if let index = key.index {
+            applied.chunks.append(ChunkName(blob: key.blob, index: index))
+        }
         blobs[key] = .some(new)
         batch.put(IndexKeys.blob(key), new.encoded())
     }

@@ -75,25 +75,16 @@ extension MetadataIndex {
         return page
     }
 
-    /// Visits registers in the order of names, from behind `after` (an index key), until the body says false.
-    public func registers(after: [UInt8]?, _ body: (RegisterName, Ballot, UInt64) throws -> Bool) throws {
+    /// The registers as they are now, in the order of names, from behind `after` (an index key).
+    public func registers(after: [UInt8]? = nil) -> RegisterScan {
         let start = after.map { IndexKeys.register($0) + [0] } ?? [IndexKeys.registers]
-        try database.scan(from: start, below: [IndexKeys.registers + 1]) { step in
-            guard let name = RegisterName(indexKey: step.key.dropFirst()),
-                let register = IndexedRegister(decoding: step.value)
-            else { throw IndexError("unreadable entry of a register") }
-            return try body(name, register.value.tag, register.position) ? .next : .stop
-        }
+        return RegisterScan(scan: database.scan(from: start, below: [IndexKeys.registers + 1]))
     }
 
-    /// Visits chunks in the order of blob and index, from behind `after`, until the body says false.
-    public func chunks(after: BlobKey?, _ body: (ChunkName) throws -> Bool) throws {
+    /// The chunks as they are now, in the order of blob and index, from behind `after`.
+    public func chunks(after: BlobKey? = nil) -> ChunkScan {
         let start = after.map { IndexKeys.blob($0) + [0] } ?? [IndexKeys.blobs]
-        try database.scan(from: start, below: [IndexKeys.blobs + 1]) { step in
-            guard let key = BlobKey(step.key.dropFirst()) else { throw IndexError("unreadable key of a blob") }
-            guard let index = key.index else { return .next }
-            return try body(ChunkName(blob: key.blob, index: index)) ? .next : .stop
-        }
+        return ChunkScan(scan: database.scan(from: start, below: [IndexKeys.blobs + 1]))
     }
 
     /// Every bucket that has or had objects here.
@@ -107,6 +98,34 @@ extension MetadataIndex {
             return .next
         }
         return all
+    }
+}
+
+/// A snapshot of all registers. Used by one thread.
+public struct RegisterScan: Sendable {
+    let scan: DatabaseScan
+
+    /// Until the body says false.
+    public func visit(_ body: (RegisterName, Ballot) throws -> Bool) throws {
+        try scan.visit { step in
+            guard let name = RegisterName(indexKey: step.key.dropFirst()), let tag = IndexedRegister.tag(in: step.value)
+            else { throw IndexError("unreadable entry of a register") }
+            return try body(name, tag) ? .next : .stop
+        }
+    }
+}
+
+/// A snapshot of all chunks. Used by one thread.
+public struct ChunkScan: Sendable {
+    let scan: DatabaseScan
+
+    /// Until the body says false.
+    public func visit(_ body: (ChunkName) throws -> Bool) throws {
+        try scan.visit { step in
+            guard let key = BlobKey(step.key.dropFirst()) else { throw IndexError("unreadable key of a blob") }
+            guard let index = key.index else { return .next }
+            return try body(ChunkName(blob: key.blob, index: index)) ? .next : .stop
+        }
     }
 }
 

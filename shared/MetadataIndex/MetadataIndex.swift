@@ -13,11 +13,19 @@ public enum IndexChange: Sendable {
     case doubt(before: UInt64)
 }
 
-/// A register that changed its tag: what digests need to know.
-public struct RegisterTransition: Sendable {
-    public var name: RegisterName
-    public var old: Ballot?
-    public var new: Ballot
+/// What a batch of changes did: what digests need to know.
+public struct AppliedChanges: Sendable, Equatable {
+    public struct Transition: Sendable, Equatable {
+        public var name: RegisterName
+        /// nil: it is new.
+        public var old: Ballot?
+        public var new: Ballot
+    }
+
+    public var registers: [Transition] = []
+    /// New ones.
+    public var chunks: [ChunkName] = []
+    public init() {}
 }
 
 /// What the log of one disk holds, sorted by key. Derived: a record counts when it is in the log, and an index that is
@@ -107,7 +115,7 @@ public final class MetadataIndex: Sendable {
 
     /// Applies changes in the order of the log. `checkpoint`: the position behind the last of them.
     @discardableResult
-    public func apply(_ changes: [IndexChange], checkpoint: UInt64) throws -> [RegisterTransition] {
+    public func apply(_ changes: [IndexChange], checkpoint: UInt64) throws -> AppliedChanges {
         let before = state.withLock { $0 }
         var application = IndexApplication(index: self, totals: before.totals)
         for change in changes { try application.apply(change) }
@@ -120,7 +128,7 @@ public final class MetadataIndex: Sendable {
             state.doubt = application.doubt ?? state.doubt
             state.hintCount = UInt64(max(0, Int64(clamping: state.hintCount) + application.hintDelta))
         }
-        return application.transitions
+        return application.applied
     }
 
     /// Makes the index durable up to its checkpoint. Blocks for as long as the disk takes.

@@ -101,6 +101,18 @@ public struct IndexedRegister: Sendable, Equatable {
     }
 }
 
+extension IndexedRegister {
+    /// Only the tag of an encoded entry.
+    static func tag(in bytes: UnsafeRawBufferPointer) -> Ballot? {
+        var reader = ByteReader(bytes)
+        // Position, record size, then version, flags, two counts and a length.
+        guard reader.skip(8 + 4 + 8), let counter: UInt64 = reader.number(), let writer: UInt64 = reader.number() else {
+            return nil
+        }
+        return Ballot(counter: counter, writer: writer)
+    }
+}
+
 /// Where the log has a blob or a chunk.
 public struct BlobLocation: Sendable, Equatable {
     /// Raw position in the log.

@@ -20,10 +20,21 @@ public struct LogDamage: Sendable, Equatable, CustomStringConvertible {
     public let size: Int
     /// Number of records missing, where the numbering tells.
     public let records: UInt64?
-    public let reason: String
+    public let kind: Kind
+
+    public enum Kind: Sendable, Equatable {
+        /// Nobody knows what stood there.
+        case unreadable
+        /// The numbering tells that records are missing before this place.
+        case missing
+        /// The record is known, its payload is damaged.
+        case payload
+        /// The log ends before the checkpoint of its index.
+        case truncated
+    }
 
     public var description: String {
-        "\(reason) at \(position), \(size) bytes, \(records.map(String.init) ?? "unknown number of") records"
+        "\(kind) at \(position), \(size) bytes, \(records.map(String.init) ?? "unknown number of") records"
     }
 }
 
@@ -90,9 +101,8 @@ struct LogRecovery {
             pending = scanned
         }
         if let pending { try finish(pending, isLast: true, checksSequence: hasScanned) }
-        guard checkpoint <= report.end else {
-            throw ObjectLogError.damaged(
-                report.end, "\(directory.path): the log ends here, but its index has \(checkpoint)")
+        if checkpoint > report.end {
+            report.damages.append(LogDamage(position: report.end, size: 0, records: nil, kind: .truncated))
         }
     }
 
@@ -132,27 +142,27 @@ struct LogRecovery {
             let missing = found.header.sequence &- nextSequence
             let knowsSequence = checksSequence || found.header.position != scanned.scan.records.first?.header.position
             if let gap {
-                note(number, gap, records: knowsSequence ? missing : nil, "unreadable records")
+                note(number, gap, records: knowsSequence ? missing : nil, .unreadable)
             } else if knowsSequence, missing > 0 {
-                note(number, offset..<offset, records: missing, "records are missing before")
+                note(number, offset..<offset, records: missing, .missing)
             }
             nextSequence = found.header.sequence + 1
             try deliver(found, in: scanned)
         }
-        for gap in gaps { note(number, gap, records: nil, "unreadable records") }
+        for gap in gaps { note(number, gap, records: nil, .unreadable) }
         report.end = LogPosition(segment: number, offset: UInt32(scanned.scan.end))
     }
 
-    private mutating func note(_ segment: UInt32, _ range: Range<Int>, records: UInt64?, _ reason: String) {
+    private mutating func note(_ segment: UInt32, _ range: Range<Int>, records: UInt64?, _ kind: LogDamage.Kind) {
         let position = LogPosition(segment: segment, offset: UInt32(range.lowerBound))
-        report.damages.append(LogDamage(position: position, size: range.count, records: records, reason: reason))
+        report.damages.append(LogDamage(position: position, size: range.count, records: records, kind: kind))
     }
 
     private mutating func deliver(_ found: SegmentScan.Found, in scanned: Scanned) throws {
         let header = found.header
         if !found.payloadIntact {
             let offset = Int(header.position.offset)
-            note(scanned.segment.number, offset..<offset + header.recordSize, records: 1, "damaged payload")
+            note(scanned.segment.number, offset..<offset + header.recordSize, records: 1, .payload)
         }
         guard header.position >= checkpoint, header.type != ObjectLog.markType else { return }
         let start = Int(header.position.offset) + RecordHeader.size

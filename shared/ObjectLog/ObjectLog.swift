@@ -4,6 +4,7 @@ import Logging
 import Model
 import NIOCore
 import Synchronization
+import Threads
 
 public struct ObjectLogConfiguration: Sendable {
     public var node: NodeName
@@ -95,18 +96,19 @@ public final class ObjectLog: Sendable {
     private static let batchSizeMax = 16 << 20
     private static let markDelayMilliseconds = 200
 
-    /// Opens or creates the log in a directory. Every record from the checkpoint on (a position that an index holds) is
-    /// given to `replay`, in order. Afterwards the log can be read; `start` lets it be written.
+    /// Opens or creates the log in a directory. When the directory is this process's, `checkpoint` is asked for the
+    /// position that the index has reached; every record from there on is given to `replay`, in order. Afterwards the log
+    /// can be read; `start` lets it be written.
     public static func open(
-        _ directory: any LogDirectory, configuration: ObjectLogConfiguration, checkpoint: LogPosition = .start,
-        replay: @escaping (ReplayedRecord) throws -> Void
+        _ directory: any LogDirectory, configuration: ObjectLogConfiguration,
+        checkpoint: () throws -> LogPosition = { .start }, replay: @escaping (ReplayedRecord) throws -> Void
     ) throws -> (log: ObjectLog, report: RecoveryReport) {
         guard try directory.lock() else { throw ObjectLogError.locked(directory.path) }
         do {
             let owner = try LogOwner.claim(directory, for: configuration.node)
             let seed = crc32c(owner.disk.bytes)
             var recovery = LogRecovery(
-                directory: directory, owner: owner, seed: seed, checkpoint: checkpoint, replay: replay)
+                directory: directory, owner: owner, seed: seed, checkpoint: try checkpoint(), replay: replay)
             try recovery.run()
             return (try ObjectLog(directory, configuration, owner: owner, seed: seed, recovery), recovery.report)
         } catch {
@@ -180,9 +182,24 @@ public final class ObjectLog: Sendable {
         state.withLock { LogPosition(segment: $0.segment.number, offset: UInt32($0.nextOffset)) }
     }
 
+    /// About how many bytes of log stand behind a position.
+    public func bytes(since position: LogPosition) -> Int {
+        let end = end
+        return (Int(end.segment) - Int(position.segment)) * configuration.segmentSize
+            + Int(end.offset) - Int(position.offset)
+    }
+
     // MARK: - Appending
 
-    /// Waits until records of this size can be appended without waiting. Call it before taking a lock of your own.
+    /// Whether records of this size can be appended without waiting. Stays true until the next append.
+    public func hasRoom(_ bytes: Int) throws(ObjectLogError) -> Bool {
+        try state.withLock { state throws(ObjectLogError) in
+            try state.checkOpen()
+            return state.queuedBytes <= configuration.queueSizeMax && (state.fits(bytes) || supply.isReady)
+        }
+    }
+
+    /// Waits until `hasRoom`. Call it before taking a lock of your own.
     public func waitForRoom(_ bytes: Int) throws(ObjectLogError) {
         try check(size: bytes)
         let fits = try state.waiting { state, waiter throws(ObjectLogError) -> Bool in
@@ -204,7 +221,7 @@ public final class ObjectLog: Sendable {
         while true {
             let placed = try state.withLock { state throws(ObjectLogError) -> (position: LogPosition?, wakes: Bool) in
                 try state.checkOpen()
-                if !state.fits(entry.recordSize) {
+                while !state.fits(entry.recordSize, spare: 0) {
                     guard let next = supply.take() else { return (nil, false) }
                     state.segment = next
                     state.nextOffset = SegmentFile.headerSize
@@ -221,7 +238,7 @@ public final class ObjectLog: Sendable {
     }
 
     private func check(size: Int) throws(ObjectLogError) {
-        guard size <= configuration.segmentSize - SegmentFile.headerSize - RecordHeader.alignment else {
+        guard size <= configuration.segmentSize - SegmentFile.headerSize - 2 * RecordHeader.size else {
             throw .recordTooLarge(size)
         }
     }
@@ -348,7 +365,10 @@ extension ObjectLog.State {
         if isStopping { throw .stopped }
     }
 
-    func fits(_ recordSize: Int) -> Bool { nextOffset + RecordHeader.aligned(recordSize) <= segment.capacity }
+    /// Leaves room for one of the log's own marks, which may come between a question and an append.
+    func fits(_ recordSize: Int, spare: Int = RecordHeader.size) -> Bool {
+        nextOffset + RecordHeader.aligned(recordSize) + spare <= segment.capacity
+    }
 
     /// Whether the last sync is not yet told by a later record.
     var needsMark: Bool { marked < durable && queue.isEmpty }
@@ -367,7 +387,7 @@ extension ObjectLog.State {
 
     mutating func placeMark() -> Bool {
         let mark = LogEntry(type: ObjectLog.markType, head: [])
-        guard needsMark, fits(mark.recordSize) else { return false }
+        guard needsMark, fits(mark.recordSize, spare: 0) else { return false }
         _ = place(mark)
         marked = durable
         return true

@@ -1,5 +1,6 @@
 import Glibc
 import Model
+import Threads
 
 /// Keeps one segment prepared ahead, on a thread of its own, so that appends seldom wait for a file to be written.
 final class SegmentSupply: Sendable {
@@ -30,6 +31,8 @@ final class SegmentSupply: Sendable {
         state.withLock { $0.stopping = true }
         state.wake()
     }
+
+    var isReady: Bool { state.withLock { !$0.ready.isEmpty } }
 
     /// The next segment, if one is prepared.
     func take() -> SegmentFile? {

@@ -1,0 +1,85 @@
+import Checksums
+import MetadataIndex
+import Model
+import NIOCore
+import ObjectLog
+
+/// Content: chunks and the blobs beside registers.
+extension DiskReplica {
+    /// Completes with whether the chunk was here already.
+    func putChunk(_ name: ChunkName, _ content: CheckedBytes, _ completion: @escaping Completion<Bool>) {
+        let key = BlobKey(name)
+        run(completion) {
+            try verify(content)
+            if !isMissingOrDamaged(key) { return { _ in completion(.success(true)) } }
+            let room = content.bytes.readableBytes + 1024
+            while true {
+                try log.waitForRoom(room)
+                let isAppended = try state.withLock { state in
+                    if let failure = state.failure { throw failure }
+                    guard try log.hasRoom(room) else { return false }
+                    let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(false)) }
+                    try appendBlob(key, content, urgency: .now, answer: answer, &state)
+                    return true
+                }
+                if isAppended {
+                    damagedBlobs.withLock { _ = $0.remove(key) }
+                    return nil
+                }
+            }
+        }
+    }
+
+    /// `length` 0: to the end.
+    func chunk(_ name: ChunkName, offset: Int, length: Int, probe: Bool) throws -> ChunkAnswer {
+        let key = BlobKey(name)
+        guard let location = try index.blob(key) else {
+            if index.doubt != 0 { throw StorageError.abstained("this disk has lost records") }
+            throw StorageError.notFound("no chunk \(name.index) of \(name.blob)")
+        }
+        guard !isDamaged(key, location) else { throw StorageError.abstained("the chunk is damaged") }
+        let size = Int(location.size)
+        guard offset <= size, length <= size - offset else {
+            throw StorageError.malformed("beyond the end of the chunk")
+        }
+        if probe { return ChunkAnswer(size: size) }
+        let whole = try content(key, at: location)
+        let count = length == 0 ? size - offset : length
+        guard offset != 0 || count != size else { return ChunkAnswer(size: size, content: whole) }
+        let part = whole.bytes.getSlice(at: whole.bytes.readerIndex + offset, length: count) ?? ByteBuffer()
+        return ChunkAnswer(size: size, content: CheckedBytes(bytes: part, checksum: crc32c(part)))
+    }
+
+    /// nil: it is not here.
+    func content(of key: BlobKey) throws -> CheckedBytes? {
+        guard let location = try index.blob(key), !isDamaged(key, location) else { return nil }
+        return try content(key, at: location)
+    }
+
+    func isMissingOrDamaged(_ key: BlobKey) -> Bool {
+        guard let location = try? index.blob(key) else { return true }
+        return isDamaged(key, location)
+    }
+
+    private func isDamaged(_ key: BlobKey, _ location: BlobLocation) -> Bool {
+        location.isDamaged || damagedBlobs.withLock { $0.contains(key) }
+    }
+
+    private func content(_ key: BlobKey, at location: BlobLocation) throws -> CheckedBytes {
+        do {
+            let position = LogPosition(rawValue: location.position)
+            let record = try log.read(at: position, size: Int(location.recordSize))
+            guard record.type == LogRecordType.blob.rawValue, record.head == key.bytes else {
+                throw ObjectLogError.damaged(position, "another record stands there")
+            }
+            return CheckedBytes(bytes: record.payload, checksum: record.payloadChecksum)
+        } catch {
+            metrics.checksumErrors.increment()
+            logger.error("content cannot be read", metadata: ["disk": "\(path)", "error": "\(error)"])
+            damagedBlobs.withLock { damaged in
+                if damaged.count < 1_000_000 { damaged.insert(key) }
+            }
+            throw StorageError.abstained("\(error)")
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import Checksums
+import MetadataIndex
+import Model
+import ObjectLog
+import Register
+
+/// Requests about registers. Each calls its completion once, at once or after a sync.
+extension DiskReplica {
+    /// Room for a ceiling beside what a request appends.
+    private static let spare = 256
+
+    func read(_ name: RegisterName, withBlob: Bool, _ completion: @escaping Completion<ReadAnswer>) {
+        run(completion) {
+            try critical(name, room: 0) { state, found in
+                let decision = state.replica.read(name, stored: found.stored)
+                guard case .state(let held) = decision.answer else {
+                    return try settle(decision, name, &state, answer: .failure(unreadable(name)), completion)
+                }
+                let answer = ReadAnswer(state: held, blob: nil, counter: decision.counter)
+                guard withBlob, let blobs = held?.record?.blobs, blobs.count == 1 else {
+                    return try settle(decision, name, &state, answer: .success(answer), completion)
+                }
+                return try settleWithBlob(decision, name, &state, answer, blobs[0], completion)
+            }
+        }
+    }
+
+    /// The blob of a durable state is read from the log after the lock was left; one that is not durable yet is in memory.
+    private func settleWithBlob(
+        _ decision: ReadDecision<ReplicaRecord>, _ name: RegisterName, _ state: inout State, _ answer: ReadAnswer,
+        _ blob: BlobID, _ completion: @escaping Completion<ReadAnswer>
+    ) throws -> Held? {
+        var answer = answer
+        if let content = state.blobs[BlobKey(blob)] {
+            answer.blob = (blob, content)
+        } else if decision.after.isNothing {
+            return { [answer] _ in
+                var answer = answer
+                if let content = try? self.content(of: BlobKey(blob)) { answer.blob = (blob, content) }
+                completion(.success(answer))
+            }
+        }
+        return try settle(decision, name, &state, answer: .success(answer), completion)
+    }
+
+    func stage(
+        _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload?, _ completion: @escaping Completion<StageResult>
+    ) {
+        run(completion) {
+            if let blob { try verify(blob.content) }
+            return try critical(name, room: 0) { state, found in
+                if let failure = state.failure { throw failure }
+                let decision = state.replica.stage(name, ballot: ballot, stored: found.stored)
+                let answer: Result<StageResult, StorageError>
+                switch decision.answer {
+                case .promised(let held):
+                    if let blob {
+                        staged.put(blob.id, StagedBlob(bytes: blob.content.bytes, checksum: blob.content.checksum))
+                    }
+                    answer = .success(
+                        StageResult(promised: true, state: held, promise: ballot, counter: decision.counter))
+                case .refused(let held, let promise):
+                    answer = .success(
+                        StageResult(promised: false, state: held, promise: promise, counter: decision.counter))
+                case .abstained: answer = .failure(unreadable(name))
+                }
+                return try settle(decision, name, &state, answer: answer, completion)
+            }
+        }
+    }
+
+    func commit(
+        _ name: RegisterName, _ new: ReplicaState, blob: BlobPayload?, _ completion: @escaping Completion<CommitResult>
+    ) {
+        install(name, new, blob: blob, completion) { state, found, hasBlobs in
+            let decision = state.replica.commit(name, new, stored: found.stored, hasBlobs: hasBlobs)
+            let result: Result<CommitResult, StorageError>
+            switch decision.answer {
+            case .accepted:
+                result = .success(CommitResult(outcome: .accepted, promise: new.tag, counter: decision.counter))
+            case .refused(let promise):
+                result = .success(CommitResult(outcome: .refused, promise: promise, counter: decision.counter))
+            case .blobMissing:
+                result = .success(CommitResult(outcome: .blobMissing, promise: new.tag, counter: decision.counter))
+            case .abstained: result = .failure(unreadable(name))
+            }
+            return (decision, result)
+        }
+    }
+
+    func learn(
+        _ name: RegisterName, _ new: ReplicaState, blob: BlobPayload?, _ completion: @escaping Completion<LearnResult>
+    ) {
+        let healing = blob.map { isMissingOrDamaged(BlobKey($0.id)) } ?? false
+        install(name, new, blob: blob, completion) { state, found, hasBlobs in
+            let decision = state.replica.learn(name, new, stored: found.stored, hasBlobs: hasBlobs)
+            switch decision.answer {
+            case .learned: return (decision, .success(.learned))
+            case .blobMissing: return (decision, .success(.blobMissing))
+            case .tooOld: return (decision, .failure(unreadable(name)))
+            case .known:
+                // Somebody brings back content that this disk has lost.
+                if healing, let blob, case .found(let held) = found.stored, held.tag == new.tag {
+                    try appendBlob(BlobKey(blob.id), blob.content, urgency: .now, answer: nil, &state)
+                    damagedBlobs.withLock { _ = $0.remove(BlobKey(blob.id)) }
+                }
+                return (decision, .success(.known))
+            }
+        }
+    }
+
+    /// What commit and learn have in common: the blobs that the new state refers to go to the log before it.
+    private func install<Answer, Reply: Sendable>(
+        _ name: RegisterName, _ new: ReplicaState, blob: BlobPayload?, _ completion: @escaping Completion<Reply>,
+        _ decide: (inout State, Found, _ hasBlobs: Bool) throws -> (
+            ReplicaDecision<ReplicaRecord, Answer>, Result<Reply, StorageError>
+        )
+    ) {
+        run(completion) {
+            if let blob { try verify(blob.content) }
+            let value = new.value(of: name)
+            let entry = LogEntry.register(name, value)
+            let blobs = new.record?.blobs ?? []
+            let room = entry.recordSize + blobs.count * (Limits.chunkSize + Self.spare) + Self.spare
+            let unknown = blobs.filter { $0 != blob?.id && !staged.contains($0) }
+            return try critical(name, room: room, blobs: unknown) { state, found in
+                var brought: [BlobPayload] = []
+                let isComplete = blobs.allSatisfy { id in
+                    if let blob, blob.id == id {
+                        brought.append(blob)
+                    } else if found.blobs.contains(id) {
+                    } else if state.blobs[BlobKey(id)] != nil {
+                    } else if let taken = staged.take(id) {
+                        brought.append(
+                            BlobPayload(id: id, content: CheckedBytes(bytes: taken.bytes, checksum: taken.checksum)))
+                    } else {
+                        return false
+                    }
+                    return true
+                }
+                let (decision, result) = try decide(&state, found, isComplete)
+                if decision.append == nil {
+                    // The writer may come again with a higher ballot.
+                    for brought in brought {
+                        staged.put(
+                            brought.id,
+                            StagedBlob(bytes: brought.content.bytes, checksum: brought.content.checksum))
+                    }
+                }
+                return try settle(
+                    decision, name, &state, blobs: brought, entry: entry, value: value, answer: result, completion)
+            }
+        }
+    }
+
+    // MARK: - Common
+
+    func run<Answer>(_ completion: Completion<Answer>, _ body: () throws -> Held?) {
+        do {
+            if let ready = try body() { ready(nil) }
+        } catch {
+            completion(.failure(StorageError(error)))
+        }
+    }
+
+    func verify(_ content: CheckedBytes) throws(StorageError) {
+        guard content.bytes.readableBytes <= Limits.chunkSize else { throw .malformed("the payload is too large") }
+        guard crc32c(content.bytes) == content.checksum else {
+            throw .malformed("the payload does not match its checksum")
+        }
+    }
+
+    private func unreadable(_ name: RegisterName) -> StorageError {
+        metrics.abstentions.increment()
+        return .abstained("this replica cannot vote for the key: what it has cannot be trusted")
+    }
+}

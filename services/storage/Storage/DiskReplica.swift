@@ -1,0 +1,248 @@
+import Checksums
+import Logging
+import MetadataIndex
+import Model
+import NIOCore
+import ObjectLog
+import Register
+import Synchronization
+import Threads
+
+/// One disk: its log, its index and the registers of which it is a replica. The shell around `RegisterReplica`.
+///
+/// A request reads the index, then takes the lock, asks the pure machine, appends what it says and leaves; the answer
+/// goes out when the writer thread of the log reports the sync that it waits for, after the index was brought up to
+/// date. Everything appended under the lock is in the queue in the order of the log.
+final class DiskReplica: Sendable {
+    typealias Held = @Sendable (StorageError?) -> Void
+
+    struct State {
+        var replica: RegisterReplica<RegisterName, ReplicaRecord>
+        var held: HeldAnswers<Held>
+        /// Appended, not yet synced and in the index.
+        var queue: [Queued] = []
+        /// The blobs among them.
+        var blobs: [BlobKey: CheckedBytes] = [:]
+        var failure: StorageError?
+        /// A ceiling that could not be appended because there was no room.
+        var ceilingWanted: UInt64?
+    }
+
+    struct Queued {
+        var position: LogPosition
+        var change: IndexChange
+        var ticket: AppendTicket?
+        var answer: Held?
+    }
+
+    let path: String
+    let log: ObjectLog
+    let index: MetadataIndex
+    let staged: StagedBlobs
+    let metrics: StorageMetrics
+    let logger: Logger
+    let state: Monitor<State>
+    /// Also keeps index and digests in step: whoever changes the index holds it.
+    let digests = Mutex(PartitionDigests())
+    /// Found unreadable since the start.
+    let damagedBlobs = Mutex<Set<BlobKey>>([])
+    /// Called after hints have become durable, on the writer thread.
+    let onHints: @Sendable (Int) -> Void
+    /// Grows whenever states leave the machine for the index: what was read from the index before may be old.
+    private let generation = Atomic<UInt64>(0)
+
+    init(
+        path: String, log: ObjectLog, index: MetadataIndex, staged: StagedBlobs, metrics: StorageMetrics,
+        logger: Logger, onHints: @escaping @Sendable (Int) -> Void
+    ) {
+        self.path = path
+        self.log = log
+        self.index = index
+        self.staged = staged
+        self.metrics = metrics
+        self.logger = logger
+        self.onHints = onHints
+        let ceiling = index.ceiling
+        state = Monitor(State(replica: RegisterReplica(ceiling: ceiling), held: HeldAnswers(ceiling: ceiling)))
+    }
+
+    var failure: StorageError? { state.withLock { $0.failure } }
+
+    // MARK: - Critical section
+
+    /// What the index had when the lock was taken.
+    struct Found {
+        var stored: DurableState<ReplicaRecord>
+        /// Of the blobs asked about, those that the index has.
+        var blobs: Set<BlobID>
+    }
+
+    /// Runs `body` under the lock with what the index has for a key, in one critical section: the reads come before the
+    /// lock, and are repeated under it if anything became durable in between. `room`: bytes that the body may append.
+    func critical<R>(
+        _ name: RegisterName, room: Int, blobs: [BlobID] = [],
+        _ body: (inout State, Found) throws -> R
+    ) throws -> R {
+        while true {
+            let before = generation.load(ordering: .acquiring)
+            let early = look(name, blobs)
+            if room > 0, try !log.hasRoom(room) { try log.waitForRoom(room) }
+            let result = try state.withLock { state -> R? in
+                if room > 0 {
+                    if let failure = state.failure { throw failure }
+                    guard try log.hasRoom(room) else { return nil }
+                }
+                retryCeiling(&state)
+                let isCurrent = generation.load(ordering: .acquiring) == before
+                return try body(&state, isCurrent ? early : look(name, blobs))
+            }
+            if let result { return result }
+        }
+    }
+
+    private func look(_ name: RegisterName, _ blobs: [BlobID]) -> Found {
+        Found(
+            stored: stored(name),
+            blobs: Set(blobs.filter { (try? index.blob(BlobKey($0))).flatMap { $0 }.map { !$0.isDamaged } ?? false }))
+    }
+
+    /// What the index has for a key, and whether it can be trusted.
+    private func stored(_ name: RegisterName) -> DurableState<ReplicaRecord> {
+        let doubt = index.doubt
+        do throws(IndexError) {
+            guard let found = try index.register(name) else { return doubt == 0 ? .absent : .unreadable }
+            return found.position < doubt ? .unreadable : .found(ReplicaState(found.value))
+        } catch {
+            metrics.indexErrors.increment()
+            logger.error("the index cannot be read", metadata: ["disk": "\(path)", "error": "\(error)"])
+            return .unreadable
+        }
+    }
+
+    // MARK: - Under the lock
+
+    /// Does what a decision says and returns its answer when it may leave at once.
+    func settle<Answer, Reply: Sendable>(
+        _ decision: ReplicaDecision<ReplicaRecord, Answer>, _ name: RegisterName, _ state: inout State,
+        blobs: [BlobPayload] = [], entry: LogEntry? = nil, value: RegisterValue? = nil,
+        answer: Result<Reply, StorageError>, _ completion: @escaping Completion<Reply>
+    ) throws -> Held? {
+        if let counter = decision.raiseCeiling { raiseCeiling(to: counter, &state) }
+        if let append = decision.append, let entry, let value {
+            try appendRegister(name, append.ticket, entry, value, blobs, &state)
+        }
+        let answering: Held = { error in completion(error.map { .failure($0) } ?? answer) }
+        let needsUnwrittenCeiling = decision.after.ceiling != nil && state.ceilingWanted != nil
+        if let failure = state.failure ?? (needsUnwrittenCeiling ? .diskFull : nil), !decision.after.isNothing {
+            return { _ in answering(failure) }
+        }
+        return state.held.hold(answering, until: decision.after)
+    }
+
+    private func appendRegister(
+        _ name: RegisterName, _ ticket: AppendTicket, _ entry: LogEntry, _ value: RegisterValue,
+        _ blobs: [BlobPayload], _ state: inout State
+    ) throws {
+        do {
+            for blob in blobs { try appendBlob(BlobKey(blob.id), blob.content, urgency: .lazy, answer: nil, &state) }
+            let position = try log.append(entry)
+            let register = IndexedRegister(
+                value: value, position: position.rawValue, recordSize: UInt32(entry.recordSize))
+            state.queue.append(Queued(position: position, change: .register(name, register), ticket: ticket))
+        } catch {
+            // The machine counts on this append: without it, its memory is not what will be on the disk.
+            state.failure = StorageError(error)
+            throw error
+        }
+    }
+
+    func appendBlob(
+        _ key: BlobKey, _ content: CheckedBytes, urgency: Urgency, answer: Held?, _ state: inout State
+    ) throws {
+        let entry = LogEntry.blob(key, content.bytes, checksum: content.checksum)
+        let position = try log.append(entry, urgency: urgency)
+        state.blobs[key] = content
+        let location = BlobLocation(
+            position: position.rawValue, recordSize: UInt32(entry.recordSize),
+            size: UInt32(content.bytes.readableBytes), checksum: content.checksum)
+        state.queue.append(Queued(position: position, change: .blob(key, location), answer: answer))
+    }
+
+    private func raiseCeiling(to counter: UInt64, _ state: inout State) {
+        state.ceilingWanted = max(state.ceilingWanted ?? 0, counter)
+        retryCeiling(&state)
+    }
+
+    private func retryCeiling(_ state: inout State) {
+        guard let counter = state.ceilingWanted, state.failure == nil else { return }
+        let entry = LogEntry.ceiling(counter)
+        guard (try? log.hasRoom(entry.recordSize)) == true, let position = try? log.append(entry) else { return }
+        state.queue.append(Queued(position: position, change: .ceiling(counter)))
+        state.ceilingWanted = nil
+    }
+}
+
+// MARK: - Writer thread
+
+extension DiskReplica: ObjectLogObserver {
+    func logSynced(_ batch: SyncedBatch) {
+        metrics.synced(batch)
+        let durable = state.withLock { state in
+            let count = state.queue.firstIndex { $0.position >= batch.end } ?? state.queue.count
+            defer { state.queue.removeFirst(count) }
+            return Array(state.queue[..<count])
+        }
+        do {
+            try digests.withLock { digests in
+                digests.update(try index.apply(durable.map(\.change), checkpoint: batch.end.rawValue))
+            }
+        } catch {
+            logger.critical("the index cannot be written", metadata: ["disk": "\(path)", "error": "\(error)"])
+            return fail(.unavailable("index: \(error)"), with: durable)
+        }
+        for answer in release(durable) { answer(nil) }
+        let hints = durable.count { if case .hint = $0.change { true } else { false } }
+        if hints > 0 { onHints(hints) }
+    }
+
+    /// The index shows these now: lets the machine forget them, and the answers go.
+    private func release(_ durable: [Queued]) -> [Held] {
+        state.withLock { state in
+            var answers: [Held] = []
+            for item in durable {
+                if let ticket = item.ticket {
+                    state.replica.synced(ticket)
+                    answers += state.held.synced(ticket)
+                }
+                switch item.change {
+                case .ceiling(let counter):
+                    state.replica.ceilingRaised(to: counter)
+                    answers += state.held.ceilingRaised(to: counter)
+                case .blob(let key, _): state.blobs[key] = nil
+                default: break
+                }
+                if let answer = item.answer { answers.append(answer) }
+            }
+            generation.wrappingAdd(1, ordering: .releasing)
+            return answers
+        }
+    }
+
+    func logFailed(_ error: ObjectLogError) {
+        logger.critical(
+            "the disk takes no more writes until a restart", metadata: ["disk": "\(path)", "error": "\(error)"])
+        fail(.unavailable(error.description), with: [])
+    }
+
+    /// From now on only reads of what is durable are answered.
+    private func fail(_ error: StorageError, with items: [Queued]) {
+        metrics.diskFailures.increment()
+        let answers = state.withLock { state in
+            state.failure = error
+            let queued = items + state.queue
+            state.queue = []
+            return queued.compactMap(\.answer) + state.held.abandonAll()
+        }
+        for answer in answers { answer(.failed(error.description)) }
+    }
+}

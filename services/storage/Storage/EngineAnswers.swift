@@ -1,0 +1,62 @@
+import Model
+import NIOCore
+
+/// Content with its checksum, as it came and as it goes.
+public struct CheckedBytes: Sendable, Equatable {
+    public var bytes: ByteBuffer
+    public var checksum: UInt32
+
+    public init(bytes: ByteBuffer, checksum: UInt32) {
+        self.bytes = bytes
+        self.checksum = checksum
+    }
+}
+
+/// A blob that comes with a request.
+public struct BlobPayload: Sendable {
+    public var id: BlobID
+    public var content: CheckedBytes
+
+    public init(id: BlobID, content: CheckedBytes) {
+        self.id = id
+        self.content = content
+    }
+}
+
+public struct ReadAnswer: Sendable, Equatable {
+    public var state: ReplicaState?
+    /// The blob beside the register, when it was asked for, is the only one and can be read.
+    public var blob: (id: BlobID, content: CheckedBytes)?
+    /// The largest ballot counter known.
+    public var counter: UInt64
+
+    public static func == (a: Self, b: Self) -> Bool {
+        a.state == b.state && a.counter == b.counter && a.blob?.id == b.blob?.id && a.blob?.content == b.blob?.content
+    }
+}
+
+public struct StageResult: Sendable, Equatable {
+    public var promised: Bool
+    public var state: ReplicaState?
+    public var promise: Ballot
+    public var counter: UInt64
+}
+
+public struct CommitResult: Sendable, Equatable {
+    public enum Outcome: Sendable { case accepted, refused, blobMissing }
+    public var outcome: Outcome
+    public var promise: Ballot
+    public var counter: UInt64
+}
+
+public enum LearnResult: Sendable { case learned, known, blobMissing }
+
+public struct ChunkAnswer: Sendable, Equatable {
+    /// Of the whole chunk.
+    public var size: Int
+    /// The part that was asked for; nil: only whether it is here.
+    public var content: CheckedBytes?
+}
+
+/// Called once, on a worker or on the writer thread of a disk: must not block.
+public typealias Completion<Answer> = @Sendable (Result<Answer, StorageError>) -> Void

@@ -1,0 +1,210 @@
+import MetadataIndex
+import Model
+import Register
+import Ring
+
+extension StorageEngine {
+    // MARK: - Registers
+
+    public func read(
+        _ name: RegisterName, withBlob: Bool = false, _ completion: @escaping Completion<ReadAnswer>
+    ) {
+        on(completion, { () throws(StorageError) in try disk(of: name) }) {
+            $0.read(name, withBlob: withBlob, completion)
+        }
+    }
+
+    /// Phase 1, with a blob that a later commit will refer to.
+    public func stage(
+        _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload? = nil,
+        _ completion: @escaping Completion<StageResult>
+    ) {
+        on(completion, { () throws(StorageError) in try disk(of: name) }) {
+            $0.stage(name, ballot, blob: blob, completion)
+        }
+    }
+
+    /// Phase 2: durable when it completes with `accepted`.
+    public func commit(
+        _ name: RegisterName, _ state: ReplicaState, blob: BlobPayload? = nil,
+        _ completion: @escaping Completion<CommitResult>
+    ) {
+        on(completion, { () throws(StorageError) in try disk(of: name) }) {
+            $0.commit(name, state, blob: blob, completion)
+        }
+    }
+
+    /// Installs a state that is known to be decided.
+    public func learn(
+        _ name: RegisterName, _ state: ReplicaState, blob: BlobPayload? = nil,
+        _ completion: @escaping Completion<LearnResult>
+    ) {
+        on(completion, { () throws(StorageError) in try disk(of: name) }) {
+            $0.learn(name, state, blob: blob, completion)
+        }
+    }
+
+    // MARK: - Chunks
+
+    public func putChunk(_ name: ChunkName, _ content: CheckedBytes, _ completion: @escaping Completion<Bool>) {
+        on(completion, { () throws(StorageError) in try disk(of: name) }) { $0.putChunk(name, content, completion) }
+    }
+
+    public func chunk(
+        _ name: ChunkName, offset: Int = 0, length: Int = 0, probe: Bool = false
+    ) throws(StorageError) -> ChunkAnswer {
+        let disk = try disk(of: name)
+        do { return try disk.chunk(name, offset: offset, length: length, probe: probe) } catch {
+            throw StorageError(error)
+        }
+    }
+
+    // MARK: - Hints
+
+    /// They are kept on the first disk.
+    public func noteHints(_ hints: [[UInt8]], _ completion: @escaping Completion<Void>) {
+        on(completion, { () throws(StorageError) in try hintDisk }) { $0.noteHints(hints, completion) }
+    }
+
+    public func forgetHints(_ ids: [UInt64], _ completion: @escaping Completion<Void>) {
+        on(completion, { () throws(StorageError) in try hintDisk }) { $0.forgetHints(ids, completion) }
+    }
+
+    public func hints(after: UInt64, limit: Int) throws -> [(id: UInt64, hint: [UInt8])] {
+        try hintDisk.index.hints(after: after, limit: limit)
+    }
+
+    public var hintCount: UInt64 { (try? hintDisk.index.hintCount) ?? 0 }
+
+    private var hintDisk: DiskReplica { get throws(StorageError) { try slots[0].replica.get() } }
+
+    // MARK: - Listing
+
+    /// A page of a bucket over all disks, in order. Abstains when a disk is missing or cannot be trusted.
+    public func list(_ query: IndexQuery) throws -> IndexPage {
+        let disks = try allDisks()
+        guard disks.allSatisfy({ $0.index.doubt == 0 }) else {
+            throw StorageError.abstained("a disk of this node has lost records")
+        }
+        if disks.count == 1 { return try disks[0].index.list(query) }
+        return Self.merge(try disks.map { try $0.index.list(query) }, limit: query.limit)
+    }
+
+    /// Keys stand on one disk each, common prefixes may stand on several. Behind the end of a truncated page the others
+    /// say nothing about what that disk has.
+    static func merge(_ pages: [IndexPage], limit: Int) -> IndexPage {
+        let end = pages.filter(\.isTruncated).compactMap { $0.entries.last?.key }
+            .min { $0.lexicographicallyPrecedes($1) }
+        var page = IndexPage()
+        page.isTruncated = end != nil
+        let sorted = pages.flatMap(\.entries).sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        for entry in sorted {
+            if let end, end.lexicographicallyPrecedes(entry.key) { break }
+            if case .commonPrefix(let prefix, let witness, _) = entry,
+                case .commonPrefix(prefix, let first, _)? = page.entries.last
+            {
+                if witness.lexicographicallyPrecedes(first) { page.entries[page.entries.count - 1] = entry }
+                continue
+            }
+            guard page.entries.count < limit else {
+                page.isTruncated = true
+                break
+            }
+            page.entries.append(entry)
+        }
+        return page
+    }
+
+    // MARK: - Comparison between replicas
+
+    /// Digests of the node's partitions, by number. Throws `overloaded` while another request has them made.
+    func digests(_ ring: RingTable) throws -> [PartitionDigests.Digest] {
+        let scheme = PartitionScheme(ring: ring)
+        var sum = scheme.empty
+        for disk in try allDisks() {
+            guard let digests = try disk.partitionDigests(scheme) else { throw StorageError.overloaded }
+            for index in digests.indices { sum[index].add(digests[index]) }
+        }
+        return sum
+    }
+
+    /// Registers of a partition behind a cursor, and the next cursor; nil: that was all. Looks at a bounded number of
+    /// keys, so a page may be empty and not the last.
+    public func registers(
+        ofPartition partition: Int, ring: RingTable, after cursor: PartitionCursor?, limit: Int
+    ) throws -> (entries: [(name: RegisterName, tag: Ballot)], next: PartitionCursor?) {
+        var entries: [(name: RegisterName, tag: Ballot)] = []
+        let next = try scan(after: cursor) { disk, key, visit in
+            try disk.index.registers(after: key).visit { name, tag in
+                if ring.partition(of: name) == partition { entries.append((name, tag)) }
+                return visit(name.indexKey, entries.count >= limit)
+            }
+        }
+        return (entries, next)
+    }
+
+    public func chunks(
+        ofPartition partition: Int, ring: RingTable, after cursor: PartitionCursor?, limit: Int
+    ) throws -> (entries: [ChunkName], next: PartitionCursor?) {
+        var entries: [ChunkName] = []
+        let next = try scan(after: cursor) { disk, key, visit in
+            try disk.index.chunks(after: key.flatMap { BlobKey($0) }).visit { chunk in
+                if ring.partition(of: chunk) == partition { entries.append(chunk) }
+                return visit(BlobKey(chunk).bytes, entries.count >= limit)
+            }
+        }
+        return (entries, next)
+    }
+
+    private static var keysPerScan: Int { 20_000 }
+
+    /// Walks over the disks, one after the other, until the page is full or enough keys were looked at.
+    private func scan(
+        after cursor: PartitionCursor?,
+        _ walk: (DiskReplica, [UInt8]?, _ visit: (_ key: [UInt8], _ isFull: Bool) -> Bool) throws -> Void
+    ) throws -> PartitionCursor? {
+        let disks = try allDisks()
+        var looked = 0
+        var stopped: PartitionCursor?
+        var key = cursor?.key
+        for number in (cursor?.disk ?? 0)..<max(disks.count, cursor?.disk ?? 0) {
+            try walk(disks[number], key) { visited, isFull in
+                looked += 1
+                guard looked >= Self.keysPerScan || isFull else { return true }
+                stopped = PartitionCursor(disk: number, key: visited)
+                return false
+            }
+            if let stopped { return stopped }
+            key = nil
+        }
+        return nil
+    }
+
+    // MARK: - Common
+
+    private func on<Answer>(
+        _ completion: Completion<Answer>, _ disk: () throws(StorageError) -> DiskReplica, _ body: (DiskReplica) -> Void
+    ) {
+        do throws(StorageError) { body(try disk()) } catch { completion(.failure(error)) }
+    }
+}
+
+/// Where a walk over a partition goes on.
+public struct PartitionCursor: Sendable, Equatable {
+    var disk: Int
+    var key: [UInt8]
+
+    init(disk: Int, key: [UInt8]) {
+        self.disk = disk
+        self.key = key
+    }
+
+    /// Opaque bytes for the wire.
+    public var bytes: [UInt8] { [UInt8(clamping: disk)] + key }
+
+    /// nil for an empty cursor: the beginning.
+    public init?(_ bytes: [UInt8]) {
+        guard let disk = bytes.first else { return nil }
+        self.init(disk: Int(disk), key: Array(bytes.dropFirst()))
+    }
+}
