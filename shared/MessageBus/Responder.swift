@@ -32,6 +32,9 @@ public struct Responder: Sendable {
         once.deliver(Answer(status: status == .ok ? .internalError : status, message: message))
     }
 
+    /// Passes on an answer that is already made.
+    public func deliver(_ answer: Answer) { once.deliver(answer) }
+
     public func fail(_ error: BusError) { fail(error.status, error.message) }
 }
 

@@ -177,6 +177,9 @@ public final class ObjectLog: Sendable {
     /// Set after a failed write or sync.
     public var failure: ObjectLogError? { state.withLock { $0.failure } }
 
+    /// The last attempt to make room for more failed because the disk is full.
+    public var isFull: Bool { supply.isFull }
+
     /// Where the next record goes: the size of the log so far.
     public var end: LogPosition {
         state.withLock { LogPosition(segment: $0.segment.number, offset: UInt32($0.nextOffset)) }

@@ -34,6 +34,8 @@ final class SegmentSupply: Sendable {
 
     var isReady: Bool { state.withLock { !$0.ready.isEmpty } }
 
+    var isFull: Bool { state.withLock { $0.failure == .diskFull } }
+
     /// The next segment, if one is prepared.
     func take() -> SegmentFile? {
         let taken = state.withLock { $0.ready.isEmpty ? nil : $0.ready.removeFirst() }

@@ -1,1 +1,6 @@
-print("martlet-storage")
+import ProcessRuntime
+import Storage
+
+await runProcess(role: .storage, name: "storage", settings: StorageSettings.all) { context in
+    try await StorageService(context)
+}

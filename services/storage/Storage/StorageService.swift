@@ -1,0 +1,143 @@
+import ClusterState
+import Configuration
+import Logging
+import MessageBus
+import Model
+import Observability
+import ProcessRuntime
+import Synchronization
+import Threads
+import Wire
+
+/// The process around the engine: requests of the bus go to worker threads, new hints are published.
+public final class StorageService: ProcessService {
+    private let context: ProcessContext
+    private let engine: StorageEngine
+    private let dispatcher: RequestDispatcher
+    private let pool: WorkerPool
+    private let maintenance = Monitor((isStopping: false, thread: BlockingThread?.none))
+    private let latency: [MessageType: Histogram]
+    private let refused: Counter
+
+    private static let served: [MessageType] = [
+        .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .noteHint, .fetchHints, .forgetHints,
+        .digestPartitions, .listPartition,
+    ]
+
+    /// Opens the disks: this may take a while after a crash.
+    public init(_ context: ProcessContext) async throws {
+        self.context = context
+        let configuration = context.configuration
+        let configured = configuration[StorageSettings.disks]
+        var options = StorageEngine.Options(
+            node: context.name, dataDirectory: context.dataDirectory,
+            disks: configured.isEmpty ? [context.dataDirectory + "/disk-1"] : configured)
+        options.segmentSize = configuration[StorageSettings.segmentSize].bytes
+        options.indexMemory = configuration[StorageSettings.indexMemory].bytes
+        options.stagedMemory = configuration[StorageSettings.stagedMemory].bytes
+        let (metrics, logger) = (context.metrics, context.logger)
+        engine = try await Self.blocking { [options] in try StorageEngine(options, metrics: metrics, logger: logger) }
+        let cluster = context.cluster
+        dispatcher = RequestDispatcher(engine: engine, ring: { cluster.view.ring })
+        let pool = WorkerPool(queueMax: configuration[StorageSettings.queue])
+        self.pool = pool
+        latency = Dictionary(
+            uniqueKeysWithValues: Self.served.map { type in
+                let help = "Time from the arrival of a request to its answer, waiting for a sync included."
+                return (type, metrics.histogram("storage_request_seconds", help: help, labels: ["type": "\(type)"]))
+            })
+        refused = metrics.counter("storage_overloaded", help: "Requests refused because too much work was waiting.")
+        metrics.gauge("storage_queue", help: "Requests that wait for a worker.") { Double(pool.waiting) }
+    }
+
+    public func start() async throws {
+        let bus = context.bus
+        engine.onHints { [engine] _ in bus.publish(.hintsAdded, HintsAdded(total: engine.hintCount)) }
+        pool.start(threads: context.configuration[StorageSettings.workers], name: "storage-worker")
+        maintenance.withLock { $0.thread = BlockingThread(name: "storage-upkeep") { self.maintain() } }
+    }
+
+    public func handle(_ request: IncomingRequest, _ responder: Responder) {
+        let arrival = ContinuousClock.now
+        let latency = latency[request.type]
+        let timed = Responder { answer in
+            latency?.record(since: arrival)
+            responder.deliver(answer)
+        }
+        guard RequestDispatcher.checksEpoch.contains(request.type), request.epoch != 0 else {
+            return submit(request, timed)
+        }
+        let epoch = context.cluster.view.epoch
+        if request.epoch < epoch {
+            return responder.fail(.staleEpoch, "the ring is at epoch \(epoch), the request was planned with \(request.epoch)")
+        }
+        if request.epoch == epoch { return submit(request, timed) }
+        Task { await self.catchUp(request, timed) }
+    }
+
+    /// The sender knows a newer ring than this node.
+    private func catchUp(_ request: IncomingRequest, _ responder: Responder) async {
+        try? await context.cluster.refresh()
+        let epoch = context.cluster.view.epoch
+        if epoch == request.epoch { return submit(request, responder) }
+        if epoch > request.epoch {
+            return responder.fail(.staleEpoch, "the ring is at epoch \(epoch), the request was planned with \(request.epoch)")
+        }
+        responder.fail(.unavailable, "this node could not get the ring of epoch \(request.epoch)")
+    }
+
+    private func submit(_ request: IncomingRequest, _ responder: Responder) {
+        let isAccepted = pool.submit { [dispatcher] in
+            guard request.deadline > .now else {
+                return responder.fail(.deadlineExceeded, "the request waited too long")
+            }
+            dispatcher.serve(request, responder)
+        }
+        if !isAccepted {
+            refused.increment()
+            responder.fail(.overloaded, "too much work is waiting")
+        }
+    }
+
+    public func command(_ verb: String, _ arguments: [String]) async throws -> [UInt8]? {
+        try await Self.blocking { [engine] in try NodeCommands(engine: engine).run(verb, arguments) }
+    }
+
+    public func readiness() async -> [String: Bool] {
+        Dictionary(
+            uniqueKeysWithValues: engine.slots.enumerated().map { index, slot in
+                ("disk-\(index + 1)", ["ok", "full"].contains(NodeCommands.state(of: slot)))
+            })
+    }
+
+    public func stop() async {
+        let thread = maintenance.withLock { state in
+            state.isStopping = true
+            return state.thread
+        }
+        maintenance.wake()
+        try? await Self.blocking { [pool, engine] in
+            thread?.join()
+            pool.stop()
+            engine.stop()
+        }
+    }
+
+    // MARK: - Threads
+
+    private func maintain() {
+        while maintenance.waiting({ state, waiter in
+            if !state.pointee.isStopping { _ = waiter.wait(milliseconds: 1000) }
+            return !state.pointee.isStopping
+        }) {
+            engine.maintain()
+        }
+    }
+
+    /// Runs something that blocks on a thread of its own, never in the cooperative pool.
+    private static func blocking<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+        try await withCheckedThrowingContinuation { continuation in
+            _ = BlockingThread(name: "storage-task") { continuation.resume(with: Result(catching: body)) }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import Configuration
+
+/// Configuration keys of a storage node.
+public enum StorageSettings {
+    public static let disks = Setting<[String]>(
+        "storage.disks", default: [],
+        help: "Directories that hold the data, one for each disk; default: disk-1 in node.data. Fixed after the first start.")
+    public static let segmentSize = Setting<ByteSize>(
+        "storage.segment_size", default: .mebibytes(64), in: .mebibytes(4)...(.gibibytes(1)),
+        help: "Size of new segments of the object log; existing ones keep theirs.")
+    public static let indexMemory = Setting<ByteSize>(
+        "storage.index_memory", default: .mebibytes(256), in: .mebibytes(16)...(.gibibytes(1024)),
+        help: "Memory for the indexes of all disks together: cache and write buffers.")
+    public static let stagedMemory = Setting<ByteSize>(
+        "storage.staged_memory", default: .mebibytes(128), in: .mebibytes(4)...(.gibibytes(1024)),
+        help: "Memory for content that has arrived but is not committed yet; what exceeds it is sent again.")
+    public static let workers = Setting(
+        "storage.workers", default: 4, in: 1...256, help: "Threads that serve requests and may wait for a disk.")
+    public static let queue = Setting(
+        "storage.queue", default: 4096, in: 16...1_000_000,
+        help: "Requests that may wait for a worker; beyond it they are refused as overload.")
+
+    public static let all: [any AnySetting] = [disks, segmentSize, indexMemory, stagedMemory, workers, queue]
+}
