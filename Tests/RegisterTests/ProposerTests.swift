@@ -162,6 +162,20 @@ import Testing
         #expect(proposer.onAccepted(from: c, ballot: ballot(1)).count == 1)
     }
 
+    @Test("a stage that got no answer in time says nothing about the commit")
+    mutating func lateTimeout() {
+        _ = writeFirst()
+        #expect(proposer.onTimeout(ballot: ballot(1), request: .stage) == [])
+        _ = proposer.onAccepted(from: a, ballot: ballot(1))
+        var other = proposer
+        #expect(other.onTimeout(ballot: ballot(1), request: .commit) == [.backOff(attempt: 1)])
+        _ = proposer.onAccepted(from: b, ballot: ballot(1))
+        #expect(proposer.onTimeout(ballot: ballot(1), request: .stage) == [])
+        #expect(
+            proposer.onTimeout(ballot: ballot(1), request: .commit)
+                == [.hint(written, missed: [c], acknowledged: [a, b])])
+    }
+
     @Test("attempts are limited; before any commit that means nothing has happened")
     mutating func contended() {
         for attempt in 1...2 as ClosedRange<UInt64> {

@@ -120,7 +120,7 @@ final class UpdateOperation: Sendable {
     ) -> [Directive] {
         state.failures.add(error.status)
         // Silence does not say that the replica is gone: the machine may try again with a higher ballot.
-        if error.status == .deadlineExceeded { return state.machine.onTimeout(ballot: ballot) }
+        if error.status == .deadlineExceeded { return state.machine.onTimeout(ballot: ballot, request: request) }
         return state.machine.onLost(node, ballot: ballot, request: request)
     }
 

@@ -111,13 +111,15 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         }
     }
 
-    /// The timer of the attempt with this ballot has fired.
-    public mutating func onTimeout(ballot: Ballot) -> [Directive] {
+    /// The timer of the attempt with this ballot has fired. A shell that has no timer of its own, but is told of each
+    /// request that got no answer in time, names the request: then it says nothing about the other phase.
+    public mutating func onTimeout(ballot: Ballot, request: ProposerRequest? = nil) -> [Directive] {
         guard ballot == currentBallot else { return [] }
         switch phase {
-        case .staging, .committing: return retry()
-        case .settling(let committing): return finish(committing)
-        case .idle, .deciding, .finished: return []
+        case .staging where request != .commit: return retry()
+        case .committing where request != .stage: return retry()
+        case .settling(let committing) where request != .stage: return finish(committing)
+        case .idle, .staging, .deciding, .committing, .settling, .finished: return []
         }
     }
 
