@@ -33,7 +33,8 @@ public struct AdminTool: AsyncParsableCommand {
             CommandGroup(
                 name: "Storage",
                 subcommands: [
-                    WhereisCommand.self, DiskUsage.self, QueueStats.self, RecoverFile.self, RecoverConsistency.self,
+                    WhereisCommand.self, DiskUsage.self, QueueStats.self, QueueSuspend.self, QueueResume.self,
+                    RecoverFile.self, RecoverConsistency.self, RecoverNode.self, RepairStatus.self,
                 ]),
             CommandGroup(
                 name: "Users",

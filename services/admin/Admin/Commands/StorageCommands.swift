@@ -44,10 +44,15 @@ struct DiskUsage: VerbCommand {
 
 struct QueueStats: VerbCommand {
     static let configuration = CommandConfiguration(
-        commandName: "mq-stats", abstract: "Work that waits on a storage node: writes that other replicas missed.",
-        discussion: "EXAMPLE: martlet-adm mq-stats storage-1")
+        commandName: "mq-stats",
+        abstract: "Work that waits: on a storage node the writes that others missed, on a replicator its queues.",
+        discussion: """
+            EXAMPLES:
+              martlet-adm mq-stats storage-1
+              martlet-adm mq-stats replicator
+            """)
     @OptionGroup var options: ConnectionOptions
-    @Argument(help: "A node's name.") var node: String
+    @Argument(help: "A storage node's or replicator's name.") var node: String
 
     var verbArguments: [String] { [node] }
     func text(_ json: [UInt8]) throws -> String { NodeText.queues(try report(QueuesReport.self, json)) }
@@ -72,4 +77,46 @@ struct RecoverConsistency: VerbCommand {
     @Argument(help: "A node's name.") var node: String
 
     var verbArguments: [String] { [node] }
+}
+
+struct RecoverNode: VerbCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "recover-node", abstract: "The same as recover-consistency.",
+        discussion: "EXAMPLE: martlet-adm recover-node storage-1")
+    @OptionGroup var options: ConnectionOptions
+    @Argument(help: "A node's name.") var node: String
+
+    var verbArguments: [String] { [node] }
+}
+
+struct RepairStatus: VerbCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "repair-status",
+        abstract: "What the repair process is doing, or did last, and whether it proved equality.",
+        discussion: "EXAMPLE: martlet-adm repair-status")
+    @OptionGroup var options: ConnectionOptions
+
+    func text(_ json: [UInt8]) throws -> String { try NodeText.fields(json, title: "Repair") }
+}
+
+struct QueueSuspend: VerbCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mq-suspend", abstract: "Stops the delivery of one queue of a replicator.",
+        discussion: "EXAMPLE: martlet-adm mq-suspend replicator hints@storage-1")
+    @OptionGroup var options: ConnectionOptions
+    @Argument(help: "A replicator's name.") var node: String
+    @Argument(help: "The queue's id in mq-stats.") var id: String
+
+    var verbArguments: [String] { [node, id] }
+}
+
+struct QueueResume: VerbCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mq-resume", abstract: "Takes up the delivery of one queue of a replicator again.",
+        discussion: "EXAMPLE: martlet-adm mq-resume replicator hints@storage-1")
+    @OptionGroup var options: ConnectionOptions
+    @Argument(help: "A replicator's name.") var node: String
+    @Argument(help: "The queue's id in mq-stats.") var id: String
+
+    var verbArguments: [String] { [node, id] }
 }

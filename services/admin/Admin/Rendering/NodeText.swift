@@ -57,10 +57,21 @@ enum NodeText {
         ),
     ]
 
-    static func status(_ json: [UInt8]) throws -> String {
+    /// All values of an object under their own names.
+    static func fields(_ json: [UInt8], title: String) throws -> String {
+        let items = flattened(try object(json), prefix: "")
+        return ItemList(sections: [.init(title: title, items: items)], valueWidth: 40).text
+    }
+
+    private static func object(_ json: [UInt8]) throws -> [String: Any] {
         guard let fields = try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any] else {
             throw Failure(.refused, "the answer is not understood")
         }
+        return fields
+    }
+
+    static func status(_ json: [UInt8]) throws -> String {
+        let fields = try object(json)
         var sections = known.map { section in
             ItemList.Section(
                 title: section.section,

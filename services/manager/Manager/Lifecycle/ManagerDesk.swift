@@ -57,7 +57,7 @@ final class ManagerDesk: RequestHandling {
         case .adminCommand:
             let command = try request.decoded(AdminCommand.self)
             logger.notice("an administrator's verb", metadata: ["verb": "\(command.verb)"])
-            responder.reply(AdminResult(json: try await run(command, parts)))
+            responder.reply(AdminResult(json: try await run(command, parts, until: request.deadline)))
         case .nodeCommand:
             let command = try request.decoded(AdminCommand.self)
             guard let json = try await parts.commands.run(command.verb, command.arguments) else {
@@ -100,17 +100,20 @@ final class ManagerDesk: RequestHandling {
         return reply
     }
 
-    static func run(_ command: AdminCommand, _ parts: ManagerParts) async throws -> [UInt8] {
+    static func run(
+        _ command: AdminCommand, _ parts: ManagerParts, until deadline: ContinuousClock.Instant
+    ) async throws -> [UInt8] {
         let (verb, arguments) = (command.verb, command.arguments)
-        if let node = arguments.first.map({ NodeName($0) }), NodeVerbs.forwarded.contains(verb) {
-            return try await parts.nodes.forward(verb, to: node, Array(arguments.dropFirst()))
+        if let node = arguments.first.map({ NodeName($0) }), NodeVerbs.toNode.contains(verb) {
+            return try await parts.nodes.forward(verb, to: node, Array(arguments.dropFirst()), until: deadline)
+        }
+        if NodeVerbs.toRepair.contains(verb) {
+            return try await parts.nodes.forwardToRepair(verb, arguments, until: deadline)
         }
         switch verb {
         case "whereis":
             let report = try await Whereis(bus: parts.bus, view: parts.cluster.view).run(path: arguments.first ?? "")
             return try ReportCoding.encode(report)
-        case "recover-file", "recover-consistency", "recover-node":
-            return try await parts.nodes.forwardToRepair(verb, arguments)
         case "delete-bucket":
             guard arguments.count == 2 else { throw usage(verb, "BUCKET ACCESS-KEY-ID") }
             let call = VerbCall(arguments: arguments, state: parts.cluster.state, context: parts.context())

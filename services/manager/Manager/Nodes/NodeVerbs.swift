@@ -5,35 +5,44 @@ import Wire
 
 /// Verbs about one node: the manager hands them on.
 struct NodeVerbs: Sendable {
-    static let timeout = Duration.seconds(10)
     /// Forwarded verbs whose first argument names the node.
-    static let forwarded: Set<String> = [
+    static let toNode: Set<String> = [
         "status", "du", "dump-ring", "update-log-level", "mq-stats", "mq-suspend", "mq-resume",
     ]
+    /// Verbs that any repair process carries out.
+    static let toRepair: Set<String> = ["recover-file", "recover-consistency", "recover-node", "repair-status"]
 
     let bus: any RequestSending
     let cluster: ManagedCluster
 
     /// The node's answer: JSON.
-    func forward(_ verb: String, to node: NodeName, _ arguments: [String]) async throws -> [UInt8] {
+    func forward(
+        _ verb: String, to node: NodeName, _ arguments: [String], until deadline: ContinuousClock.Instant
+    ) async throws -> [UInt8] {
         guard cluster.view.members[node] != nil else { throw VerbError(.notFound, "Node not exist") }
-        return try await ask(node, verb, arguments)
+        return try await ask(node, verb, arguments, deadline)
     }
 
     /// Hands a verb to any running repair process.
-    func forwardToRepair(_ verb: String, _ arguments: [String]) async throws -> [UInt8] {
+    func forwardToRepair(
+        _ verb: String, _ arguments: [String], until deadline: ContinuousClock.Instant
+    ) async throws -> [UInt8] {
         let repairs = cluster.view.members.values.filter { $0.role == .repair && $0.state == .running }
         guard let repair = repairs.map({ NodeName($0.name) }).min() else {
             throw VerbError(.unavailable, "No repair process is running")
         }
-        return try await ask(repair, verb, arguments)
+        return try await ask(repair, verb, arguments, deadline)
     }
 
-    private func ask(_ node: NodeName, _ verb: String, _ arguments: [String]) async throws -> [UInt8] {
+    private func ask(
+        _ node: NodeName, _ verb: String, _ arguments: [String], _ deadline: ContinuousClock.Instant
+    ) async throws -> [UInt8] {
+        // The answer must be here before whoever asks gives up.
+        let timeout = max(.milliseconds(100), deadline - .now - .milliseconds(100))
         do {
             let command = AdminCommand(verb: verb, arguments: arguments)
             return try await bus.request(
-                .nodeCommand, command, to: node, timeout: Self.timeout, answer: AdminResult.self
+                .nodeCommand, command, to: node, timeout: timeout, answer: AdminResult.self
             ).message.json
         } catch {
             switch error.status {
