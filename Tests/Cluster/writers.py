@@ -1,5 +1,6 @@
 """Clients that write and remember what was acknowledged."""
 import hashlib
+import itertools
 import random
 import threading
 import time
@@ -13,12 +14,14 @@ def content(key, version, size):
 
 
 class Writers:
-    """Threads that put and read back until stopped. Each key belongs to one thread."""
+    """Threads that put and read back until stopped. Each key belongs to one thread of one instance."""
+
+    instances = itertools.count(1)
 
     def __init__(self, cluster, bucket, threads=4, sizes=(0, 100, 4096, 100_000), large_every=0):
         self.cluster, self.bucket, self.sizes, self.large_every = cluster, bucket, sizes, large_every
         self.acknowledged, self.attempted, self.errors, self.wrong = {}, {}, [], []
-        self.puts = 0
+        self.puts, self.instance = 0, next(self.instances)
         self.lock, self.stopping = threading.Lock(), threading.Event()
         self.threads = [threading.Thread(target=self.run, args=(i,), daemon=True) for i in range(threads)]
 
@@ -39,7 +42,7 @@ class Writers:
         s3, rng, version = self.cluster.s3(), random.Random(number), 0
         while not self.stopping.is_set():
             version += 1
-            key = f"writer-{number}/key-{rng.randrange(20)}"
+            key = f"writers-{self.instance}/{number}/key-{rng.randrange(20)}"
             size = 3_000_000 if self.large_every and version % self.large_every == 0 else rng.choice(self.sizes)
             with self.lock:
                 self.attempted.setdefault(key, []).append((version, size))

@@ -79,6 +79,11 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
     /// - Parameter announcement: this process as it is reachable now (it was enrolled before): sent once to each
     ///   manager that answers, so that addresses may change between two starts.
     public func start(bus: any ClusterBus, announcing announcement: EnrolRequest? = nil) {
+        // The bus first: the follower's first pull needs it.
+        state.withLock {
+            $0.bus = bus
+            $0.announcement = announcement
+        }
         let follower = Task { [weak self] in
             var isLost = false
             while !Task.isCancelled {
@@ -86,11 +91,7 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
                 try? await Task.sleep(for: Self.pollInterval)
             }
         }
-        state.withLock {
-            $0.bus = bus
-            $0.announcement = announcement
-            $0.follower = follower
-        }
+        state.withLock { $0.follower = follower }
         updateSubscriptions()
     }
 

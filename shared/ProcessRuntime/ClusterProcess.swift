@@ -32,14 +32,18 @@ actor ClusterProcess {
 
     func start() async throws {
         let keys = try CurveKeyPair.loadOrCreate(path: foundation.directory.path + "/identity.key")
+        let joining = Joining(foundation, directory: directory)
+        // A member knows its peers before the first of them connects.
+        let stored = try joining.stored()
+        if let stored { mirror = try makeMirror(stored, joining) }
         let bus = try startBus(keys)
         self.bus = bus
         try await startAdminServer()
         let member = announcement(bus, keys)
-        let joining = Joining(foundation, directory: directory)
-        let enrolment = try await joining.enrolled(over: bus, as: member)
-        let mirror = try startMirror(bus, member, enrolment, joining)
+        let enrolment = if let stored { stored } else { try await joining.enrol(over: bus, as: member) }
+        let mirror = if let mirror { mirror } else { try makeMirror(enrolment, joining) }
         self.mirror = mirror
+        mirror.start(bus: bus, announcing: member)
         let context = ProcessContext(
             configuration: configuration, name: foundation.name, role: foundation.role, logger: foundation.logger,
             metrics: foundation.metrics, bus: bus, cluster: mirror, writer: enrolment.writer,
@@ -82,16 +86,13 @@ actor ClusterProcess {
             zone: configuration[CommonSettings.zone], version: Version.current)
     }
 
-    private func startMirror(
-        _ bus: MessageBus, _ member: EnrolRequest, _ enrolment: EnrolmentResult, _ joining: Joining
-    ) throws -> ClusterStateMirror {
+    private func makeMirror(_ enrolment: EnrolmentResult, _ joining: Joining) throws -> ClusterStateMirror {
         let mirror = ClusterStateMirror(
             file: foundation.directory.path + "/cluster-state", bootstrap: try joining.managers(enrolment),
             logger: foundation.logger)
         mirror.onChange { [epoch] view in epoch.value = view.epoch }
         epoch.value = mirror.view.epoch
         directory.set(mirror)
-        mirror.start(bus: bus, announcing: member)
         return mirror
     }
 

@@ -19,13 +19,15 @@ struct Joining {
         self.directory = directory
     }
 
-    /// The stored enrolment, or a new one: asks until the manager answers.
-    func enrolled(over bus: MessageBus, as member: EnrolRequest) async throws -> EnrolmentResult {
-        if let stored = try Enrolment.load(dataDirectory: foundation.directory.path) { return stored }
+    /// What an earlier enrolment stored; nil: this process is not a member yet.
+    func stored() throws -> EnrolmentResult? { try Enrolment.load(dataDirectory: foundation.directory.path) }
+
+    /// Asks until the manager answers.
+    func enrol(over bus: MessageBus, as member: EnrolRequest) async throws -> EnrolmentResult {
         var pause = Duration.milliseconds(100)
         while true {
             do {
-                return try await enrol(over: bus, as: member)
+                return try await enrolOnce(over: bus, as: member)
             } catch let error as BusError where error.status == .forbidden || error.status == .conflict {
                 throw Refused(description: "the manager refuses to enrol this process: \(error.message)")
             } catch {
@@ -36,7 +38,7 @@ struct Joining {
         }
     }
 
-    private func enrol(over bus: MessageBus, as member: EnrolRequest) async throws -> EnrolmentResult {
+    private func enrolOnce(over bus: MessageBus, as member: EnrolRequest) async throws -> EnrolmentResult {
         let token = try joinToken()
         let manager = PeerEndpoint(
             name: "enrolment", role: .manager, address: configuration[CommonSettings.managerEnrolment],

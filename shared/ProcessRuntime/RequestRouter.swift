@@ -25,10 +25,10 @@ final class RequestRouter: RequestHandling {
     }
 
     func handle(_ request: IncomingRequest, _ responder: Responder) {
+        guard let open = opened.withLock({ $0 }) else { return responder.fail(.unavailable, "\(name) is starting") }
         if request.type == .ping {
             return responder.reply(PingReply(name: name.rawValue, version: Version.current))
         }
-        guard let open = opened.withLock({ $0 }) else { return responder.fail(.unavailable, "\(name) is starting") }
         guard request.type == .nodeCommand else { return open.service.handle(request, responder) }
         Task { await Self.run(open.commands, request, responder, logger) }
     }
