@@ -76,9 +76,9 @@ class Server:
         """Headers with a signature v4 in them. `payload`: the value of x-amz-content-sha256."""
         url = f"http://{host or self.authority}{path}"
         request = botocore.awsrequest.AWSRequest(method=method, url=url, headers=dict(headers), data=body)
-        request.headers["X-Amz-Content-SHA256"] = payload or hashlib.sha256(body).hexdigest()
+        digest = payload or hashlib.sha256(body).hexdigest()
         signer = botocore.auth.S3SigV4Auth(botocore.credentials.Credentials(access, secret), "s3", region)
-        signer.payload = lambda _: request.headers["X-Amz-Content-SHA256"]
+        signer.payload = lambda _: digest
         signer.add_auth(request)
         fields = dict(request.headers.items())
         fields["Host"] = host or self.authority
