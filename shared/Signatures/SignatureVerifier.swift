@@ -120,8 +120,10 @@ public final class SignatureVerifier: Sendable {
             throw S3Error(.invalidRequest, "Signed chunks need a signature of version 4.")
         }
         let known = secret(signature.accessKeyID)
-        let expected = hmac(.sha1, key: known ?? Self.decoySecret, signature.stringToSign)
-        try Self.check(matches: constantTimeEqual(expected, signature.signature), isKnown: known != nil)
+        let matches = [signature.stringToSign, signature.stringToSignWithSlash].compactMap(\.self).map { text in
+            constantTimeEqual(hmac(.sha1, key: known ?? Self.decoySecret, text), signature.signature)
+        }
+        try Self.check(matches: matches.contains(true), isKnown: known != nil)
         return VerifiedRequest(accessKeyID: signature.accessKeyID, payload: payload)
     }
 

@@ -17,6 +17,8 @@ struct V2Signature {
     var accessKeyID: String
     var signature: [UInt8]
     var stringToSign: [UInt8]
+    /// The resource of a bucket is `/bucket/`: many clients sign it so whether or not their path ends with the slash.
+    var stringToSignWithSlash: [UInt8]?
 
     init(_ request: SignableRequest, _ query: QueryParameters, inQuery: Bool, now: Int64) throws(S3Error) {
         if inQuery {
@@ -33,6 +35,7 @@ struct V2Signature {
             guard now <= seconds else { throw S3Error(.accessDenied, "Request has expired") }
             (accessKeyID, signature) = (key, try Self.decoded(text))
             stringToSign = Self.stringToSign(request, query, date: expires)
+            stringToSignWithSlash = Self.slashed(request, query, date: expires)
         } else {
             let credential = request.first("authorization")!.dropFirst("AWS ".count)
             guard let colon = credential.lastIndex(of: ":"), colon != credential.startIndex else {
@@ -45,11 +48,21 @@ struct V2Signature {
             signature = try Self.decoded(String(credential[credential.index(after: colon)...]).trimmed)
             let date = request.first("x-amz-date") == nil ? request.first("date") ?? "" : ""
             stringToSign = Self.stringToSign(request, query, date: date.trimmed)
+            stringToSignWithSlash = Self.slashed(request, query, date: date.trimmed)
         }
     }
 
+    private static func slashed(_ request: SignableRequest, _ query: QueryParameters, date: String) -> [UInt8]? {
+        let path = request.rawPath
+        guard request.bucketInHost == nil, path.utf8.count > 1, !path.dropFirst().utf8.contains(UInt8(ascii: "/"))
+        else { return nil }
+        return stringToSign(request, query, date: date, path: path + "/")
+    }
+
     /// `date` is empty when `x-amz-date` is among the headers, and the expiry time of a presigned request.
-    static func stringToSign(_ request: SignableRequest, _ query: QueryParameters, date: String) -> [UInt8] {
+    static func stringToSign(
+        _ request: SignableRequest, _ query: QueryParameters, date: String, path: String? = nil
+    ) -> [UInt8] {
         var bytes: [UInt8] = []
         for line in [
             request.method, (request.first("content-md5") ?? "").trimmed, (request.first("content-type") ?? "").trimmed,
@@ -64,7 +77,8 @@ struct V2Signature {
             bytes.append(newline)
         }
         if let bucket = request.bucketInHost { bytes += "/\(bucket)".utf8 }
-        bytes += (request.rawPath.isEmpty ? "/" : request.rawPath).utf8
+        let path = path ?? request.rawPath
+        bytes += (path.isEmpty ? "/" : path).utf8
         appendParameters(query, to: &bytes)
         return bytes
     }
