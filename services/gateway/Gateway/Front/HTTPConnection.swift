@@ -233,11 +233,15 @@ final class HTTPConnection: ChannelInboundHandler {
     func bodyDemanded() {
         guard phase == .exchange, !requestEnded, let context else { return }
         if awaitsContinue, !discardsBody {
-            awaitsContinue = false
-            context.writeAndFlush(
-                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+            writeContinue(context)
+            context.flush()
         }
         readIfWanted()
+    }
+
+    private func writeContinue(_ context: ChannelHandlerContext) {
+        awaitsContinue = false
+        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
     }
 
     // MARK: - Answers
@@ -249,6 +253,9 @@ final class HTTPConnection: ChannelInboundHandler {
         // A client that waits for `100 Continue` may or may not send its body now: no telling where the next head is.
         if !requestEnded, awaitsContinue || bodyRemaining > front.limits.drainBytesMax { closesAfterResponse = true }
         if loop.isDraining { closesAfterResponse = true }
+        // Nobody asked for an empty body. boto3 waits for the continuation all the same, and takes a final answer that
+        // comes in its place for the answer to its next request too.
+        if awaitsContinue, requestEnded { writeContinue(context) }
         var head = head
         head.headers.replaceOrAdd(name: "Connection", value: closesAfterResponse ? "close" : "keep-alive")
         context.write(wrapOutboundOut(.head(head)), promise: nil)
