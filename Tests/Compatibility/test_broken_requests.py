@@ -94,12 +94,11 @@ def test_changed_after_signing(server, bucket, nothing_stored):
 
 
 @pytest.mark.parametrize("header, code", [
-    ("AWS4-HMAC-SHA256 nonsense", "AuthorizationHeaderMalformed"), ("AWS4-HMAC-SHA256", "AuthorizationHeaderMalformed"),
-])
+    ("AWS4-HMAC-SHA256 nonsense", "AuthorizationHeaderMalformed"), ("Basic abc", "InvalidArgument"),
+    ("AWS nonsense", "InvalidArgument")])
 def test_malformed_authorization(server, bucket, header, code):
     response = server.send("GET", f"/{bucket}", {"Authorization": header, "x-amz-date": "20200101T000000Z"})
-    assert response.status in (400, 403)
-    assert response.code in (code, "AccessDenied", "InvalidArgument")
+    assert (response.status, response.code) == (400, code)
 
 
 def test_old_date(server, bucket, monkeypatch):
@@ -116,7 +115,7 @@ def test_old_date(server, bucket, monkeypatch):
 
 def test_not_http(server):
     response = server.exchange(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200)
-    assert response is None or response.status == 400
+    assert response is None or 400 <= response.status < 500
 
 
 def test_errors_carry_the_request_id(server, bucket):

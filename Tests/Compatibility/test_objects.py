@@ -201,6 +201,16 @@ def test_a_stream_of_unknown_hash(s3, bucket):
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == data
 
 
+def test_empty_bodies_on_one_connection(s3, bucket):
+    """boto3 waits for a continuation even then, and takes a final answer in its place for the next one as well."""
+    client = make_client(config={"max_pool_connections": 1, "read_timeout": 10})
+    for _ in range(3):
+        client.put_object(Bucket=bucket, Key="empty", Body=b"")
+        client.put_object(Bucket=bucket, Key="full", Body=b"x")
+        with refused("InvalidArgument"):
+            client.upload_part(Bucket=bucket, Key="k", UploadId="0" * 32, PartNumber=10_001, Body=b"")
+
+
 # Copies
 
 def test_copy(s3, bucket):

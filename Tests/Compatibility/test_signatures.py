@@ -45,7 +45,9 @@ def test_presigned(bucket, version):
     client = make_client(config={"signature_version": version, "request_checksum_calculation": "when_required"})
     where = {"Bucket": bucket, "Key": "a b/ü"}
     put = client.generate_presigned_url("put_object", where, ExpiresIn=60)
-    assert urllib.request.urlopen(urllib.request.Request(put, data=b"hello", method="PUT")).status == 200
+    # urllib adds a type, which a signature of version 2 covers.
+    upload = urllib.request.Request(put, data=b"hello", method="PUT", headers={"Content-Type": ""})
+    assert urllib.request.urlopen(upload).status == 200
     get = client.generate_presigned_url("get_object", {**where, "ResponseContentType": "text/x"}, ExpiresIn=60)
     with urllib.request.urlopen(get) as response:
         assert response.read() == b"hello"
