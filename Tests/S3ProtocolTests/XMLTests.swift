@@ -72,4 +72,32 @@ import Testing
         #expect(code.message != code.rawValue)
         #expect((300..<600).contains(code.status))
     }
+
+    @Test("damaged documents are read or refused, nothing else", arguments: 0..<20)
+    func damaged(_ seed: UInt64) {
+        let document = AccessControlPolicy(owner: "me & you", canned: .publicReadWrite).xml()
+        var random = Numbers(state: seed)
+        for _ in 0..<50 {
+            var bytes = document
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let place = Int.random(in: 0..<bytes.count, using: &random)
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: bytes[place] = UInt8.random(in: .min ... .max, using: &random)
+                case 1: bytes.remove(at: place)
+                default: bytes.insert(contentsOf: bytes[place...].prefix(20), at: place)
+                }
+            }
+            _ = try? AccessControlPolicy(parsing: bytes)
+        }
+    }
+
+    /// A linear congruential generator: the same numbers for the same seed.
+    private struct Numbers: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return state ^ state >> 32
+        }
+    }
 }

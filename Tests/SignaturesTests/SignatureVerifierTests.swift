@@ -161,6 +161,19 @@ import Testing
         #expect(throws: S3Error.self) { try strict.verify(v2, now: time.seconds) { _ in Array("secret".utf8) } }
     }
 
+    @Test("version 2: the resource of a bucket may be signed with a slash at its end, that of an object may not")
+    func version2Slash() throws {
+        for (path, expected) in [("/bucket", nil), ("/bucket/key", S3ErrorCode.signatureDoesNotMatch)] {
+            var slashed = with(plain, "Date", "Fri, 14 Mar 2025 15:09:26 GMT")
+            slashed.rawPath = path + "/"
+            var sent = slashed
+            sent.headers.append(.init("Authorization", try signer.signV2(slashed)))
+            #expect(code(sent) == nil)
+            sent.rawPath = path
+            #expect(code(sent) == expected)
+        }
+    }
+
     @Test("signing keys of strangers are not remembered, and the memory is bounded")
     func keyCache() throws {
         let small = SignatureVerifier(cachedKeys: 2)

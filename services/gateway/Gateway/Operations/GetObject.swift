@@ -78,7 +78,7 @@ struct ObjectAnswer {
             response.status = .notModified
             return
         }
-        Self.override(&response.headers, request)
+        try Self.override(&response.headers, request)
         if let number = request.query["partNumber"] {
             try select(part: number, of: object, request)
         } else if let header = request.headers.first(name: "range"), Self.rangeApplies(object, request) {
@@ -122,11 +122,16 @@ struct ObjectAnswer {
     }
 
     /// `response-content-type=…` and its like; only for requests that somebody has signed.
-    private static func override(_ headers: inout HTTPHeaders, _ request: S3Request) {
-        guard request.identity != .anonymous else { return }
+    private static func override(_ headers: inout HTTPHeaders, _ request: S3Request) throws {
         for (query, header) in ContentHeaders.overrides {
             guard let value = request.query[query], !value.isEmpty else { continue }
-            guard !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { continue }
+            guard request.identity != .anonymous else {
+                throw S3Error(
+                    .invalidRequest, "Request specific response headers cannot be used for anonymous GET requests.")
+            }
+            guard !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+                throw S3Error.invalidArgument("Header value cannot be represented", name: query, value: "")
+            }
             headers.replaceOrAdd(name: canonicalName(header), value: value)
         }
     }
