@@ -119,7 +119,9 @@ let testTargets: [Target] = [
     tests("MessageBusTests", ["MessageBus", "Wire", "Model", nio, log]),
     tests("ObjectLogTests", ["ObjectLog", "Model", nio]),
     tests("MetadataIndexTests", ["MetadataIndex", "Model", nio]),
-    tests("StorageTests", ["Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Wire", "Model", nio]),
+    tests("StorageTests", [
+        "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Observability", "Wire", "Model", nio, log,
+    ]),
     tests("ClusterStoreTests", ["ClusterStore", "Model", sqlite]),
     tests(
         "ManagerTests",

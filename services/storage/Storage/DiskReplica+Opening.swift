@@ -14,6 +14,13 @@ struct DiskOptions: Sendable {
 }
 
 extension DiskReplica {
+    /// Whether the directory has the log of a disk that has been in service.
+    static func hasLog(path: String) throws -> Bool {
+        let directory = path + "/log"
+        guard FileManager.default.fileExists(atPath: directory) else { return false }
+        return try RealDirectory(directory).names().contains { $0.hasPrefix("segment-") }
+    }
+
     /// Opens or creates the replica in a directory: finds how far the index goes, replays the log from there.
     /// `files`: where the log lives, for tests.
     static func open(

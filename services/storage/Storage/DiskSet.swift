@@ -14,6 +14,9 @@ struct DiskSet: Codable, Equatable {
     var disks: [String]
     /// Index into `disks` for each slot.
     var slots: [Int]
+    /// Disks that have been in service. One of them without a log has been wiped or replaced: it must not answer as if
+    /// it had never promised or accepted anything.
+    private var used: [String]?
 
     init(disks: [String]) {
         self.disks = disks
@@ -47,6 +50,16 @@ struct DiskSet: Codable, Equatable {
                     + configured.joined(separator: ", ") + "; adding or removing disks is not supported yet")
         }
         return set
+    }
+
+    func wasUsed(_ disk: String) -> Bool { used?.contains(disk) ?? false }
+
+    /// To be recorded before a disk answers anybody.
+    mutating func noteUse(of disks: [String], path: String) throws {
+        let all = Set(used ?? []).union(disks).sorted()
+        guard all != used else { return }
+        used = all
+        try store(path)
     }
 
     private func store(_ path: String) throws {

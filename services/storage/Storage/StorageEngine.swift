@@ -46,7 +46,8 @@ public final class StorageEngine: Sendable {
     public init(_ options: Options, metrics: MetricsRegistry, logger: Logger) throws {
         self.options = options
         self.logger = logger
-        set = try DiskSet.load(path: options.dataDirectory + "/disks.json", configured: options.disks)
+        let record = options.dataDirectory + "/disks.json"
+        var set = try DiskSet.load(path: record, configured: options.disks)
         let staged = StagedBlobs(sizeMax: options.stagedMemory)
         self.staged = staged
         let memory = IndexMemory(limit: options.indexMemory, indexes: set.disks.count)
@@ -54,21 +55,27 @@ public final class StorageEngine: Sendable {
         let hints = HintListener()
         self.hints = hints
         slots = try set.disks.map { path in
-            try Self.open(path, options, memory, staged, counters, logger, hints)
+            try Self.open(path, mustHaveLog: set.wasUsed(path), options, memory, staged, counters, logger, hints)
         }
-        guard slots.contains(where: { if case .success = $0.replica { true } else { false } }) else {
-            throw StorageError.unavailable("no disk can be used")
-        }
+        let usable = slots.filter { if case .success = $0.replica { true } else { false } }
+        guard !usable.isEmpty else { throw StorageError.unavailable("no disk can be used") }
+        try set.noteUse(of: usable.map(\.path), path: record)
+        self.set = set
         metrics.gauge("storage_staged_bytes", help: "Blobs in memory that wait for their commit.") {
             Double(staged.bytes)
         }
     }
 
     private static func open(
-        _ path: String, _ options: Options, _ memory: IndexMemory, _ staged: StagedBlobs, _ metrics: StorageMetrics,
+        _ path: String, mustHaveLog: Bool, _ options: Options, _ memory: IndexMemory, _ staged: StagedBlobs,
+        _ metrics: StorageMetrics,
         _ logger: Logger, _ hints: HintListener
     ) throws -> Slot {
         do {
+            if mustHaveLog, try !DiskReplica.hasLog(path: path) {
+                throw StorageError.unavailable(
+                    "its log is gone: a disk that was wiped or replaced must not vote for what it has forgotten")
+            }
             let disk = DiskOptions(
                 node: options.node, segmentSize: options.segmentSize, memory: memory,
                 flushDistance: options.flushDistance)
