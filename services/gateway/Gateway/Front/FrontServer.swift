@@ -12,6 +12,7 @@ final class FrontServer: Sendable {
     private let loops: [ObjectIdentifier: FrontLoop]
     private let connections = Atomic<Int>(0)
     private let listener = Mutex<(any Channel)?>(nil)
+    private let isStopped = Atomic<Bool>(false)
     private let ticking = Mutex<[RepeatedTask]>([])
     private let logger: Logger
 
@@ -57,6 +58,7 @@ final class FrontServer: Sendable {
 
     /// Accepts no more, lets requests finish until the deadline, then closes what is left.
     func stop() async {
+        guard !isStopped.exchange(true, ordering: .relaxed) else { return }
         try? await listener.withLock { $0 }?.close().get()
         for loop in loops.values { loop.drain() }
         let deadline = NIODeadline.now() + front.limits.stopTimeout

@@ -30,6 +30,9 @@ final class MemoryBudget: Sendable {
 
     var free: Int { state.withLock { $0.free } }
 
+    /// Requests that wait.
+    var waiting: Int { state.withLock { $0.waiters.count } }
+
     /// Takes a share, as soon as there is one; answers how much is to be given back with ``release(_:)``.
     func reserve(_ bytes: Int) async throws(S3Error) -> Int {
         let bytes = min(bytes, limit)
