@@ -52,6 +52,17 @@ import Wire
         #expect(plan.compared == 3 && plan.work.isEmpty)
     }
 
+    @Test("Partitions of the same nodes are compared in one walk")
+    func groups() {
+        let plan = RepairPlan(ring: ring, digests: ["a": [0: digest(1), 3: digest(4)], "b": [1: digest(1)], "c": [:]])
+        #expect(
+            plan.registerGroups == [
+                RepairGroup(replicas: ["a", "b"], partitions: [0, 3]),
+                RepairGroup(replicas: ["b", "c"], partitions: [1]),
+            ])
+        #expect(plan.chunkGroups.isEmpty)
+    }
+
     @Test("A rate is kept over time, with bursts of a second")
     func rate() {
         var limit = RateLimit(perSecond: 100, now: .zero)

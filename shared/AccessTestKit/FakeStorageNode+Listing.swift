@@ -81,12 +81,13 @@ extension FakeStorageNode {
 
     /// Pages in the order of names, as the index has them.
     func listPartition(_ request: ListPartitionRequest, _ ring: RingTable) throws -> Reply {
+        let partitions = Set(([request.partition] + request.partitions).map(Int.init))
         let keys: [(order: [UInt8], entry: PartitionEntry)] =
             request.chunks
-            ? chunks.keys.filter { ring.partition(of: $0) == Int(request.partition) }.map {
+            ? chunks.keys.filter { partitions.contains(ring.partition(of: $0)) }.map {
                 ($0.ringKey, PartitionEntry(blob: $0.blob.bytes, index: $0.index))
             }
-            : registers.filter { ring.partition(of: $0.key) == Int(request.partition) }.map {
+            : registers.filter { partitions.contains(ring.partition(of: $0.key)) }.map {
                 (
                     $0.key.indexKey,
                     PartitionEntry(name: Wire.RegisterName($0.key), tag: BallotNumber($0.value.tag))

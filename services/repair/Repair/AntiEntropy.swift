@@ -56,7 +56,8 @@ final class AntiEntropy: Sendable {
             $0.partitionsIncomplete = plan.incomplete
         }
         metrics.differing.set(plan.work.count)
-        for work in plan.work where !Task.isCancelled { await repair(work) }
+        for group in plan.registerGroups { await repairRegisters(group) }
+        for group in plan.chunkGroups { await repairChunks(group) }
         let isEqual = await isProved(plan, ring, node)
         change { $0.finish(allEqual: isEqual) }
         metrics.seconds.record(since: start)
@@ -85,66 +86,64 @@ final class AntiEntropy: Sendable {
         return after.incomplete == 0 && !after.work.contains { repaired.contains($0.partition) }
     }
 
-    // MARK: - One partition
+    // MARK: - One group of partitions
 
-    private func repair(_ work: PartitionWork) async {
-        let (reader, healing) = (self.reader, self.healing)
-        if work.registers {
-            await compare(
-                work,
-                page: { (node, cursor) async throws(BusError) in
-                    try await reader.registers(work.partition, at: node, after: cursor)
-                },
-                heal: { (name) async throws(AccessError) in try await healing.heal(name).count },
-                count: { [metrics] healed, progress in
-                    progress.registersRepaired += healed
-                    metrics.registers.increment(by: healed)
-                })
-        }
-        if work.chunks {
-            await compare(
-                work,
-                page: { (node, cursor) async throws(BusError) in
-                    try await reader.chunks(work.partition, at: node, after: cursor)
-                },
-                heal: { (chunk) async throws(AccessError) in try await healing.heal(chunk).count },
-                count: { [metrics] healed, progress in
-                    progress.chunksRepaired += healed
-                    metrics.chunks.increment(by: healed)
-                })
-        }
-        change { $0.partitionsDone += 1 }
+    private func repairRegisters(_ group: RepairGroup) async {
+        let (reader, healing, metrics) = (self.reader, self.healing, self.metrics)
+        await compare(
+            group,
+            page: { (node, cursor) async throws(BusError) in
+                try await reader.registers(group.partitions, at: node, after: cursor)
+            },
+            heal: { (name) async throws(AccessError) in try await healing.heal(name).count },
+            count: { healed, progress in
+                progress.registersRepaired += healed
+                metrics.registers.increment(by: healed)
+            })
     }
 
-    private typealias Page<Key: Comparable & Sendable> = (items: [PartitionMerge<Key>.Item], cursor: [UInt8])
+    private func repairChunks(_ group: RepairGroup) async {
+        let (reader, healing, metrics) = (self.reader, self.healing, self.metrics)
+        await compare(
+            group,
+            page: { (node, cursor) async throws(BusError) in
+                try await reader.chunks(group.partitions, at: node, after: cursor)
+            },
+            heal: { (chunk) async throws(AccessError) in try await healing.heal(chunk).count },
+            count: { healed, progress in
+                progress.chunksRepaired += healed
+                metrics.chunks.increment(by: healed)
+            })
+    }
+
+    private static let batchMax = 64
 
     /// Walks through the pages of all replicas and heals the keys that differ.
     private func compare<Key: Comparable & Sendable>(
-        _ work: PartitionWork,
+        _ group: RepairGroup,
         page: (NodeName, [UInt8]) async throws(BusError) -> Page<Key>,
         heal: @escaping @Sendable (Key) async throws(AccessError) -> Int,
         count: (Int, inout RepairProgress) -> Void
     ) async {
-        var merge = PartitionMerge<Key>(sources: work.replicas.count)
-        var cursors: [[UInt8]] = Array(repeating: [], count: work.replicas.count)
+        var merge = PartitionMerge<Key>(sources: group.replicas.count)
+        var cursors: [[UInt8]] = Array(repeating: [], count: group.replicas.count)
         var differing: [Key] = []
         var isOver = false
         while !isOver, !Task.isCancelled {
             switch merge.next() {
             case .need(let source):
-                do throws(BusError) {
-                    let next = try await page(work.replicas[source], cursors[source])
+                do {
+                    let next = try await page(group.replicas[source], cursors[source])
                     cursors[source] = next.cursor
-                    merge.add(next.items, isLast: next.cursor.isEmpty, to: source)
+                    try merge.add(next.items, isLast: next.cursor.isEmpty, to: source)
                 } catch {
-                    change { $0.failed(error) }
-                    metrics.failures.increment()
+                    fail(error)
                     isOver = true
                 }
             case .differs(let key): differing.append(key)
             case .end: isOver = true
             }
-            if isOver || differing.count >= 64 {
+            if isOver || differing.count >= Self.batchMax {
                 await self.heal(differing, heal, count)
                 differing = []
             }
@@ -165,11 +164,14 @@ final class AntiEntropy: Sendable {
             case .success(let healed): change { count(healed, &$0) }
             // Gone meanwhile: its object was deleted or replaced.
             case .failure(.absent): break
-            case .failure(let error):
-                change { $0.failed(error) }
-                metrics.failures.increment()
+            case .failure(let error): fail(error)
             }
         }
+    }
+
+    private func fail(_ error: any Error) {
+        change { $0.failed(error) }
+        metrics.failures.increment()
     }
 
     private func change(_ body: (inout RepairProgress) -> Void) { progressState.withLock { body(&$0) } }

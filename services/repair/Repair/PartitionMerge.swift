@@ -16,8 +16,12 @@ struct PartitionMerge<Key: Comparable & Sendable>: Sendable {
         case end
     }
 
+    /// A replica's page goes back behind what it sent before.
+    struct OutOfOrder: Error {}
+
     private struct Source: Sendable {
         var items: ArraySlice<Item> = []
+        var last: Key?
         var isLast = false
     }
 
@@ -27,10 +31,14 @@ struct PartitionMerge<Key: Comparable & Sendable>: Sendable {
 
     init(sources count: Int) { sources = Array(repeating: Source(), count: count) }
 
-    /// The next page of a replica. An empty one must be its last, or the comparison would not end.
-    mutating func add(_ items: [Item], isLast: Bool, to source: Int) {
+    /// The next page of a replica; an empty one is not the end.
+    mutating func add(_ items: [Item], isLast: Bool, to source: Int) throws(OutOfOrder) {
+        for item in items {
+            if let last = sources[source].last, item.key <= last { throw OutOfOrder() }
+            sources[source].last = item.key
+        }
         sources[source].items += items
-        sources[source].isLast = isLast || items.isEmpty
+        sources[source].isLast = isLast
     }
 
     mutating func next() -> Step {

@@ -9,48 +9,70 @@ struct PartitionReader: Sendable {
 
     let bus: any RequestSending
 
+    /// A node is busy while it makes its digests for the first time.
+    private static let digestAttemptsMax = 10
+
     /// nil: the node does not answer, or not as it should.
     func digests(of node: NodeName, partitions: [Int] = []) async -> [Int: PartitionDigest]? {
         let request = DigestPartitionsRequest(partitions: partitions.map(UInt32.init))
-        let reply = try? await bus.request(
-            .digestPartitions, request, to: node, timeout: Self.timeout, answer: DigestPartitionsReply.self
-        ).message
-        return reply.map { reply in
-            Dictionary(reply.digests.map { (Int($0.partition), $0) }) { first, _ in first }
+        for _ in 0..<Self.digestAttemptsMax {
+            do throws(BusError) {
+                let reply = try await bus.request(
+                    .digestPartitions, request, to: node, timeout: Self.timeout, answer: DigestPartitionsReply.self
+                ).message
+                return Dictionary(reply.digests.map { (Int($0.partition), $0) }) { first, _ in first }
+            } catch {
+                guard error.status == .overloaded else { return nil }
+                try? await Task.sleep(for: .milliseconds(500))
+            }
         }
+        return nil
     }
 
     func registers(
-        _ partition: Int, at node: NodeName, after cursor: [UInt8]
-    ) async throws(BusError) -> (items: [PartitionMerge<Model.RegisterName>.Item], cursor: [UInt8]) {
-        let reply = try await page(partition, node, cursor, chunks: false)
+        _ partitions: [Int], at node: NodeName, after cursor: [UInt8]
+    ) async throws(BusError) -> Page<Model.RegisterName> {
+        let reply = try await page(partitions, node, cursor, chunks: false)
         let items = reply.entries.compactMap { entry in
             Model.RegisterName(entry.name).map {
                 PartitionMerge<Model.RegisterName>.Item(key: $0, tag: Ballot(entry.tag))
             }
         }
-        return (items, reply.cursor)
+        return Page(items: items, cursor: reply.cursor)
     }
 
     func chunks(
-        _ partition: Int, at node: NodeName, after cursor: [UInt8]
-    ) async throws(BusError) -> (items: [PartitionMerge<ChunkName>.Item], cursor: [UInt8]) {
-        let reply = try await page(partition, node, cursor, chunks: true)
+        _ partitions: [Int], at node: NodeName, after cursor: [UInt8]
+    ) async throws(BusError) -> Page<ChunkName> {
+        let reply = try await page(partitions, node, cursor, chunks: true)
         let items = reply.entries.compactMap { entry in
             BlobID(entry.blob).map {
                 PartitionMerge<ChunkName>.Item(key: ChunkName(blob: $0, index: entry.index), tag: .zero)
             }
         }
-        return (items, reply.cursor)
+        return Page(items: items, cursor: reply.cursor)
     }
 
     private func page(
-        _ partition: Int, _ node: NodeName, _ cursor: [UInt8], chunks: Bool
+        _ partitions: [Int], _ node: NodeName, _ cursor: [UInt8], chunks: Bool
     ) async throws(BusError) -> ListPartitionReply {
+        let numbers = partitions.map(UInt32.init)
         let request = ListPartitionRequest(
-            partition: UInt32(partition), after: cursor, limit: Self.pageSize, chunks: chunks)
-        return try await bus.request(
+            partition: numbers.first ?? 0, after: cursor, limit: Self.pageSize, chunks: chunks,
+            partitions: Array(numbers.dropFirst()))
+        let reply = try await bus.request(
             .listPartition, request, to: node, timeout: Self.timeout, answer: ListPartitionReply.self
         ).message
+        // Or the comparison would never end.
+        guard reply.cursor.isEmpty || reply.cursor != cursor else {
+            throw BusError(.malformed, "\(node) does not get on with its list of partitions")
+        }
+        return reply
     }
+}
+
+/// Part of what a replica has, in order; an empty cursor is the end.
+struct Page<Key: Comparable & Sendable>: Sendable {
+    var items: [PartitionMerge<Key>.Item]
+    var cursor: [UInt8]
 }

@@ -11,6 +11,12 @@ struct PartitionWork: Sendable, Equatable {
     var chunks: Bool
 }
 
+/// Partitions with the same replicas, compared in one walk over the indexes of these nodes.
+struct RepairGroup: Sendable, Equatable {
+    var replicas: [NodeName]
+    var partitions: [Int]
+}
+
 /// Which partitions are to be compared key by key. A pure value.
 struct RepairPlan: Sendable, Equatable {
     var work: [PartitionWork] = []
@@ -38,5 +44,14 @@ struct RepairPlan: Sendable, Equatable {
                 chunks: !found.allSatisfy { $0.chunkDigest == first.chunkDigest && $0.chunks == first.chunks })
             if item.registers || item.chunks { work.append(item) }
         }
+    }
+
+    var registerGroups: [RepairGroup] { Self.groups(work.filter(\.registers)) }
+    var chunkGroups: [RepairGroup] { Self.groups(work.filter(\.chunks)) }
+
+    private static func groups(_ work: [PartitionWork]) -> [RepairGroup] {
+        Dictionary(grouping: work) { $0.replicas.sorted() }
+            .map { RepairGroup(replicas: $0.key, partitions: $0.value.map(\.partition)) }
+            .sorted { $0.partitions[0] < $1.partitions[0] }
     }
 }

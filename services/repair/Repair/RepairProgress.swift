@@ -13,7 +13,6 @@ struct RepairProgress: Codable, Sendable, Equatable {
     var partitionsTotal = 0
     var partitionsCompared = 0
     var partitionsDiffering = 0
-    var partitionsDone = 0
     /// Partitions of which a replica did not answer: nothing is proved for them.
     var partitionsIncomplete = 0
     var keysCompared = 0

@@ -1063,6 +1063,7 @@ public struct DigestPartitionsReply: WireMessage, Equatable {
     }
 }
 
+/// Entries come in the order of register names (bucket, keyspace, key) or of chunks (blob, index).
 public struct ListPartitionRequest: WireMessage, Equatable {
     public var partition: UInt32
     /// opaque cursor of the last reply
@@ -1070,17 +1071,21 @@ public struct ListPartitionRequest: WireMessage, Equatable {
     public var limit: UInt32
     /// chunks instead of registers
     public var chunks: Bool
+    /// further partitions, read in the same walk over the index
+    public var partitions: [UInt32]
 
     public init(
         partition: UInt32 = 0,
         after: [UInt8] = [],
         limit: UInt32 = 0,
-        chunks: Bool = false
+        chunks: Bool = false,
+        partitions: [UInt32] = []
     ) {
         self.partition = partition
         self.after = after
         self.limit = limit
         self.chunks = chunks
+        self.partitions = partitions
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -1093,6 +1098,7 @@ public struct ListPartitionRequest: WireMessage, Equatable {
         after = wireBytes(c.after)
         limit = c.limit
         chunks = c.chunks != 0
+        partitions = Array(UnsafeBufferPointer(start: c.partitions, count: c.n_partitions))
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -1102,6 +1108,10 @@ public struct ListPartitionRequest: WireMessage, Equatable {
         if !after.isEmpty { c.pointee.after = arena.binary(after) }
         c.pointee.limit = limit
         c.pointee.chunks = chunks ? 1 : 0
+        if !partitions.isEmpty {
+            c.pointee.n_partitions = partitions.count
+            c.pointee.partitions = arena.array(partitions)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -1153,7 +1163,7 @@ public struct PartitionEntry: WireMessage, Equatable {
 
 public struct ListPartitionReply: WireMessage, Equatable {
     public var entries: [PartitionEntry]
-    /// empty: the end
+    /// empty: the end; a page without entries may have one
     public var cursor: [UInt8]
 
     public init(

@@ -2975,7 +2975,7 @@ const ProtobufCMessageDescriptor martlet__v1__digest_partitions_reply__descripto
   (ProtobufCMessageInit) martlet__v1__digest_partitions_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__list_partition_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor martlet__v1__list_partition_request__field_descriptors[5] =
 {
   {
     "partition",
@@ -3025,17 +3025,30 @@ static const ProtobufCFieldDescriptor martlet__v1__list_partition_request__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "partitions",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Martlet__V1__ListPartitionRequest, n_partitions),
+    offsetof(Martlet__V1__ListPartitionRequest, partitions),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__list_partition_request__field_indices_by_name[] = {
   1,   /* field[1] = after */
   3,   /* field[3] = chunks */
   2,   /* field[2] = limit */
   0,   /* field[0] = partition */
+  4,   /* field[4] = partitions */
 };
 static const ProtobufCIntRange martlet__v1__list_partition_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor martlet__v1__list_partition_request__descriptor =
 {
@@ -3045,7 +3058,7 @@ const ProtobufCMessageDescriptor martlet__v1__list_partition_request__descriptor
   "Martlet__V1__ListPartitionRequest",
   "martlet.v1",
   sizeof(Martlet__V1__ListPartitionRequest),
-  4,
+  5,
   martlet__v1__list_partition_request__field_descriptors,
   martlet__v1__list_partition_request__field_indices_by_name,
   1,  martlet__v1__list_partition_request__number_ranges,

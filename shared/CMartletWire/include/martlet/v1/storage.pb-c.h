@@ -495,6 +495,9 @@ struct  Martlet__V1__DigestPartitionsReply
     , 0,NULL }
 
 
+/*
+ * Entries come in the order of register names (bucket, keyspace, key) or of chunks (blob, index).
+ */
 struct  Martlet__V1__ListPartitionRequest
 {
   ProtobufCMessage base;
@@ -508,10 +511,15 @@ struct  Martlet__V1__ListPartitionRequest
    * chunks instead of registers
    */
   protobuf_c_boolean chunks;
+  /*
+   * further partitions, read in the same walk over the index
+   */
+  size_t n_partitions;
+  uint32_t *partitions;
 };
 #define MARTLET__V1__LIST_PARTITION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__list_partition_request__descriptor) \
-    , 0, {0,NULL}, 0, 0 }
+    , 0, {0,NULL}, 0, 0, 0,NULL }
 
 
 struct  Martlet__V1__PartitionEntry
@@ -533,7 +541,7 @@ struct  Martlet__V1__ListPartitionReply
   size_t n_entries;
   Martlet__V1__PartitionEntry **entries;
   /*
-   * empty: the end
+   * empty: the end; a page without entries may have one
    */
   ProtobufCBinaryData cursor;
 };
