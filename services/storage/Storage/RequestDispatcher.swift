@@ -199,19 +199,19 @@ struct RequestDispatcher: Sendable {
     private func listPartition(_ request: IncomingRequest, _ responder: Responder) throws {
         let message = try request.decoded(ListPartitionRequest.self)
         let ring = try currentRing()
-        let cursor = PartitionCursor(message.after)
+        let cursor = message.after.isEmpty ? nil : message.after
         let limit = min(max(1, Int(message.limit)), 10_000)
-        let partition = Int(message.partition)
+        let partitions = Set(([message.partition] + message.partitions).map(Int.init))
         if message.chunks {
-            let (chunks, next) = try engine.chunks(ofPartition: partition, ring: ring, after: cursor, limit: limit)
+            let (chunks, next) = try engine.chunks(ofPartitions: partitions, ring: ring, after: cursor, limit: limit)
             let entries = chunks.map { PartitionEntry(blob: $0.blob.bytes, index: $0.index) }
-            return responder.reply(ListPartitionReply(entries: entries, cursor: next?.bytes ?? []))
+            return responder.reply(ListPartitionReply(entries: entries, cursor: next ?? []))
         }
-        let (registers, next) = try engine.registers(ofPartition: partition, ring: ring, after: cursor, limit: limit)
+        let (registers, next) = try engine.registers(ofPartitions: partitions, ring: ring, after: cursor, limit: limit)
         let entries = registers.map { name, tag in
             PartitionEntry(name: Wire.RegisterName(name), tag: BallotNumber(tag))
         }
-        responder.reply(ListPartitionReply(entries: entries, cursor: next?.bytes ?? []))
+        responder.reply(ListPartitionReply(entries: entries, cursor: next ?? []))
     }
 
     // MARK: - Parts of messages

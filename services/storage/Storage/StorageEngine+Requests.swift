@@ -128,56 +128,61 @@ extension StorageEngine {
         return sum
     }
 
-    /// Registers of a partition behind a cursor, and the next cursor; nil: that was all. Looks at a bounded number of
-    /// keys, so a page may be empty and not the last.
+    /// Registers of some partitions behind a cursor, in the order of names, and the next cursor; nil: that was all. Looks
+    /// at a bounded number of keys, so a page may be empty and not the last.
     public func registers(
-        ofPartition partition: Int, ring: RingTable, after cursor: PartitionCursor?, limit: Int
-    ) throws -> (entries: [(name: RegisterName, tag: Ballot)], next: PartitionCursor?) {
-        var entries: [(name: RegisterName, tag: Ballot)] = []
-        let next = try scan(after: cursor) { disk, key, visit in
-            try disk.index.registers(after: key).visit { name, tag in
-                if ring.partition(of: name) == partition { entries.append((name, tag)) }
-                return visit(name.indexKey, entries.count >= limit)
+        ofPartitions partitions: Set<Int>, ring: RingTable, after cursor: [UInt8]?, limit: Int
+    ) throws -> (entries: [(name: RegisterName, tag: Ballot)], next: [UInt8]?) {
+        try page(after: cursor, limit: limit) { disk, visit in
+            try disk.index.registers(after: cursor).visit { name, tag in
+                let key = name.indexKey
+                return visit(key, partitions.contains(ring.partition(ofBytes: key)) ? (name, tag) : nil)
             }
         }
-        return (entries, next)
     }
 
+    /// The same for chunks, in the order of blob and index.
     public func chunks(
-        ofPartition partition: Int, ring: RingTable, after cursor: PartitionCursor?, limit: Int
-    ) throws -> (entries: [ChunkName], next: PartitionCursor?) {
-        var entries: [ChunkName] = []
-        let next = try scan(after: cursor) { disk, key, visit in
-            try disk.index.chunks(after: key.flatMap { BlobKey($0) }).visit { chunk in
-                if ring.partition(of: chunk) == partition { entries.append(chunk) }
-                return visit(BlobKey(chunk).bytes, entries.count >= limit)
+        ofPartitions partitions: Set<Int>, ring: RingTable, after cursor: [UInt8]?, limit: Int
+    ) throws -> (entries: [ChunkName], next: [UInt8]?) {
+        try page(after: cursor, limit: limit) { disk, visit in
+            try disk.index.chunks(after: cursor.flatMap { BlobKey($0) }).visit { chunk in
+                visit(BlobKey(chunk).bytes, partitions.contains(ring.partition(of: chunk)) ? chunk : nil)
             }
         }
-        return (entries, next)
     }
 
     private static var keysPerScan: Int { 20_000 }
 
-    /// Walks over the disks, one after the other, until the page is full or enough keys were looked at.
-    private func scan(
-        after cursor: PartitionCursor?,
-        _ walk: (DiskReplica, [UInt8]?, _ visit: (_ key: [UInt8], _ isFull: Bool) -> Bool) throws -> Void
-    ) throws -> PartitionCursor? {
-        let disks = try allDisks()
-        var looked = 0
-        var stopped: PartitionCursor?
-        var key = cursor?.key
-        for number in (cursor?.disk ?? 0)..<max(disks.count, cursor?.disk ?? 0) {
-            try walk(disks[number], key) { visited, isFull in
+    /// Walks over all disks from the same key and puts what they have into one order. The cursor is the key up to which
+    /// every disk was looked at.
+    private func page<Entry>(
+        after cursor: [UInt8]?, limit: Int,
+        _ walk: (DiskReplica, _ visit: (_ key: [UInt8], Entry?) -> Bool) throws -> Void
+    ) throws -> (entries: [Entry], next: [UInt8]?) {
+        var found: [(key: [UInt8], entry: Entry)] = []
+        var end: [UInt8]?
+        for disk in try allDisks() {
+            var (looked, taken) = (0, 0)
+            try walk(disk) { key, entry in
                 looked += 1
-                guard looked >= Self.keysPerScan || isFull else { return true }
-                stopped = PartitionCursor(disk: number, key: visited)
+                if let entry {
+                    taken += 1
+                    found.append((key, entry))
+                }
+                guard looked >= Self.keysPerScan || taken >= limit else { return true }
+                end = Self.earlier(end, key)
                 return false
             }
-            if let stopped { return stopped }
-            key = nil
         }
-        return nil
+        found.sort { $0.key.lexicographicallyPrecedes($1.key) }
+        if found.count > limit { end = Self.earlier(end, found[limit - 1].key) }
+        if let end { found = Array(found.prefix { !end.lexicographicallyPrecedes($0.key) }) }
+        return (found.map(\.entry), end)
+    }
+
+    private static func earlier(_ a: [UInt8]?, _ b: [UInt8]) -> [UInt8] {
+        if let a, a.lexicographicallyPrecedes(b) { a } else { b }
     }
 
     // MARK: - Common
@@ -186,25 +191,5 @@ extension StorageEngine {
         _ completion: Completion<Answer>, _ disk: () throws(StorageError) -> DiskReplica, _ body: (DiskReplica) -> Void
     ) {
         do throws(StorageError) { body(try disk()) } catch { completion(.failure(error)) }
-    }
-}
-
-/// Where a walk over a partition goes on.
-public struct PartitionCursor: Sendable, Equatable {
-    var disk: Int
-    var key: [UInt8]
-
-    init(disk: Int, key: [UInt8]) {
-        self.disk = disk
-        self.key = key
-    }
-
-    /// Opaque bytes for the wire.
-    public var bytes: [UInt8] { [UInt8(clamping: disk)] + key }
-
-    /// nil for an empty cursor: the beginning.
-    public init?(_ bytes: [UInt8]) {
-        guard let disk = bytes.first else { return nil }
-        self.init(disk: Int(disk), key: Array(bytes.dropFirst()))
     }
 }
