@@ -61,6 +61,22 @@ import Testing
         #expect(try await client.read(name("a"), withBlob: true).blob == ByteBuffer(string: "the content"))
     }
 
+    @Test("Content that only one replica still has is found; content that nobody has is damage")
+    func contentLost() async throws {
+        let cluster = FakeStorageCluster(partitions: 1)
+        let client = cluster.makeClient()
+        try await client.put("a", "one", content: "the content")
+        #expect(await eventually { cluster.names.allSatisfy { cluster.node($0).blobs.count == 1 } })
+        for node in cluster.names.prefix(2) { cluster.change(node) { $0.blobs = [:] } }
+        #expect(try await client.read(name("a"), withBlob: true).blob == ByteBuffer(string: "the content"))
+        cluster.change("storage-3") { $0.blobs = [:] }
+        await #expect {
+            try await client.read(name("a"), withBlob: true)
+        } throws: { error in
+            if case .damaged? = error as? AccessError { true } else { false }
+        }
+    }
+
     @Test("Content is still read with one replica down", arguments: 0..<3)
     func contentOneDown(down: Int) async throws {
         let cluster = FakeStorageCluster(partitions: 1)

@@ -89,9 +89,11 @@ public final class RegisterClient: Sendable {
         _ blob: BlobID, of state: RegisterState<StoredRecord>?, _ name: Model.RegisterName, _ holders: [NodeName],
         _ context: MessageContext
     ) async throws(AccessError) -> RegisterSnapshot? {
+        // Those who hold the record may have lost its content, and the others may still have it.
+        let others = environment.cluster.replicas(of: name).filter { !holders.contains($0) }
         do throws(AccessError) {
             let bytes = try await BlobFetch(environment: environment, name: name, blob: blob, context: context)
-                .run(from: holders)
+                .run(from: holders + others)
             return RegisterSnapshot(state: state, blob: bytes)
         } catch .absent {
             return nil
@@ -102,26 +104,35 @@ public final class RegisterClient: Sendable {
         _ name: Model.RegisterName, _ withBlob: Bool, _ context: MessageContext
     ) async throws(AccessError) -> RegisterSnapshot {
         environment.metrics.finishedReads.increment()
+        let deadline = operationDeadline
         let waited = try await queues.enter(name)
         defer { queues.leave(name) }
         // Who came before has most likely finished it.
         if waited, let snapshot = try await readOnce(name, withBlob, context) { return snapshot }
-        for _ in 0..<4 {
-            let (success, _) = try await propose(name, { $0.rule() }, staged: nil, .random(), context) { _ in .keep }
+        var missing: BlobID?
+        while true {
+            let (success, _) = try await propose(
+                name, { $0.rule() }, staged: nil, .random(), context, until: deadline
+            ) { _ in .keep }
             guard withBlob, let wanted = success.state?.blob else { return RegisterSnapshot(state: success.state) }
             if let snapshot = try await fetch(wanted, of: success.state, name, success.holders, context) {
                 return snapshot
             }
+            // Replaced in between, or nobody has it.
+            if missing == wanted { throw .damaged("no replica has the content \(wanted)") }
+            missing = wanted
             if let snapshot = try await readOnce(name, withBlob, context) { return snapshot }
         }
-        throw .overloaded
     }
 
     /// A decided state that no replica is ahead of: a round in which all of them take part.
     func agree(on name: Model.RegisterName) async throws(AccessError) -> RegisterState<StoredRecord>? {
+        let deadline = operationDeadline
         _ = try await queues.enter(name)
         defer { queues.leave(name) }
-        return try await propose(name, \.ruleOfAll, staged: nil, .random(), .init()) { _ in .keep }.0.state
+        return try await propose(
+            name, \.ruleOfAll, staged: nil, .random(), .init(), until: deadline
+        ) { _ in .keep }.0.state
     }
 
     // MARK: - Changing
@@ -140,11 +151,12 @@ public final class RegisterClient: Sendable {
         let start = ContinuousClock.now
         let kind: AccessMetrics.Operation = deleting ? .delete : .write
         defer { environment.metrics.took(kind, since: start) }
+        let deadline = start + environment.options.operationTimeout
         _ = try await queues.enter(name)
         defer { queues.leave(name) }
         do throws(AccessError) {
             let (success, refusal) = try await propose(
-                name, { $0.rule(deleting: deleting) }, staged: staged, operation, context, change)
+                name, { $0.rule(deleting: deleting) }, staged: staged, operation, context, until: deadline, change)
             if success.kind == .refused, let refusal { throw .refused(refusal) }
             return UpdateResult(
                 state: success.state, previous: success.previous,
@@ -157,10 +169,11 @@ public final class RegisterClient: Sendable {
 
     private func propose(
         _ name: Model.RegisterName, _ rule: (Placement) -> QuorumRule, staged: StagedBlob?, _ id: OperationID,
-        _ context: MessageContext,
+        _ context: MessageContext, until deadline: ContinuousClock.Instant,
         _ change: @escaping UpdateOperation.Decision
     ) async throws(AccessError) -> (ProposerSuccess<StoredRecord>, refusal: (any Error)?) {
-        let deadline = ContinuousClock.now + environment.options.operationTimeout
+        // It may have waited for its turn for so long that nobody wants the answer.
+        guard .now < deadline else { throw .deadlineExceeded }
         var ringChanges = 0
         while true {
             let placement = try Placement(environment.cluster.view, name)
@@ -180,6 +193,8 @@ public final class RegisterClient: Sendable {
             }
         }
     }
+
+    private var operationDeadline: ContinuousClock.Instant { .now + environment.options.operationTimeout }
 
     /// All attempts of an operation.
     private func outcome(

@@ -37,24 +37,21 @@ public final class ReplicaHealing: Sendable {
     /// Makes the replicas of a register equal. Returns those that were behind.
     ///
     /// A half done write is finished first, by a round in which all replicas take part: even what only one of them has
-    /// is carried on. If one is out of reach a quorum decides, the others are healed, and the error is thrown at the end.
+    /// is carried on. If one cannot take part a quorum decides; if one is out of reach the others are healed and the
+    /// error is thrown at the end.
     public func heal(_ name: Model.RegisterName) async throws(AccessError) -> [NodeName] {
-        var held: [(node: NodeName, tag: Ballot)] = []
+        var held: [(node: NodeName, tag: Ballot?)] = []
         var unreachable: AccessError?
         for node in environment.cluster.replicas(of: name) {
             do throws(AccessError) {
-                held.append((node, try await tagHeld(by: node, name) ?? .zero))
+                held.append((node, try await tagHeld(by: node, name)))
             } catch { unreachable = error }
         }
-        let decided: RegisterState<StoredRecord>?
-        if unreachable == nil {
-            if held.allSatisfy({ $0.tag == held[0].tag }) { return [] }
-            decided = try await registers.agree(on: name)
-        } else {
-            decided = try await registers.read(name).state
-        }
+        let allVote = unreachable == nil && held.allSatisfy { $0.tag != nil }
+        if allVote, held.allSatisfy({ $0.tag == held[0].tag }) { return [] }
+        let decided = allVote ? try await registers.agree(on: name) : try await registers.read(name).state
         guard let decided else { return [] }
-        let behind = held.filter { $0.tag < decided.tag }.map(\.node)
+        let behind = held.filter { $0.tag ?? .zero < decided.tag }.map(\.node)
         try await teach(name, decided, to: behind)
         if let unreachable { throw unreachable }
         return behind
@@ -89,11 +86,11 @@ public final class ReplicaHealing: Sendable {
         throw .damaged("no replica has the content of the register")
     }
 
-    /// nil: the node has nothing, or cannot read what it has.
+    /// Zero: it has nothing. nil: it cannot read what it has, or has no vote.
     private func tagHeld(by node: NodeName, _ name: Model.RegisterName) async throws(AccessError) -> Ballot? {
         do throws(BusError) {
             let reply = try await request(.read, ReadRequest(name: .init(name)), of: node, answer: ReadReply.self)
-            return reply.message.state.map { Ballot($0.tag) }
+            return Ballot(reply.message.state?.tag)
         } catch {
             if error.status == .abstained { return nil }
             throw AccessError(error)
