@@ -33,11 +33,6 @@ enum DiskUsageText {
     private static func item(_ name: String, _ value: String) -> String { pad(name, 25, .right) + ": " + value }
 
     private static func time(_ milliseconds: Int64?) -> String {
-        guard let milliseconds else { return "____-__-__ __:__:__" }
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(secondsFromGMT: 0)
-        formatter.dateFormat = "yyyy-MM-dd HH:mm:ss Z"
-        return formatter.string(from: Date(timeIntervalSince1970: Double(milliseconds) / 1_000))
+        milliseconds.map { TimeText.make(milliseconds: $0) } ?? "____-__-__ __:__:__"
     }
 }

@@ -57,51 +57,52 @@ enum NodeText {
         ),
     ]
 
+    static func status(_ json: [UInt8]) throws -> String {
+        let fields = try object(json)
+        var sections = known.map { section in
+            ItemList.Section(
+                title: section.section,
+                items: section.items.compactMap { item in fields[item.key].map { (item.name, $0.plainText) } })
+        }
+        let named = Set(known.flatMap { $0.items.map(\.key) } + ["started_milliseconds"])
+        let rest = flattened(fields.filter { !named.contains($0.key) }, prefix: "")
+        let role = fields["role"]?.plainText ?? "node"
+        if !rest.isEmpty { sections.append(.init(title: "Status-3: \(role)", items: rest)) }
+        return ItemList(sections: sections, valueWidth: 40).text
+    }
+
     /// All values of an object under their own names.
     static func fields(_ json: [UInt8], title: String) throws -> String {
         let items = flattened(try object(json), prefix: "")
         return ItemList(sections: [.init(title: title, items: items)], valueWidth: 40).text
     }
 
-    private static func object(_ json: [UInt8]) throws -> [String: Any] {
-        guard let fields = try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any] else {
-            throw Failure(.refused, "the answer is not understood")
+    private static func object(_ json: [UInt8]) throws -> [String: JSONValue] {
+        guard case .object(let fields)? = try? JSONDecoder().decode(JSONValue.self, from: Data(json)) else {
+            throw Failure(.refused, "the answer is not understood; versions may differ (--json shows it)")
         }
         return fields
     }
 
-    static func status(_ json: [UInt8]) throws -> String {
-        let fields = try object(json)
-        var sections = known.map { section in
-            ItemList.Section(
-                title: section.section,
-                items: section.items.compactMap { item in fields[item.key].map { (item.name, value($0)) } })
-        }
-        let named = Set(known.flatMap { $0.items.map(\.key) } + ["started_milliseconds"])
-        let rest = flattened(fields.filter { !named.contains($0.key) }, prefix: "")
-        if !rest.isEmpty { sections.append(.init(title: "Status-3: \(fields["role"] ?? "node")", items: rest)) }
-        return ItemList(sections: sections, valueWidth: 40).text
-    }
-
     /// Values with dots between the names of nested objects and the positions in lists.
-    private static func flattened(_ fields: [String: Any], prefix: String) -> [(name: String, value: String)] {
+    private static func flattened(
+        _ fields: [String: JSONValue], prefix: String
+    ) -> [(name: String, value: String)] {
         fields.sorted { $0.key < $1.key }.flatMap { key, field -> [(name: String, value: String)] in
-            let name = prefix + key.replacingOccurrences(of: "_", with: " ")
+            let name = prefix + key.replacing("_", with: " ")
             switch field {
-            case let object as [String: Any]: return flattened(object, prefix: name + ".")
-            case let list as [[String: Any]]:
-                return list.enumerated().flatMap { flattened($1, prefix: "\(name).\($0 + 1).") }
-            default: return [(name, value(field))]
+            case .object(let inner): return flattened(inner, prefix: name + ".")
+            case .list(let list):
+                return list.enumerated().flatMap { index, element -> [(name: String, value: String)] in
+                    guard case .object(let inner) = element else {
+                        return [("\(name).\(index + 1)", element.plainText)]
+                    }
+                    return flattened(inner, prefix: "\(name).\(index + 1).")
+                }
+            case .integer(let time) where key.hasSuffix("_milliseconds"):
+                return [(String(name.dropLast(" milliseconds".count)), TimeText.make(milliseconds: time))]
+            default: return [(name, field.plainText)]
             }
-        }
-    }
-
-    private static func value(_ field: Any) -> String {
-        switch field {
-        case let list as [Any]: list.map { value($0) }.joined(separator: ", ")
-        case let text as String: text
-        case let number as NSNumber: "\(number)"
-        default: "\(field)"
         }
     }
 }
