@@ -35,7 +35,7 @@ func service(_ folder: String, _ library: String, _ dependencies: [Target.Depend
         .target(name: library, dependencies: dependencies, path: "services/\(folder)/\(library)"),
         .executableTarget(
             name: "martlet-\(folder == "admin" ? "adm" : folder)",
-            dependencies: [.byName(name: library), arguments], path: "services/\(folder)/main"),
+            dependencies: [.byName(name: library), "ProcessRuntime"], path: "services/\(folder)/main"),
     ]
 }
 
@@ -98,8 +98,10 @@ let libraries: [Target] = [
 let services: [Target] =
     service(
         "gateway", "Gateway",
-        process + ["ObjectAccess", "Signatures", "S3Protocol", "Checksums", "Ring", nio, nioPosix, nioHTTP])
-    + service("storage", "Storage", process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", nio])
+        process + ["ObjectAccess", "Signatures", "S3Protocol", "Checksums", "Ring", "Register", nio, nioPosix, nioHTTP])
+    + service(
+        "storage", "Storage",
+        process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
     + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio])
     + service("manager", "Manager", process + ["ClusterStore", "ObjectAccess", "Ring", "Checksums", nio, nioPosix])
@@ -116,7 +118,7 @@ let testTargets: [Target] = [
     tests("RegisterTests", ["Register", "Model"]),
     tests("ConfigurationTests", ["Configuration", "Model"]),
     tests("ObservabilityTests", ["Observability", log, nio, nioPosix]),
-    tests("MessageBusTests", ["MessageBus", "Wire", "Model", nio, log]),
+    tests("MessageBusTests", ["MessageBus", "Observability", "Wire", "Model", nio, log]),
     tests("ObjectLogTests", ["ObjectLog", "Model", nio]),
     tests("MetadataIndexTests", ["MetadataIndex", "Model", nio]),
     tests("StorageTests", [

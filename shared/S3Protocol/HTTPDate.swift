@@ -21,7 +21,8 @@ public enum HTTPDate {
     public static func parse(_ text: String) -> Int64? {
         let words = text.split { $0 == " " || $0 == "," || $0 == "-" }.map(String.init)
         switch words.count {
-        case 6 where ["GMT", "UTC", "+0000", "0000"].contains(words[5]):  // IMF-fixdate, and RFC 850 with two digits of year
+        // IMF-fixdate, and RFC 850 with two digits of year
+        case 6 where ["GMT", "UTC", "+0000", "0000"].contains(words[5]):
             guard let year = year(words[3]) else { return nil }
             return seconds(year: year, month: words[2], day: words[1], time: words[4])
         case 5:  // asctime

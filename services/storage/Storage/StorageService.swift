@@ -69,7 +69,7 @@ public final class StorageService: ProcessService {
         }
         let epoch = context.cluster.view.epoch
         if request.epoch < epoch {
-            return responder.fail(.staleEpoch, "the ring is at epoch \(epoch), the request was planned with \(request.epoch)")
+            return responder.fail(.staleEpoch, "the ring is at epoch \(epoch), the request is of \(request.epoch)")
         }
         if request.epoch == epoch { return submit(request, timed) }
         Task { await self.catchUp(request, timed) }
@@ -81,7 +81,7 @@ public final class StorageService: ProcessService {
         let epoch = context.cluster.view.epoch
         if epoch == request.epoch { return submit(request, responder) }
         if epoch > request.epoch {
-            return responder.fail(.staleEpoch, "the ring is at epoch \(epoch), the request was planned with \(request.epoch)")
+            return responder.fail(.staleEpoch, "the ring is at epoch \(epoch), the request is of \(request.epoch)")
         }
         responder.fail(.unavailable, "this node could not get the ring of epoch \(request.epoch)")
     }

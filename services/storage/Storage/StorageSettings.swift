@@ -4,7 +4,7 @@ import Configuration
 public enum StorageSettings {
     public static let disks = Setting<[String]>(
         "storage.disks", default: [],
-        help: "Directories that hold the data, one for each disk; default: disk-1 in node.data. Fixed after the first start.")
+        help: "Directories that hold the data, one a disk; default: disk-1 in node.data. Fixed after the first start.")
     public static let segmentSize = Setting<ByteSize>(
         "storage.segment_size", default: .mebibytes(64), in: .mebibytes(4)...(.gibibytes(1)),
         help: "Size of new segments of the object log; existing ones keep theirs.")
