@@ -77,7 +77,8 @@ final class HTTPConnection: ChannelInboundHandler {
         pipe?.fail(S3Error(.incompleteBody))
         task?.cancel()
         resumeWriter(throwing: CancellationError())
-        self.context = nil
+        // The pipe knows the connection: no cycle may outlive the channel.
+        (pipe, task, self.context) = (nil, nil, nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -89,11 +89,14 @@ public final class RequestBody: @unchecked Sendable {
             collected = whole
         }
         while collected.readableBytes < count, var more = try await next() {
-            collected.writeBuffer(&more)
+            // Never beyond what was allocated: growing would copy, and double.
+            var fitting = more.readSlice(length: min(more.readableBytes, count - collected.readableBytes))!
+            collected.writeBuffer(&fitting)
+            if more.readableBytes > 0 { remainder = more }
         }
         guard collected.readableBytes > count else { return collected }
         let piece = collected.readSlice(length: count)
-        remainder = ByteBuffer(bytes: collected.readableBytesView)
+        remainder = collected
         return piece
     }
 
