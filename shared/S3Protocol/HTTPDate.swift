@@ -25,7 +25,8 @@ public enum HTTPDate {
         case 6 where ["GMT", "UTC", "+0000", "0000"].contains(words[5]):
             guard let year = year(words[3]) else { return nil }
             return seconds(year: year, month: words[2], day: words[1], time: words[4])
-        case 5:  // asctime
+        // asctime
+        case 5:
             guard words[4].utf8.count == 4, let year = Int(words[4]) else { return nil }
             return seconds(year: year, month: words[1], day: words[2], time: words[3])
         default: return nil
