@@ -113,6 +113,9 @@ public final class MessageBus: RequestSending {
         }
     }
 
+    /// Whether somebody listens to this type: expensive publications need not be made for nobody.
+    public func hasAudience(_ type: MessageType) -> Bool { (try? shared.get().hasAudience(type)) ?? false }
+
     /// Publishes to whoever subscribed; only counts when nobody did. Types up to 63.
     public func publish(_ type: MessageType, _ message: some WireMessage) {
         guard case .success(let shared) = shared else { return }

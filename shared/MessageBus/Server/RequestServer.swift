@@ -75,7 +75,7 @@ final class RequestServer {
             return
         }
         guard envelope.timeoutMilliseconds > 0 else {
-            metrics.expired.increment()
+            (message.fault == nil ? metrics.expired : metrics.malformed).increment()
             return
         }
         let timeout = UInt64(envelope.timeoutMilliseconds)
