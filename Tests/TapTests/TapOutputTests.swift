@@ -33,6 +33,12 @@ import Wire
         #expect(!line.contains("\n"))
     }
 
+    @Test("bytes that are no text are shown as hex digits")
+    func bytes() {
+        #expect(TapLine.visible([0x61, 0xff, 0xe9, 0x8d, 0xb5, 0xe9, 0x8d]) == "a\\xff鍵\\xe9\\x8d")
+        #expect(TapLine.visible([]).isEmpty)
+    }
+
     @Test("JSON has stable keys; latency and result belong to answers")
     func json() throws {
         func object(_ record: TapRecord) throws -> [String: Any] {

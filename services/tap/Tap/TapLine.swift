@@ -1,4 +1,5 @@
 import Foundation
+import Model
 import Wire
 
 /// One record as people and programs read it.
@@ -17,6 +18,7 @@ enum TapLine {
             if !record.errorMessage.isEmpty { columns.append("(\(visible(Array(record.errorMessage.utf8))))") }
         }
         if !record.key.isEmpty { columns.append(visible(record.key)) }
+        while columns.last?.allSatisfy({ $0 == " " }) == true { columns.removeLast() }
         return columns.joined(separator: " ")
     }
 
@@ -39,14 +41,25 @@ enum TapLine {
         return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
     }
 
-    /// Keys may hold anything: what would disturb a terminal is escaped.
-    private static func visible(_ bytes: [UInt8]) -> String {
+    /// Keys may hold anything: what is no text, or would disturb a terminal, is escaped.
+    static func visible(_ bytes: [UInt8]) -> String {
         var text = ""
-        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
-            let isQuiet = scalar.value >= 0x20 && scalar.value != 0x7f && !(0x80..<0xa0).contains(scalar.value)
-            text += isQuiet ? String(scalar) : "\\u{\(String(scalar.value, radix: 16))}"
+        var decoder = Unicode.UTF8.ForwardParser()
+        var input = bytes.makeIterator()
+        var position = 0
+        while true {
+            switch decoder.parseScalar(from: &input) {
+            case .valid(let encoded):
+                position += encoded.count
+                let scalar = Unicode.UTF8.decode(encoded)
+                let isQuiet = scalar.value >= 0x20 && !(0x7f..<0xa0).contains(scalar.value)
+                text += isQuiet ? String(scalar) : "\\u{\(String(scalar.value, radix: 16))}"
+            case .error(let length):
+                for byte in bytes[position..<position + length] { text += "\\x\(hexDigits(of: [byte]))" }
+                position += length
+            case .emptyInput: return text
+            }
         }
-        return text
     }
 
     /// UTC with microseconds.

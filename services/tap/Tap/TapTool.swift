@@ -57,16 +57,28 @@ public struct TapTool: AsyncParsableCommand {
         _ = try filters.filter
     }
 
-    public static func run() async { await main() }
+    /// Parses the arguments, runs, and ends the process with the exit status that the help promises.
+    public static func run() async -> Never {
+        do {
+            let tool = try parse()
+            try await tool.run()
+            exit(0)
+        } catch let failure as TapFailure {
+            StandardError.write("martlet-tap: \(failure.message)")
+            exit(failure.status)
+        } catch {
+            // Help and completion scripts are errors of the parser that are none.
+            guard exitCode(for: error) != .success else { exit(withError: error) }
+            StandardError.write(fullMessage(for: error))
+            exit(2)
+        }
+    }
 
     public func run() async throws {
         do {
             if let read { try show(recording: read) } else { try await listen() }
         } catch is OutputClosed {
             return
-        } catch let failure as TapFailure {
-            StandardError.write("martlet-tap: \(failure.message)")
-            throw ExitCode(failure.status)
         }
     }
 
