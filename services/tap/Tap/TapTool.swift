@@ -62,15 +62,15 @@ public struct TapTool: AsyncParsableCommand {
         do {
             let tool = try parse()
             try await tool.run()
-            exit(0)
+            Foundation.exit(0)
         } catch let failure as TapFailure {
             StandardError.write("martlet-tap: \(failure.message)")
-            exit(failure.status)
+            Foundation.exit(failure.status)
         } catch {
             // Help and completion scripts are errors of the parser that are none.
             guard exitCode(for: error) != .success else { exit(withError: error) }
             StandardError.write(fullMessage(for: error))
-            exit(2)
+            Foundation.exit(2)
         }
     }
 
