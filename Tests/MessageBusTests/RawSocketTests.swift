@@ -124,6 +124,49 @@ struct RawSocketTests {
         }
     }
 
+    @Test("a peer that answers with an oversize frame loses the connection, and is asked again on a new one")
+    func oversizeAnswer() async throws {
+        try await withCluster { cluster in
+            let gateway = try cluster.start("gateway-1", .gateway, security: .none) {
+                $0.limits.handshakeGrace = .milliseconds(200)
+            }
+            let context = try ZeroMQContext()
+            let server = try ZeroMQSocket(context, ZMQ_ROUTER)
+            defer {
+                server.close()
+                context.terminate()
+            }
+            try server.set(ZMQ_LINGER, 0)
+            let address = try server.bind("tcp://127.0.0.1:0")
+            cluster.directory.set(PeerEndpoint(name: "storage-1", role: .storage, address: address))
+            let outcomes = Mailbox<Status?>()
+            let asking = Task {
+                while !Task.isCancelled {
+                    outcomes.put(await gateway.bus.refusal(of: .ping, to: "storage-1", timeout: .seconds(20)))
+                }
+            }
+            defer { asking.cancel() }
+            func serve(_ body: [UInt8]) async throws {
+                while true {
+                    guard let frames = server.receiveAll() else {
+                        await Task.yield()
+                        continue
+                    }
+                    let number = try Envelope(decoding: frames[1]).correlationId
+                    let answer = Envelope(protocolVersion: 1, type: .ping, reply: true, correlationId: number)
+                    for (index, frame) in [frames[0], answer.encoded(), body].enumerated() {
+                        _ = server.send(ZeroMQMessage(frame), more: index < 2)
+                    }
+                    return
+                }
+            }
+            try await serve([UInt8](repeating: 0, count: Limits.messageSizeMax + 1))
+            #expect(await outcomes.next() == .some(.unreachable))
+            try await serve([])
+            while let outcome = await outcomes.next(), outcome != nil { #expect(outcome == .unreachable) }
+        }
+    }
+
     @Test("a client without CURVE gets nothing from a server with it, on any socket")
     func plaintextClient() async throws {
         try await withCluster { cluster in
