@@ -118,7 +118,7 @@ let testTargets: [Target] = [
     tests("RegisterTests", ["Register", "Model"]),
     tests("ConfigurationTests", ["Configuration", "Model"]),
     tests("ObservabilityTests", ["Observability", log, nio, nioPosix]),
-    tests("MessageBusTests", ["MessageBus", "Observability", "Wire", "Model", nio, log]),
+    tests("MessageBusTests", ["MessageBus", "CZeroMQ", "Observability", "Wire", "Model", nio, log]),
     tests("ObjectLogTests", ["ObjectLog", "Model", nio]),
     tests("MetadataIndexTests", ["MetadataIndex", "Model", nio]),
     tests("StorageTests", [
@@ -140,7 +140,7 @@ let testTargets: [Target] = [
             "Wire", "Checksums", "Model", nio, nioPosix, nioEmbedded, nioHTTP, log,
         ]),
     tests("AdminTests", ["Admin", "ClusterState", "MessageBus", "Model", arguments]),
-    tests("TapTests", ["Tap", "Model"]),
+    tests("TapTests", ["Tap", "ClusterState", "MessageBus", "Observability", "Wire", "Model", arguments, log]),
     tests("LoadTests", ["Load", "Linearizability", "Model"]),
     tests("LinearizabilityTests", ["Linearizability", "Model"]),
     tests("ClusterStateTests", ["ClusterState", "MessageBus", "Ring", "Wire", "Model", nio, log]),

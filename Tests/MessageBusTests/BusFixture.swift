@@ -131,3 +131,9 @@ struct Mailbox<Value: Sendable>: Sendable {
 func pattern(_ count: Int, seed: Int = 0) -> ByteBuffer {
     ByteBuffer(bytes: (0..<count).map { UInt8(truncatingIfNeeded: ($0 &+ seed) &* 2_654_435_761 >> 13) })
 }
+
+extension TestPeer {
+    /// Whether somebody's subscription has arrived.
+    var hasListener: Bool { bus.hasAudience(.hintsAdded) }
+    var hasTap: Bool { bus.hasAudience(.tap) }
+}

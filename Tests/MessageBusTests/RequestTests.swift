@@ -151,6 +151,36 @@ struct RequestTests {
         await peer.bus.stop()
     }
 
+    @Test("requests that were sent to a bus that never starts fail when it is stopped")
+    func neverStarted() async throws {
+        let peer = TestPeer("gateway-1", .gateway, directory: StaticPeerDirectory())
+        let mailbox = Mailbox<Status>()
+        peer.bus.send(
+            .ping, body: [], payload: [], to: "storage-1", timeout: .seconds(30), context: .init(),
+            completion: { if case .failure(let error) = $0 { mailbox.put(error.status) } })
+        await peer.bus.stop()
+        #expect(await mailbox.next() == .unavailable)
+        #expect(throws: (any Error).self) { try peer.bus.start() }
+    }
+
+    @Test("a server that holds too much unanswered work refuses more of it")
+    func serverOverload() async throws {
+        try await withCluster { cluster in
+            let gateway = try cluster.start("gateway-1", .gateway)
+            _ = try cluster.start("storage-1", .storage, handler: .silent) { $0.limits.requestsServed = 1 }
+            _ = try cluster.start("storage-2", .storage, handler: .silent) { $0.limits.bytesServed = 6000 }
+            for peer in ["storage-1", "storage-2"] as [NodeName] {
+                let mailbox = Mailbox<Status>()
+                for _ in 0..<2 {
+                    gateway.bus.send(
+                        .ping, body: [], payload: [pattern(5000)], to: peer, timeout: .seconds(30), context: .init(),
+                        completion: { if case .failure(let error) = $0 { mailbox.put(error.status) } })
+                }
+                #expect(await mailbox.next() == .overloaded)
+            }
+        }
+    }
+
     @Test("an unknown type is refused by name, a known one that the role may not send is forbidden")
     func types() async throws {
         try await withCluster { cluster in

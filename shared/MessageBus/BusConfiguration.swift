@@ -16,6 +16,8 @@ public struct BusLimits: Sendable {
     public var bytesPerPeer = 64 << 20
     /// Requests of all peers that this process has not answered yet.
     public var requestsServed = 16384
+    /// Bytes of those requests.
+    public var bytesServed = 512 << 20
     /// Commands that wait for the bus thread.
     public var queue = 65536
     /// One message, all frames.

@@ -72,4 +72,16 @@ final class BusShared: Sendable {
             if let body { _ = queue.push(.publication(type, sequence: sequence, body: body)) }
         }
     }
+
+    /// Accepts no more commands, and fails those that still wait.
+    func closeQueue(answer: (OutgoingReply) -> Void = { _ in }) {
+        for command in queue.close() {
+            switch command {
+            case .request(let request): request.completion(.failure(BusError(.unavailable, "stopping")))
+            case .reject(let completion, let error): completion(.failure(error))
+            case .reply(let reply): answer(reply)
+            case .publication, .subscribe, .unsubscribe, .stop: break
+            }
+        }
+    }
 }

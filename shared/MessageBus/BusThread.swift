@@ -87,7 +87,7 @@ final class BusThread {
     /// Does what is due and returns when something will be.
     private func advance(to now: UInt64) -> UInt64 {
         if nextTidying <= now {
-            client.tidy()
+            client.tidy(now)
             subscriber.tidy()
             nextTidying = now + Self.tidyInterval
         }
@@ -120,21 +120,11 @@ final class BusThread {
 
     private func close() {
         client.close(BusError(.unavailable, "stopping"))
-        for command in shared.queue.close() { dispose(command) }
+        shared.closeQueue { server.answer($0) }
         closeSockets()
     }
 
-    private func dispose(_ command: BusCommand) {
-        switch command {
-        case .request(let request): request.completion(.failure(BusError(.unavailable, "stopping")))
-        case .reject(let completion, let error): completion(.failure(error))
-        case .reply(let reply): server.answer(reply)
-        case .publication, .subscribe, .unsubscribe, .stop: break
-        }
-    }
-
     private func closeSockets() {
-        client.close(BusError(.unavailable, "stopping"))
         subscriber.close()
         publisher.close()
         server.close()

@@ -32,7 +32,7 @@ public final class MessageBus: RequestSending {
         self.metrics = metrics
     }
 
-    deinit { push(.stop) }
+    deinit { beginStopping() }
 
     private func push(_ command: BusCommand) {
         guard case .success(let shared) = shared else { return }
@@ -44,6 +44,7 @@ public final class MessageBus: RequestSending {
     /// Binds the sockets and starts the bus thread. Requests sent before wait in the queue.
     public func start() throws {
         let shared = try shared.get()
+        guard case .new = phase.withLock({ $0 }) else { throw BusSetupError("start", reason: "started before") }
         let thread = try BusThread(shared, directory: directory, handler: handler, logger: logger, metrics: metrics)
         phase.withLock { $0 = .running(thread.addresses, waiters: []) }
         let finished = { @Sendable [weak self] in self?.finished() }
@@ -62,8 +63,19 @@ public final class MessageBus: RequestSending {
                 phase = .running(addresses, waiters: waiters + [continuation])
                 return true
             }
-            if isRunning { push(.stop) } else { continuation.resume() }
+            beginStopping()
+            if !isRunning { continuation.resume() }
         }
+    }
+
+    /// A bus that runs ends its thread; one that was never started has only its queue to empty.
+    private func beginStopping() {
+        let wasNew = phase.withLock { phase in
+            guard case .new = phase else { return false }
+            phase = .stopped
+            return true
+        }
+        if wasNew { try? shared.get().closeQueue() } else { push(.stop) }
     }
 
     private func finished() {
@@ -112,6 +124,9 @@ public final class MessageBus: RequestSending {
         case .closed: completion(.failure(BusError(.unavailable, "the bus was stopped")))
         }
     }
+
+    /// Whether somebody listens to this type: expensive publications need not be made for nobody.
+    public func hasAudience(_ type: MessageType) -> Bool { (try? shared.get().hasAudience(type)) ?? false }
 
     /// Publishes to whoever subscribed; only counts when nobody did. Types up to 63.
     public func publish(_ type: MessageType, _ message: some WireMessage) {

@@ -1,1 +1,3 @@
-print("martlet-tap")
+import Tap
+
+await TapTool.run()

@@ -17,6 +17,8 @@ final class PeerConnection {
     var monitor: ConnectionMonitor?
     var state: State
     var connectingSince: UInt64
+    /// When libzmq last told something about the connection.
+    var lastEvent: UInt64
     /// Numbers of requests that wait for the connection, oldest first.
     var waiting: [UInt64] = []
     var requests = 0
@@ -35,6 +37,7 @@ final class PeerConnection {
         self.poller = poller
         checked = now
         connectingSince = now
+        lastEvent = now
         state = .connecting(graceEnds: now + grace)
     }
 

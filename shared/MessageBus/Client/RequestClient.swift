@@ -225,8 +225,7 @@ final class RequestClient {
             return drain(peer)
         }
         let peer = PeerConnection(
-            endpoint, source: source, poller: poller, now: now,
-            grace: handshakeGrace)
+            endpoint, source: source, poller: poller, now: now, grace: handshakeGrace)
         peers[endpoint.name] = peer
         peer.monitor = try ConnectionMonitor(
             of: socket, context: factory.context, poller: poller
@@ -239,6 +238,7 @@ final class RequestClient {
 
     private func handle(_ event: ConnectionMonitor.Event, _ peer: PeerConnection) {
         let now = monotonicNanoseconds()
+        peer.lastEvent = now
         switch event {
         case .failed:
             guard case .connecting(let end) = peer.state else { return }
@@ -268,7 +268,7 @@ final class RequestClient {
         fail(inFlight.numbers { $0.peer === peer && $0.isSent }, BusError(.unreachable, reason))
     }
 
-    /// libzmq gives a refused socket up for good, so the next request gets a new one.
+    /// The next request gets a new socket: libzmq gives a connection up for good when the peer refused it.
     private func drop(_ peer: PeerConnection, _ reason: String) {
         if peers[peer.endpoint.name] === peer { peers[peer.endpoint.name] = nil }
         peer.close()
@@ -286,7 +286,8 @@ final class RequestClient {
             if isAlive { timeOut(number) }
         }
         if let end = nextGraceEnd, end <= now { giveUpConnecting(now) }
-        return [deadlines.first?.due, nextGraceEnd].compactMap(\.self).min()
+        guard let due = deadlines.first?.due else { return nextGraceEnd }
+        return min(due, nextGraceEnd ?? due)
     }
 
     private func expect(_ peer: PeerConnection, by end: UInt64) {
@@ -316,10 +317,15 @@ final class RequestClient {
         finish(number, .failure(BusError(.deadlineExceeded, "no answer from \(entry.request.peer)")))
     }
 
-    /// Closes connections to peers that left or moved, so that they do not try for ever.
-    func tidy() {
-        for (name, peer) in peers where !peer.endpoint.isSameDoor(as: directory.endpoint(of: name)) {
-            drop(peer, "\(name) left or moved")
+    /// Closes connections to peers that left or moved, so that they do not try for ever, and those that libzmq gave up
+    /// without a word (it does so when the peer broke the protocol): as long as it tries, there are events.
+    func tidy(_ now: UInt64) {
+        for (name, peer) in peers {
+            if !peer.endpoint.isSameDoor(as: directory.endpoint(of: name)) {
+                drop(peer, "\(name) left or moved")
+            } else if peer.state != .connected, now - min(now, peer.lastEvent) > 2 * handshakeGrace {
+                drop(peer, "no connection to \(name)")
+            }
         }
     }
 

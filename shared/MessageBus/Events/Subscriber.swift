@@ -86,7 +86,8 @@ final class Subscriber {
         feed.monitor = try ConnectionMonitor(
             of: socket, context: factory.context, poller: poller
         ) { [unowned self, weak feed] event in
-            if event == .refused, let feed { close(feed) }
+            // libzmq may have given it up for good: `tidy` makes a new one.
+            if event == .refused || event == .disconnected, let feed { close(feed) }
         }
         return feed
     }

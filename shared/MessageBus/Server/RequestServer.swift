@@ -13,6 +13,8 @@ struct OutgoingReply: Sendable {
     var type: MessageType
     /// When the sender stops waiting.
     var due: UInt64
+    /// Of the request.
+    var bytes: Int
     var answer: Answer
 }
 
@@ -31,6 +33,7 @@ final class RequestServer {
     private(set) var addresses = ["", ""]
     /// Requests given to the handler and not answered.
     private(set) var outstanding = 0
+    private var outstandingBytes = 0
     var isStopping = false
 
     init(
@@ -75,13 +78,14 @@ final class RequestServer {
             return
         }
         guard envelope.timeoutMilliseconds > 0 else {
-            metrics.expired.increment()
+            (message.fault == nil ? metrics.expired : metrics.malformed).increment()
             return
         }
         let timeout = UInt64(envelope.timeoutMilliseconds)
         let reply = OutgoingReply(
             listener: listener, connection: message.connection, correlation: envelope.correlationId,
-            type: envelope.type, due: monotonicNanoseconds() + timeout * 1_000_000, answer: Answer(status: .ok))
+            type: envelope.type, due: monotonicNanoseconds() + timeout * 1_000_000, bytes: message.bytes,
+            answer: Answer(status: .ok))
         switch admit(message, envelope, listener) {
         case .failure(let refusal):
             if refusal.status == .malformed { metrics.malformed.increment() }
@@ -114,7 +118,8 @@ final class RequestServer {
             return .failure(BusError(.forbidden, "\(role) may not send \(type) here"))
         }
         if isStopping { return .failure(BusError(.unavailable, "stopping")) }
-        guard outstanding < shared.configuration.limits.requestsServed else {
+        let limits = shared.configuration.limits
+        guard outstanding < limits.requestsServed, outstandingBytes + message.bytes <= limits.bytesServed else {
             return .failure(BusError(.overloaded, "too many requests are being served"))
         }
         return .success(role)
@@ -139,6 +144,7 @@ final class RequestServer {
         _ message: ReceivedMessage, _ envelope: Envelope, _ role: MemberRole, _ timeout: UInt64, _ reply: OutgoingReply
     ) {
         outstanding += 1
+        outstandingBytes += reply.bytes
         let queue = shared.queue
         let responder = Responder { answer in
             var reply = reply
@@ -156,6 +162,7 @@ final class RequestServer {
     /// The answer of a handler.
     func answer(_ reply: OutgoingReply) {
         outstanding -= 1
+        outstandingBytes -= reply.bytes
         guard reply.due > monotonicNanoseconds() else {
             metrics.expired.increment()
             return

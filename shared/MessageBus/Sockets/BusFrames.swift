@@ -15,6 +15,8 @@ struct ReceivedMessage {
     /// Why it cannot be used, although the envelope may have been readable.
     var fault: Fault?
 
+    var bytes: Int { payload.reduce(body.readableBytes) { $0 + $1.readableBytes } }
+
     enum Fault { case malformed, tooLarge, unsupportedVersion }
 }
 

@@ -85,7 +85,9 @@ final class ZeroMQSocket {
         try check(zmq_socket_monitor(handle, address, events), "zmq_socket_monitor")
     }
 
-    func stopReporting() { zmq_socket_monitor(handle, nil, 0) }
+    func stopReporting() {
+        if isOpen { zmq_socket_monitor(handle, nil, 0) }
+    }
 
     private func check(_ status: Int32, _ operation: String) throws {
         guard status == 0 else { throw BusSetupError(operation) }
@@ -98,6 +100,8 @@ final class ZeroMQSocket {
     var events: Int32 { option(ZMQ_EVENTS) }
 
     private func option(_ name: Int32) -> Int32 {
+        // A socket may be closed by what its own message set off: libzmq must not see it again.
+        guard isOpen else { return 0 }
         var value: Int32 = 0
         var count = MemoryLayout<Int32>.size
         while zmq_getsockopt(handle, name, &value, &count) != 0 {
@@ -108,6 +112,7 @@ final class ZeroMQSocket {
 
     /// Sends one frame; 0 or the error number (EAGAIN: no connection, or its queue is full).
     func send(_ message: consuming ZeroMQMessage, more: Bool) -> Int32 {
+        guard isOpen else { return ENOTSOCK }
         while zmq_msg_send(&message.raw, handle, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) < 0 {
             let code = zmq_errno()
             if code != EINTR { return code }
@@ -117,6 +122,7 @@ final class ZeroMQSocket {
 
     /// Receives one frame; false when there is none.
     func receive(_ message: inout ZeroMQMessage) -> Bool {
+        guard isOpen else { return false }
         while zmq_msg_recv(&message.raw, handle, ZMQ_DONTWAIT) < 0 {
             if zmq_errno() != EINTR { return false }
         }
