@@ -35,6 +35,9 @@ extension DiskReplica {
             opened.log.stop()
             opened = try OpenedDisk(path: path, options: options, files: files, logger: logger, rebuilding: true)
         }
+        if let doubt = opened.doubt {
+            _ = try opened.index.apply([.doubt(before: doubt.rawValue)], checkpoint: opened.index.checkpoint)
+        }
         let replica = DiskReplica(
             path: path, log: opened.log, index: opened.index, staged: staged, metrics: metrics, logger: logger,
             onHints: onHints)
@@ -48,9 +51,6 @@ extension DiskReplica {
         logger.critical(
             "records of unknown keys were lost: this disk does not vote for older keys",
             metadata: ["disk": "\(path)", "before": "\(position)"])
-        try digests.withLock { _ in
-            _ = try index.apply([.doubt(before: position.rawValue)], checkpoint: index.checkpoint)
-        }
         try state.withLock { state in
             let appended = try log.append(.doubt(before: position))
             state.queue.append(Queued(position: appended, change: .doubt(before: position.rawValue)))

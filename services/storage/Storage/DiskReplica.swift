@@ -62,11 +62,17 @@ final class DiskReplica: Sendable {
         self.metrics = metrics
         self.logger = logger
         self.onHints = onHints
-        let ceiling = index.ceiling
+        let ceiling = Self.ceiling(of: index)
         state = Monitor(State(replica: RegisterReplica(ceiling: ceiling), held: HeldAnswers(ceiling: ceiling)))
     }
 
     var failure: StorageError? { state.withLock { $0.failure } }
+
+    /// Up to here every key counts as promised. Among lost records may have been ceilings: then it is taken so much
+    /// higher that no writer can have come there.
+    static func ceiling(of index: MetadataIndex) -> UInt64 {
+        index.doubt == 0 ? index.ceiling : min(index.ceiling, Ballot.counterMax) + (1 << 40)
+    }
 
     // MARK: - Critical section
 
