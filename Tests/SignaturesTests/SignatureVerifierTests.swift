@@ -95,6 +95,14 @@ import Testing
         #expect(code(with(good, "authorization", withoutHost)) == .accessDenied)
     }
 
+    @Test("a repeated header that decides how the request is read is refused")
+    func repeatedHeaders() throws {
+        let good = try signed(plain)
+        for name in ["Host", "x-amz-date", "x-amz-content-sha256"] {
+            #expect(code(good.addingHeader(name, good.first(name.lowercased())!)) == .invalidRequest)
+        }
+    }
+
     @Test("the clock window is fifteen minutes, both ways and for both versions")
     func skew() throws {
         let v4 = try signed(plain)

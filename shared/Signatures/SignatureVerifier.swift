@@ -25,6 +25,11 @@ public final class SignatureVerifier: Sendable {
 
     private let allowsV2: Bool
     private let keys: SigningKeyCache
+    /// Headers that decide how a request is read: with two of one, two readers could take different ones.
+    private static let singleHeaders = [
+        "host", "date", "x-amz-date", "x-amz-content-sha256", "x-amz-decoded-content-length", "content-length",
+        "content-md5",
+    ]
     /// Stands in for the secret of an unknown key, so that both kinds of failure do the same work.
     private static let decoySecret = [UInt8](repeating: UInt8(ascii: "x"), count: 40)
 
@@ -43,6 +48,9 @@ public final class SignatureVerifier: Sendable {
     public func verify(
         _ request: SignableRequest, now: Int64, secret: (String) -> [UInt8]?
     ) throws(S3Error) -> VerifiedRequest {
+        for name in Self.singleHeaders where request.values(name).count > 1 {
+            throw S3Error(.invalidRequest, "The header \(name) is repeated.")
+        }
         let query = try QueryParameters(rawQuery: request.rawQuery)
         let source = try Self.source(of: request, query)
         if request.first("x-amz-security-token") != nil || query.contains(anyOf: ["x-amz-security-token"]) {
