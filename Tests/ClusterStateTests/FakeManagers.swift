@@ -45,7 +45,9 @@ final class FakeManagers: ClusterBus {
         _ type: MessageType, body: [UInt8], payload: [ByteBuffer], to peer: NodeName, timeout: Duration,
         context: MessageContext, completion: @escaping @Sendable (Result<BusReply, BusError>) -> Void
     ) {
-        let answer: @Sendable () -> Void = { [self] in completion(self.answer(type, body, peer)) }
+        // What is answered is decided now, also when the answer is held back.
+        let result = self.answer(type, body, peer)
+        let answer: @Sendable () -> Void = { completion(result) }
         let held = state.withLock { state in
             if type == .fetchState { state.asked.append(peer) }
             state.held?.append(answer)

@@ -140,15 +140,14 @@ struct MirrorTests {
                     revision: revision.withLock { $0 }, complete: true,
                     entries: [StateEntry(key: "members/m1", value: member.encoded(), revision: 1)]))
         }
+        managers.hold()
         mirror.start(bus: managers)
         #expect(managers.listenedTo.isEmpty)
+        managers.release()
         try await mirror.refresh()
         #expect(managers.listenedTo == ["m1"])
         #expect(mirror.endpoint(of: "m1")?.publisher == "tcp://m1:2")
         #expect(mirror.peer(publicKey: [1])?.name == "m1")
-        revision.withLock { $0 = 2 }
-        let changed = AsyncStream<Void>.makeStream()
-        mirror.onChange { _ in changed.continuation.yield() }
         revision.withLock { $0 = 2 }
         managers.publishChange(of: "m1")
         try await mirror.waitFor(revision: 2, timeout: .seconds(20))
@@ -177,8 +176,9 @@ struct MirrorTests {
         mirror.start(bus: managers)
         async let early: Void = mirror.refresh()
         while managers.asked.isEmpty { await Task.yield() }
-        async let late: Void = mirror.refresh()
         revision.withLock { $0 = 2 }
+        async let late: Void = mirror.refresh()
+        for _ in 0..<100 { await Task.yield() }
         managers.release()
         _ = try await (early, late)
         #expect(mirror.view.revision == 2)
