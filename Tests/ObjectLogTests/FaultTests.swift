@@ -83,12 +83,24 @@ import Testing
         func refusal(_ node: String = "storage-1") -> ObjectLogError? {
             #expect(throws: ObjectLogError.self) { try OpenLog(directory, node: .init(node)).log.stop() }
         }
-        guard case .foreign = refusal("storage-2") else { return Issue.record("another node was let in") }
+        guard case .foreign = refusal("storage-2") else {
+            Issue.record("another node was let in")
+            return
+        }
         directory.scribble(Array("martlet object log 9\n".utf8), on: "owner", at: 0)
-        guard case .newerFormat = refusal() else { return Issue.record("a newer format was opened") }
+        guard case .newerFormat = refusal() else {
+            Issue.record("a newer format was opened")
+            return
+        }
         directory.scribble(Array("something else now 1\n".utf8), on: "owner", at: 0)
-        guard case .foreign = refusal() else { return Issue.record("a foreign directory was opened") }
+        guard case .foreign = refusal() else {
+            Issue.record("a foreign directory was opened")
+            return
+        }
         try directory.remove("owner")
-        guard case .foreign = refusal() else { return Issue.record("segments without an owner were opened") }
+        guard case .foreign = refusal() else {
+            Issue.record("segments without an owner were opened")
+            return
+        }
     }
 }
