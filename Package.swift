@@ -121,10 +121,13 @@ let testTargets: [Target] = [
     tests("MessageBusTests", ["MessageBus", "Observability", "Wire", "Model", nio, log]),
     tests("ObjectLogTests", ["ObjectLog", "Threads", "Checksums", "Model", nio]),
     tests("MetadataIndexTests", ["MetadataIndex", "Model", nio]),
-    tests("StorageTests", [
-        "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "MessageBus", "Observability", "Threads", "Checksums",
-        "Wire", "Model", nio, log,
-    ]),
+    tests(
+        "StorageTests",
+        [
+            "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "MessageBus", "Observability", "Threads",
+            "Checksums",
+            "Wire", "Model", nio, log,
+        ]),
     tests("ClusterStoreTests", ["ClusterStore", "Model", sqlite]),
     tests(
         "ManagerTests",

@@ -137,17 +137,17 @@ import Wire
         for chunk in chunks { _ = try Pending.of { engine.putChunk(chunk, BlobPayload("x", id: 0).content, $0) } }
         var names: [Model.RegisterName] = []
         var found: [ChunkName] = []
-        for partition in 0..<ring.partitionCount {
-            var cursor: PartitionCursor?
+        for partitions in [Set(0..<3), Set(3..<8)] {
+            var cursor: [UInt8]?
             repeat {
-                let page = try engine.registers(ofPartition: partition, ring: ring, after: cursor, limit: 2)
+                let page = try engine.registers(ofPartitions: partitions, ring: ring, after: cursor, limit: 2)
                 names += page.entries.map(\.name)
-                cursor = page.next.flatMap { PartitionCursor($0.bytes) }
+                cursor = page.next
             } while cursor != nil
             repeat {
-                let page = try engine.chunks(ofPartition: partition, ring: ring, after: cursor, limit: 2)
+                let page = try engine.chunks(ofPartitions: partitions, ring: ring, after: cursor, limit: 2)
                 found += page.entries
-                cursor = page.next.flatMap { PartitionCursor($0.bytes) }
+                cursor = page.next
             } while cursor != nil
         }
         #expect(names.sorted() == (1...30).map { name("key \($0)") }.sorted())
