@@ -119,11 +119,15 @@ let testTargets: [Target] = [
     tests("ConfigurationTests", ["Configuration", "Model"]),
     tests("ObservabilityTests", ["Observability", log, nio, nioPosix]),
     tests("MessageBusTests", ["MessageBus", "CZeroMQ", "Observability", "Wire", "Model", nio, log]),
-    tests("ObjectLogTests", ["ObjectLog", "Model", nio]),
+    tests("ObjectLogTests", ["ObjectLog", "Threads", "Checksums", "Model", nio]),
     tests("MetadataIndexTests", ["MetadataIndex", "Model", nio]),
-    tests("StorageTests", [
-        "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Observability", "Wire", "Model", nio, log,
-    ]),
+    tests(
+        "StorageTests",
+        [
+            "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "MessageBus", "Observability", "Threads",
+            "Checksums",
+            "Wire", "Model", nio, log,
+        ]),
     tests("ClusterStoreTests", ["ClusterStore", "Model", sqlite]),
     tests(
         "ManagerTests",

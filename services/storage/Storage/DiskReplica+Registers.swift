@@ -9,14 +9,14 @@ extension DiskReplica {
     /// Room for a ceiling beside what a request appends.
     private static let spare = 256
 
-    func read(_ name: RegisterName, withBlob: Bool, _ completion: @escaping Completion<ReadAnswer>) {
+    func read(_ name: RegisterName, withBlob: Bool, _ completion: @escaping Completion<ReadResult>) {
         run(completion) {
             try critical(name, room: 0) { state, found in
                 let decision = state.replica.read(name, stored: found.stored)
                 guard case .state(let held) = decision.answer else {
                     return try settle(decision, name, &state, answer: .failure(unreadable(name)), completion)
                 }
-                let answer = ReadAnswer(state: held, blob: nil, counter: decision.counter)
+                let answer = ReadResult(state: held, blob: nil, counter: decision.counter)
                 guard withBlob, let blobs = held?.record?.blobs, blobs.count == 1 else {
                     return try settle(decision, name, &state, answer: .success(answer), completion)
                 }
@@ -27,8 +27,8 @@ extension DiskReplica {
 
     /// The blob of a durable state is read from the log after the lock was left; one that is not durable yet is in memory.
     private func settleWithBlob(
-        _ decision: ReadDecision<ReplicaRecord>, _ name: RegisterName, _ state: inout State, _ answer: ReadAnswer,
-        _ blob: BlobID, _ completion: @escaping Completion<ReadAnswer>
+        _ decision: ReadDecision<ReplicaRecord>, _ name: RegisterName, _ state: inout State, _ answer: ReadResult,
+        _ blob: BlobID, _ completion: @escaping Completion<ReadResult>
     ) throws -> Held? {
         var answer = answer
         if let content = state.blobs[BlobKey(blob)] {

@@ -23,7 +23,7 @@ public struct BlobPayload: Sendable {
     }
 }
 
-public struct ReadAnswer: Sendable, Equatable {
+public struct ReadResult: Sendable, Equatable {
     public var state: ReplicaState?
     /// The blob beside the register, when it was asked for, is the only one and can be read.
     public var blob: (id: BlobID, content: CheckedBytes)?

@@ -7,7 +7,7 @@ extension StorageEngine {
     // MARK: - Registers
 
     public func read(
-        _ name: RegisterName, withBlob: Bool = false, _ completion: @escaping Completion<ReadAnswer>
+        _ name: RegisterName, withBlob: Bool = false, _ completion: @escaping Completion<ReadResult>
     ) {
         on(completion, { () throws(StorageError) in try disk(of: name) }) {
             $0.read(name, withBlob: withBlob, completion)

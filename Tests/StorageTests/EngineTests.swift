@@ -1,0 +1,177 @@
+import Foundation
+import Logging
+import MetadataIndex
+import Model
+import Observability
+import Register
+import Ring
+import Synchronization
+import Testing
+import Wire
+
+@testable import Storage
+
+@Suite final class EngineTests {
+    private let path = NSTemporaryDirectory() + "engine-" + UUID().uuidString
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    private func open(_ node: String = "storage-1", disks: Int = 2) throws -> StorageEngine {
+        let home = path + "/" + node
+        try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+        var options = StorageEngine.Options(
+            node: .init(node), dataDirectory: home, disks: (1...disks).map { "\(home)/disk-\($0)" })
+        options.segmentSize = 4 << 20
+        options.indexMemory = 16 << 20
+        return try StorageEngine(
+            options, metrics: MetricsRegistry(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
+
+    private func put(_ engine: StorageEngine, _ key: String, _ counter: UInt64, deleted: Bool = false) throws {
+        let result = try Pending.of { engine.commit(name(key), .sample(counter, deleted: deleted), $0) }
+        #expect(result.outcome == .accepted)
+    }
+
+    private let ring = RingTable(
+        epoch: 1, hashKey: Array(0..<16), partitions: Array(repeating: .init(current: ["storage-1"]), count: 8))!
+
+    @Test("A listing merges the disks in order, with tombstones, common prefixes once, page by page")
+    func listing() throws {
+        let engine = try open()
+        defer { engine.stop() }
+        for (number, key) in ["a/1", "a/2", "b", "c/1", "c/2", "d"].enumerated() {
+            try put(engine, key, UInt64(number + 1), deleted: key == "b")
+        }
+        let bucket = name("").bucket
+        var found: [String] = []
+        var after: [UInt8] = []
+        while true {
+            let page = try engine.list(IndexQuery(bucket: bucket, after: after, limit: 2))
+            found += page.entries.map { String(decoding: $0.key, as: UTF8.self) }
+            guard page.isTruncated, let last = page.entries.last else { break }
+            after = last.key
+        }
+        #expect(found == ["a/1", "a/2", "b", "c/1", "c/2", "d"])
+        let rolled = try engine.list(IndexQuery(bucket: bucket, delimiter: Array("/".utf8), limit: 100))
+        #expect(rolled.entries.map { String(decoding: $0.key, as: UTF8.self) } == ["a/", "b", "c/", "d"])
+        guard case .commonPrefix(_, let witness, _)? = rolled.entries.first else {
+            Issue.record("no common prefix")
+            return
+        }
+        #expect(witness == Array("a/1".utf8))
+        guard case .register(_, let tombstone) = rolled.entries[1] else {
+            Issue.record("no tombstone")
+            return
+        }
+        #expect(tombstone.isTombstone)
+    }
+
+    @Test("Pages of disks that were cut off are merged only up to where all of them can speak")
+    func mergeOfTruncatedPages() {
+        func page(_ keys: [String], truncated: Bool) -> IndexPage {
+            var page = IndexPage()
+            page.entries = keys.map { .register(key: Array($0.utf8), RegisterValue(tag: ballot(1))) }
+            page.isTruncated = truncated
+            return page
+        }
+        let merged = StorageEngine.merge(
+            [page(["a", "c"], truncated: true), page(["b", "x"], truncated: false)], limit: 10)
+        #expect(merged.entries.map(\.key) == ["a", "b", "c"].map { Array($0.utf8) })
+        #expect(merged.isTruncated)
+    }
+
+    @Test("Hints are kept until they are forgotten, over restarts, and somebody is told of new ones")
+    func hints() throws {
+        var engine = try open()
+        let told = Atomic<Int>(0)
+        engine.onHints { _ = told.wrappingAdd($0, ordering: .relaxed) }
+        let hints = (1...3).map { Hint(missed: "storage-\($0)", name: .init(name("k"))).encoded() }
+        _ = try Pending.of { engine.noteHints(hints, $0) }
+        #expect(told.load(ordering: .relaxed) == 3)
+        #expect(engine.hintCount == 3)
+        let all = try engine.hints(after: 0, limit: 10)
+        #expect(all.map(\.hint) == hints)
+        #expect(try engine.hints(after: all[0].id, limit: 1).map(\.hint) == [hints[1]])
+        _ = try Pending.of { engine.forgetHints([all[0].id, all[2].id], $0) }
+        engine.stop()
+        engine = try open()
+        defer { engine.stop() }
+        #expect(try engine.hints(after: 0, limit: 10).map(\.id) == [all[1].id])
+        #expect(engine.hintCount == 1)
+    }
+
+    @Test("Equal content has equal digests, whatever the order and the disks; each change changes one partition")
+    func digests() throws {
+        let one = try open("storage-1", disks: 1)
+        var two = try open("storage-2", disks: 2)
+        let keys = (1...40).map { "key \($0)" }
+        for (number, key) in keys.enumerated() { try put(one, key, UInt64(number + 1)) }
+        // The digests of the second node follow every change from the first on.
+        _ = try two.digests(ring)
+        for (number, key) in keys.enumerated().reversed() { try put(two, key, UInt64(number + 1)) }
+        let chunk = ChunkName(blob: BlobID(high: 1, low: 1), index: 0)
+        for engine in [one, two] { _ = try Pending.of { engine.putChunk(chunk, BlobPayload("x", id: 0).content, $0) } }
+        let before = try one.digests(ring)
+        let same = try two.digests(ring)
+        #expect(before == same)
+        #expect(before.reduce(0) { $0 + $1.registerCount } == 40)
+        #expect(before.reduce(0) { $0 + $1.chunkCount } == 1)
+        try put(two, "key 5", 100)
+        let after = try two.digests(ring)
+        #expect(before.indices.filter { before[$0] != after[$0] } == [ring.partition(of: name("key 5"))])
+        two.stop()
+        two = try open("storage-2", disks: 2)
+        let restarted = try two.digests(ring)
+        #expect(after == restarted)
+        one.stop()
+        two.stop()
+    }
+
+    @Test("A walk over the partitions meets every register and chunk once")
+    func partitions() throws {
+        let engine = try open()
+        defer { engine.stop() }
+        for number in 1...30 { try put(engine, "key \(number)", UInt64(number)) }
+        let chunks = (0..<10).map { ChunkName(blob: BlobID(high: 1, low: 1), index: $0) }
+        for chunk in chunks { _ = try Pending.of { engine.putChunk(chunk, BlobPayload("x", id: 0).content, $0) } }
+        var names: [Model.RegisterName] = []
+        var found: [ChunkName] = []
+        for partitions in [Set(0..<3), Set(3..<8)] {
+            var cursor: [UInt8]?
+            repeat {
+                let page = try engine.registers(ofPartitions: partitions, ring: ring, after: cursor, limit: 2)
+                names += page.entries.map(\.name)
+                cursor = page.next
+            } while cursor != nil
+            repeat {
+                let page = try engine.chunks(ofPartitions: partitions, ring: ring, after: cursor, limit: 2)
+                found += page.entries
+                cursor = page.next
+            } while cursor != nil
+        }
+        #expect(names.sorted() == (1...30).map { name("key \($0)") }.sorted())
+        #expect(found.sorted { $0.index < $1.index } == chunks)
+    }
+
+    @Test("A node that is configured with other disks than it has used does not start")
+    func changedDisks() throws {
+        try open(disks: 2).stop()
+        #expect(throws: StorageError.self) { try open(disks: 3) }
+        try open(disks: 2).stop()
+    }
+
+    @Test("A disk that cannot be opened is left out, the others serve")
+    func brokenDisk() throws {
+        try open(disks: 2).stop()
+        let log = path + "/storage-1/disk-2/log"
+        try FileManager.default.removeItem(atPath: log)
+        try Data("not a directory".utf8).write(to: URL(fileURLWithPath: log))
+        let engine = try open(disks: 2)
+        defer { engine.stop() }
+        let results = (1...20).map { key in (try? put(engine, "key \(key)", 1)) != nil }
+        #expect(results.contains(true))
+        #expect(results.contains(false))
+        #expect(throws: StorageError.self) { try engine.list(IndexQuery(bucket: name("").bucket, limit: 1)) }
+    }
+}
