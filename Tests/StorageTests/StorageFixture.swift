@@ -47,10 +47,11 @@ final class Pending<Answer: Sendable>: Sendable {
 final class DiskFixture {
     let path = NSTemporaryDirectory() + "storage-" + UUID().uuidString
     private(set) var files = SimulatedDirectory()
-    private(set) var disk: DiskReplica
+    private var opened: DiskReplica?
+    var disk: DiskReplica { opened! }
     private static let memory = IndexMemory(limit: 16 << 20)
 
-    init() throws { disk = try Self.open(path, files) }
+    init() throws { opened = try Self.open(path, files) }
 
     deinit {
         disk.stop()
@@ -67,11 +68,13 @@ final class DiskFixture {
     /// Stops it, lets `damage` happen to the files, starts it again, as after a power cut.
     func restart(losingIndex: Bool = false, _ damage: (SimulatedDirectory) throws -> Void = { _ in }) throws {
         disk.stop()
+        // The index is closed with its last owner.
+        opened = nil
         var generator = SystemRandomNumberGenerator()
         files = files.afterCrash(.dropped, using: &generator)
         try damage(files)
         if losingIndex { try FileManager.default.removeItem(atPath: path + "/index") }
-        disk = try Self.open(path, files)
+        opened = try Self.open(path, files)
     }
 
     // MARK: - Requests that wait for their answer

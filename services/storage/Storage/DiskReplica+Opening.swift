@@ -120,7 +120,9 @@ private struct OpenedDisk {
         index = opened!
         isTruncated = report.damages.contains { $0.kind == .truncated }
         let lost = report.damages.filter { $0.kind == .unreadable || $0.kind == .missing }
-        let isNews = rebuilding || lost.contains { $0.position >= checkpoint }
+        // What a doubt in the log speaks of already is no news, though an index made anew meets it again.
+        let known = max(checkpoint.rawValue, opened!.doubt)
+        let isNews = rebuilding || lost.contains { $0.position.rawValue >= known }
         doubt = isNews ? report.end : nil
         Self.tell(report, path: path, logger: logger)
     }
