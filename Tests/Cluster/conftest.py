@@ -155,14 +155,6 @@ class Cluster:
         except OSError:
             return False
 
-    def metric(self, name, metric):
-        """Sum of a metric over its labels."""
-        total = 0.0
-        for line in self.fetch(name, "/metrics").splitlines():
-            if line.startswith(metric) and line[len(metric):len(metric) + 1] in (" ", "{"):
-                total += float(line.rpartition(" ")[2])
-        return total
-
     def memory(self, name):
         """Resident bytes of a process."""
         status = pathlib.Path(f"/proc/{self.pid(name)}/status").read_text()
