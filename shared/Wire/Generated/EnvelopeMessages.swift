@@ -20,6 +20,8 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let hintsAdded = MessageType(rawValue: 5)
     /// published while a tap listens
     public static let tap = MessageType(rawValue: 6)
+    /// published by storage
+    public static let damageFound = MessageType(rawValue: 7)
     public static let read = MessageType(rawValue: 20)
     public static let stage = MessageType(rawValue: 21)
     public static let commit = MessageType(rawValue: 22)
@@ -27,11 +29,18 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let list = MessageType(rawValue: 24)
     public static let putChunk = MessageType(rawValue: 30)
     public static let getChunk = MessageType(rawValue: 31)
+    public static let dropChunks = MessageType(rawValue: 32)
     public static let noteHint = MessageType(rawValue: 40)
     public static let fetchHints = MessageType(rawValue: 41)
     public static let forgetHints = MessageType(rawValue: 42)
     public static let digestPartitions = MessageType(rawValue: 43)
     public static let listPartition = MessageType(rawValue: 44)
+    public static let fetchDamage = MessageType(rawValue: 45)
+    public static let fetchReleases = MessageType(rawValue: 46)
+    public static let forgetReleases = MessageType(rawValue: 47)
+    public static let fetchDoubts = MessageType(rawValue: 48)
+    public static let fence = MessageType(rawValue: 49)
+    public static let trust = MessageType(rawValue: 50)
     public static let enrol = MessageType(rawValue: 60)
     public static let fetchState = MessageType(rawValue: 61)
     public static let adminCommand = MessageType(rawValue: 62)
@@ -46,6 +55,7 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 4: "stateChanged"
         case 5: "hintsAdded"
         case 6: "tap"
+        case 7: "damageFound"
         case 20: "read"
         case 21: "stage"
         case 22: "commit"
@@ -53,11 +63,18 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 24: "list"
         case 30: "putChunk"
         case 31: "getChunk"
+        case 32: "dropChunks"
         case 40: "noteHint"
         case 41: "fetchHints"
         case 42: "forgetHints"
         case 43: "digestPartitions"
         case 44: "listPartition"
+        case 45: "fetchDamage"
+        case 46: "fetchReleases"
+        case 47: "forgetReleases"
+        case 48: "fetchDoubts"
+        case 49: "fence"
+        case 50: "trust"
         case 60: "enrol"
         case 61: "fetchState"
         case 62: "adminCommand"

@@ -496,6 +496,8 @@ public struct PartRecord: WireMessage, Equatable {
     public var modifiedMilliseconds: Int64
     public var blob: BlobReference?
     public var checksums: [HeaderField]
+    /// key of the object that it will be part of
+    public var objectKey: [UInt8]
 
     public init(
         version: UInt32 = 0,
@@ -504,7 +506,8 @@ public struct PartRecord: WireMessage, Equatable {
         etag: String = "",
         modifiedMilliseconds: Int64 = 0,
         blob: BlobReference? = nil,
-        checksums: [HeaderField] = []
+        checksums: [HeaderField] = [],
+        objectKey: [UInt8] = []
     ) {
         self.version = version
         self.number = number
@@ -513,6 +516,7 @@ public struct PartRecord: WireMessage, Equatable {
         self.modifiedMilliseconds = modifiedMilliseconds
         self.blob = blob
         self.checksums = checksums
+        self.objectKey = objectKey
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -528,6 +532,7 @@ public struct PartRecord: WireMessage, Equatable {
         modifiedMilliseconds = c.modified_milliseconds
         blob = c.blob.map { BlobReference(reading: UnsafeRawPointer($0)) }
         checksums = (0..<c.n_checksums).map { HeaderField(reading: UnsafeRawPointer(c.checksums[$0]!)) }
+        objectKey = wireBytes(c.object_key)
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -545,6 +550,7 @@ public struct PartRecord: WireMessage, Equatable {
             c.pointee.n_checksums = checksums.count
             c.pointee.checksums = arena.messages(checksums, as: Martlet__V1__HeaderField.self)
         }
+        if !objectKey.isEmpty { c.pointee.object_key = arena.binary(objectKey) }
         return UnsafeMutableRawPointer(c)
     }
 }

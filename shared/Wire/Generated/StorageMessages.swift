@@ -387,12 +387,15 @@ public struct LearnOutcome: RawRepresentable, Hashable, Sendable, CustomStringCo
     /// has this tag or a higher one, and the blobs
     public static let known = LearnOutcome(rawValue: 1)
     public static let learnBlobMissing = LearnOutcome(rawValue: 2)
+    /// cannot replace what this replica may have lost: decide it again above `counter`
+    public static let learnTooOld = LearnOutcome(rawValue: 3)
 
     public var description: String {
         switch rawValue {
         case 0: "learned"
         case 1: "known"
         case 2: "learnBlobMissing"
+        case 3: "learnTooOld"
         default: "\(rawValue)"
         }
     }
@@ -400,11 +403,15 @@ public struct LearnOutcome: RawRepresentable, Hashable, Sendable, CustomStringCo
 
 public struct LearnReply: WireMessage, Equatable {
     public var outcome: LearnOutcome
+    /// the largest ballot counter that the replica knows of
+    public var counter: UInt64
 
     public init(
-        outcome: LearnOutcome = LearnOutcome(rawValue: 0)
+        outcome: LearnOutcome = LearnOutcome(rawValue: 0),
+        counter: UInt64 = 0
     ) {
         self.outcome = outcome
+        self.counter = counter
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -414,12 +421,14 @@ public struct LearnReply: WireMessage, Equatable {
     public init(reading pointer: UnsafeRawPointer) {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__LearnReply.self).pointee
         outcome = LearnOutcome(rawValue: Int32(truncatingIfNeeded: c.outcome.rawValue))
+        counter = c.counter
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
         let c = arena.allocate(Martlet__V1__LearnReply.self)
         martlet__v1__learn_reply__init(c)
         c.pointee.outcome = .init(rawValue: .init(truncatingIfNeeded: outcome.rawValue))
+        c.pointee.counter = counter
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -428,15 +437,23 @@ public struct PutChunkRequest: WireMessage, Equatable {
     public var blob: [UInt8]
     public var index: UInt32
     public var crc32c: UInt32
+    /// the register that is to refer to it; of a part: the register of its upload
+    public var owner: RegisterName?
+    /// wall clock of the first writer; 0: now
+    public var writtenMilliseconds: Int64
 
     public init(
         blob: [UInt8] = [],
         index: UInt32 = 0,
-        crc32c: UInt32 = 0
+        crc32c: UInt32 = 0,
+        owner: RegisterName? = nil,
+        writtenMilliseconds: Int64 = 0
     ) {
         self.blob = blob
         self.index = index
         self.crc32c = crc32c
+        self.owner = owner
+        self.writtenMilliseconds = writtenMilliseconds
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -448,6 +465,8 @@ public struct PutChunkRequest: WireMessage, Equatable {
         blob = wireBytes(c.blob)
         index = c.index
         crc32c = c.crc32c
+        owner = c.owner.map { RegisterName(reading: UnsafeRawPointer($0)) }
+        writtenMilliseconds = c.written_milliseconds
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -456,6 +475,10 @@ public struct PutChunkRequest: WireMessage, Equatable {
         if !blob.isEmpty { c.pointee.blob = arena.binary(blob) }
         c.pointee.index = index
         c.pointee.crc32c = crc32c
+        if let owner {
+            c.pointee.owner = owner.write(to: arena).assumingMemoryBound(to: Martlet__V1__RegisterName.self)
+        }
+        c.pointee.written_milliseconds = writtenMilliseconds
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -494,19 +517,23 @@ public struct GetChunkRequest: WireMessage, Equatable {
     public var length: UInt32
     /// no payload, only whether it is here
     public var probe: Bool
+    /// the answer tells owner and time
+    public var withOwner: Bool
 
     public init(
         blob: [UInt8] = [],
         index: UInt32 = 0,
         offset: UInt32 = 0,
         length: UInt32 = 0,
-        probe: Bool = false
+        probe: Bool = false,
+        withOwner: Bool = false
     ) {
         self.blob = blob
         self.index = index
         self.offset = offset
         self.length = length
         self.probe = probe
+        self.withOwner = withOwner
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -520,6 +547,7 @@ public struct GetChunkRequest: WireMessage, Equatable {
         offset = c.offset
         length = c.length
         probe = c.probe != 0
+        withOwner = c.with_owner != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -530,6 +558,7 @@ public struct GetChunkRequest: WireMessage, Equatable {
         c.pointee.offset = offset
         c.pointee.length = length
         c.pointee.probe = probe ? 1 : 0
+        c.pointee.with_owner = withOwner ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -539,13 +568,19 @@ public struct GetChunkReply: WireMessage, Equatable {
     public var size: UInt32
     /// of the payload; 0: not told
     public var crc32c: UInt32
+    public var owner: RegisterName?
+    public var writtenMilliseconds: Int64
 
     public init(
         size: UInt32 = 0,
-        crc32c: UInt32 = 0
+        crc32c: UInt32 = 0,
+        owner: RegisterName? = nil,
+        writtenMilliseconds: Int64 = 0
     ) {
         self.size = size
         self.crc32c = crc32c
+        self.owner = owner
+        self.writtenMilliseconds = writtenMilliseconds
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -556,6 +591,8 @@ public struct GetChunkReply: WireMessage, Equatable {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__GetChunkReply.self).pointee
         size = c.size
         crc32c = c.crc32c
+        owner = c.owner.map { RegisterName(reading: UnsafeRawPointer($0)) }
+        writtenMilliseconds = c.written_milliseconds
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -563,6 +600,74 @@ public struct GetChunkReply: WireMessage, Equatable {
         martlet__v1__get_chunk_reply__init(c)
         c.pointee.size = size
         c.pointee.crc32c = crc32c
+        if let owner {
+            c.pointee.owner = owner.write(to: arena).assumingMemoryBound(to: Martlet__V1__RegisterName.self)
+        }
+        c.pointee.written_milliseconds = writtenMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Nothing refers, or ever will refer, to these chunks of a blob. A replica that has none of them is content too.
+public struct DropChunksRequest: WireMessage, Equatable {
+    public var blob: [UInt8]
+    public var first: UInt32
+    public var count: UInt32
+
+    public init(
+        blob: [UInt8] = [],
+        first: UInt32 = 0,
+        count: UInt32 = 0
+    ) {
+        self.blob = blob
+        self.first = first
+        self.count = count
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__drop_chunks_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__DropChunksRequest.self).pointee
+        blob = wireBytes(c.blob)
+        first = c.first
+        count = c.count
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__DropChunksRequest.self)
+        martlet__v1__drop_chunks_request__init(c)
+        if !blob.isEmpty { c.pointee.blob = arena.binary(blob) }
+        c.pointee.first = first
+        c.pointee.count = count
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct DropChunksReply: WireMessage, Equatable {
+    /// how many were here
+    public var dropped: UInt32
+
+    public init(
+        dropped: UInt32 = 0
+    ) {
+        self.dropped = dropped
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__drop_chunks_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__DropChunksReply.self).pointee
+        dropped = c.dropped
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__DropChunksReply.self)
+        martlet__v1__drop_chunks_reply__init(c)
+        c.pointee.dropped = dropped
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -1121,17 +1226,21 @@ public struct PartitionEntry: WireMessage, Equatable {
     public var tag: BallotNumber?
     public var blob: [UInt8]
     public var index: UInt32
+    /// this replica may have lost a newer state
+    public var doubtful: Bool
 
     public init(
         name: RegisterName? = nil,
         tag: BallotNumber? = nil,
         blob: [UInt8] = [],
-        index: UInt32 = 0
+        index: UInt32 = 0,
+        doubtful: Bool = false
     ) {
         self.name = name
         self.tag = tag
         self.blob = blob
         self.index = index
+        self.doubtful = doubtful
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -1144,6 +1253,7 @@ public struct PartitionEntry: WireMessage, Equatable {
         tag = c.tag.map { BallotNumber(reading: UnsafeRawPointer($0)) }
         blob = wireBytes(c.blob)
         index = c.index
+        doubtful = c.doubtful != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -1157,6 +1267,7 @@ public struct PartitionEntry: WireMessage, Equatable {
         }
         if !blob.isEmpty { c.pointee.blob = arena.binary(blob) }
         c.pointee.index = index
+        c.pointee.doubtful = doubtful ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -1192,6 +1303,533 @@ public struct ListPartitionReply: WireMessage, Equatable {
             c.pointee.entries = arena.messages(entries, as: Martlet__V1__PartitionEntry.self)
         }
         if !cursor.isEmpty { c.pointee.cursor = arena.binary(cursor) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Records that this node cannot read and that other replicas may have. An item goes away when it is healed.
+public struct FetchDamageRequest: WireMessage, Equatable {
+    /// id of the last item seen
+    public var after: UInt64
+    public var limit: UInt32
+
+    public init(
+        after: UInt64 = 0,
+        limit: UInt32 = 0
+    ) {
+        self.after = after
+        self.limit = limit
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_damage_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchDamageRequest.self).pointee
+        after = c.after
+        limit = c.limit
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchDamageRequest.self)
+        martlet__v1__fetch_damage_request__init(c)
+        c.pointee.after = after
+        c.pointee.limit = limit
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct DamagedItem: WireMessage, Equatable {
+    /// of this node, since its start
+    public var id: UInt64
+    /// the register that is damaged, or that owns the damaged blob; absent: unknown
+    public var name: RegisterName?
+    /// damaged content; empty: the register itself
+    public var blob: [UInt8]
+    public var index: UInt32
+    /// `index` of `blob` is a chunk; else the blob stands beside its register
+    public var chunk: Bool
+    /// path
+    public var disk: String
+
+    public init(
+        id: UInt64 = 0,
+        name: RegisterName? = nil,
+        blob: [UInt8] = [],
+        index: UInt32 = 0,
+        chunk: Bool = false,
+        disk: String = ""
+    ) {
+        self.id = id
+        self.name = name
+        self.blob = blob
+        self.index = index
+        self.chunk = chunk
+        self.disk = disk
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__damaged_item__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__DamagedItem.self).pointee
+        id = c.id
+        name = c.name.map { RegisterName(reading: UnsafeRawPointer($0)) }
+        blob = wireBytes(c.blob)
+        index = c.index
+        chunk = c.chunk != 0
+        disk = wireString(c.disk)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__DamagedItem.self)
+        martlet__v1__damaged_item__init(c)
+        c.pointee.id = id
+        if let name {
+            c.pointee.name = name.write(to: arena).assumingMemoryBound(to: Martlet__V1__RegisterName.self)
+        }
+        if !blob.isEmpty { c.pointee.blob = arena.binary(blob) }
+        c.pointee.index = index
+        c.pointee.chunk = chunk ? 1 : 0
+        if !disk.isEmpty { c.pointee.disk = arena.string(disk) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct FetchDamageReply: WireMessage, Equatable {
+    public var items: [DamagedItem]
+    public var total: UInt64
+
+    public init(
+        items: [DamagedItem] = [],
+        total: UInt64 = 0
+    ) {
+        self.items = items
+        self.total = total
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_damage_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchDamageReply.self).pointee
+        items = (0..<c.n_items).map { DamagedItem(reading: UnsafeRawPointer(c.items[$0]!)) }
+        total = c.total
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchDamageReply.self)
+        martlet__v1__fetch_damage_reply__init(c)
+        if !items.isEmpty {
+            c.pointee.n_items = items.count
+            c.pointee.items = arena.messages(items, as: Martlet__V1__DamagedItem.self)
+        }
+        c.pointee.total = total
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Published when damage was found.
+public struct DamageFound: WireMessage, Equatable {
+    public var total: UInt64
+
+    public init(
+        total: UInt64 = 0
+    ) {
+        self.total = total
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__damage_found__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__DamageFound.self).pointee
+        total = c.total
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__DamageFound.self)
+        martlet__v1__damage_found__init(c)
+        c.pointee.total = total
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Chunks that a register no longer refers to, as one replica sees it. Whoever drops them first makes sure that the
+/// decided state does not refer to them.
+public struct Release: WireMessage, Equatable {
+    /// of the node that keeps it; ids sort by age
+    public var id: [UInt8]
+    /// the register that referred to them
+    public var name: RegisterName?
+    /// of a part: the key of its object
+    public var objectKey: [UInt8]
+    public var blobs: [BlobReference]
+    public var notedMilliseconds: Int64
+
+    public init(
+        id: [UInt8] = [],
+        name: RegisterName? = nil,
+        objectKey: [UInt8] = [],
+        blobs: [BlobReference] = [],
+        notedMilliseconds: Int64 = 0
+    ) {
+        self.id = id
+        self.name = name
+        self.objectKey = objectKey
+        self.blobs = blobs
+        self.notedMilliseconds = notedMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__release__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__Release.self).pointee
+        id = wireBytes(c.id)
+        name = c.name.map { RegisterName(reading: UnsafeRawPointer($0)) }
+        objectKey = wireBytes(c.object_key)
+        blobs = (0..<c.n_blobs).map { BlobReference(reading: UnsafeRawPointer(c.blobs[$0]!)) }
+        notedMilliseconds = c.noted_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__Release.self)
+        martlet__v1__release__init(c)
+        if !id.isEmpty { c.pointee.id = arena.binary(id) }
+        if let name {
+            c.pointee.name = name.write(to: arena).assumingMemoryBound(to: Martlet__V1__RegisterName.self)
+        }
+        if !objectKey.isEmpty { c.pointee.object_key = arena.binary(objectKey) }
+        if !blobs.isEmpty {
+            c.pointee.n_blobs = blobs.count
+            c.pointee.blobs = arena.messages(blobs, as: Martlet__V1__BlobReference.self)
+        }
+        c.pointee.noted_milliseconds = notedMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct FetchReleasesRequest: WireMessage, Equatable {
+    public var after: [UInt8]
+    public var limit: UInt32
+    /// only those that are at least so old
+    public var ageMilliseconds: Int64
+
+    public init(
+        after: [UInt8] = [],
+        limit: UInt32 = 0,
+        ageMilliseconds: Int64 = 0
+    ) {
+        self.after = after
+        self.limit = limit
+        self.ageMilliseconds = ageMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_releases_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchReleasesRequest.self).pointee
+        after = wireBytes(c.after)
+        limit = c.limit
+        ageMilliseconds = c.age_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchReleasesRequest.self)
+        martlet__v1__fetch_releases_request__init(c)
+        if !after.isEmpty { c.pointee.after = arena.binary(after) }
+        c.pointee.limit = limit
+        c.pointee.age_milliseconds = ageMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct FetchReleasesReply: WireMessage, Equatable {
+    public var releases: [Release]
+    public var total: UInt64
+
+    public init(
+        releases: [Release] = [],
+        total: UInt64 = 0
+    ) {
+        self.releases = releases
+        self.total = total
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_releases_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchReleasesReply.self).pointee
+        releases = (0..<c.n_releases).map { Release(reading: UnsafeRawPointer(c.releases[$0]!)) }
+        total = c.total
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchReleasesReply.self)
+        martlet__v1__fetch_releases_reply__init(c)
+        if !releases.isEmpty {
+            c.pointee.n_releases = releases.count
+            c.pointee.releases = arena.messages(releases, as: Martlet__V1__Release.self)
+        }
+        c.pointee.total = total
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct ForgetReleasesRequest: WireMessage, Equatable {
+    public var ids: [[UInt8]]
+
+    public init(
+        ids: [[UInt8]] = []
+    ) {
+        self.ids = ids
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__forget_releases_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ForgetReleasesRequest.self).pointee
+        ids = (0..<c.n_ids).map { wireBytes(c.ids[$0]) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ForgetReleasesRequest.self)
+        martlet__v1__forget_releases_request__init(c)
+        if !ids.isEmpty {
+            c.pointee.n_ids = ids.count
+            c.pointee.ids = arena.binaries(ids)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct ForgetReleasesReply: WireMessage, Equatable {
+
+    public init() {
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__forget_releases_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ForgetReleasesReply.self)
+        martlet__v1__forget_releases_reply__init(c)
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// What a disk has forgotten: it abstains for the keys of these slots that are older than a position of its log.
+public struct Doubt: WireMessage, Equatable {
+    /// id in hex digits
+    public var disk: String
+    public var path: String
+    public var position: UInt64
+    /// 256 bits, the lowest of byte 0 is slot 0
+    public var slots: [UInt8]
+    /// nothing it has forgotten has a higher ballot counter
+    public var ceiling: UInt64
+
+    public init(
+        disk: String = "",
+        path: String = "",
+        position: UInt64 = 0,
+        slots: [UInt8] = [],
+        ceiling: UInt64 = 0
+    ) {
+        self.disk = disk
+        self.path = path
+        self.position = position
+        self.slots = slots
+        self.ceiling = ceiling
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__doubt__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__Doubt.self).pointee
+        disk = wireString(c.disk)
+        path = wireString(c.path)
+        position = c.position
+        slots = wireBytes(c.slots)
+        ceiling = c.ceiling
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__Doubt.self)
+        martlet__v1__doubt__init(c)
+        if !disk.isEmpty { c.pointee.disk = arena.string(disk) }
+        if !path.isEmpty { c.pointee.path = arena.string(path) }
+        c.pointee.position = position
+        if !slots.isEmpty { c.pointee.slots = arena.binary(slots) }
+        c.pointee.ceiling = ceiling
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct FetchDoubtsRequest: WireMessage, Equatable {
+
+    public init() {
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_doubts_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchDoubtsRequest.self)
+        martlet__v1__fetch_doubts_request__init(c)
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct FetchDoubtsReply: WireMessage, Equatable {
+    public var doubts: [Doubt]
+
+    public init(
+        doubts: [Doubt] = []
+    ) {
+        self.doubts = doubts
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_doubts_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchDoubtsReply.self).pointee
+        doubts = (0..<c.n_doubts).map { Doubt(reading: UnsafeRawPointer(c.doubts[$0]!)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchDoubtsReply.self)
+        martlet__v1__fetch_doubts_reply__init(c)
+        if !doubts.isEmpty {
+            c.pointee.n_doubts = doubts.count
+            c.pointee.doubts = arena.messages(doubts, as: Martlet__V1__Doubt.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Every key of the node counts as promised up to this counter, durably.
+public struct FenceRequest: WireMessage, Equatable {
+    public var counter: UInt64
+
+    public init(
+        counter: UInt64 = 0
+    ) {
+        self.counter = counter
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fence_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FenceRequest.self).pointee
+        counter = c.counter
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FenceRequest.self)
+        martlet__v1__fence_request__init(c)
+        c.pointee.counter = counter
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct FenceReply: WireMessage, Equatable {
+
+    public init() {
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fence_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FenceReply.self)
+        martlet__v1__fence_reply__init(c)
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Repair has taught the disk every key of these slots that the other replicas have, behind a fence.
+public struct TrustRequest: WireMessage, Equatable {
+    public var doubt: Doubt?
+
+    public init(
+        doubt: Doubt? = nil
+    ) {
+        self.doubt = doubt
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__trust_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__TrustRequest.self).pointee
+        doubt = c.doubt.map { Doubt(reading: UnsafeRawPointer($0)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__TrustRequest.self)
+        martlet__v1__trust_request__init(c)
+        if let doubt {
+            c.pointee.doubt = doubt.write(to: arena).assumingMemoryBound(to: Martlet__V1__Doubt.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct TrustReply: WireMessage, Equatable {
+    /// false: the doubt has changed meanwhile, begin again
+    public var trusted: Bool
+
+    public init(
+        trusted: Bool = false
+    ) {
+        self.trusted = trusted
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__trust_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__TrustReply.self).pointee
+        trusted = c.trusted != 0
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__TrustReply.self)
+        martlet__v1__trust_reply__init(c)
+        c.pointee.trusted = trusted ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }

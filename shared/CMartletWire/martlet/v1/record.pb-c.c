@@ -1236,7 +1236,7 @@ const ProtobufCMessageDescriptor martlet__v1__upload_record__descriptor =
   (ProtobufCMessageInit) martlet__v1__upload_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__part_record__field_descriptors[7] =
+static const ProtobufCFieldDescriptor martlet__v1__part_record__field_descriptors[8] =
 {
   {
     "version",
@@ -1322,6 +1322,18 @@ static const ProtobufCFieldDescriptor martlet__v1__part_record__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "object_key",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PartRecord, object_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__part_record__field_indices_by_name[] = {
   5,   /* field[5] = blob */
@@ -1329,13 +1341,14 @@ static const unsigned martlet__v1__part_record__field_indices_by_name[] = {
   3,   /* field[3] = etag */
   4,   /* field[4] = modified_milliseconds */
   1,   /* field[1] = number */
+  7,   /* field[7] = object_key */
   2,   /* field[2] = size */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange martlet__v1__part_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor martlet__v1__part_record__descriptor =
 {
@@ -1345,7 +1358,7 @@ const ProtobufCMessageDescriptor martlet__v1__part_record__descriptor =
   "Martlet__V1__PartRecord",
   "martlet.v1",
   sizeof(Martlet__V1__PartRecord),
-  7,
+  8,
   martlet__v1__part_record__field_descriptors,
   martlet__v1__part_record__field_indices_by_name,
   1,  martlet__v1__part_record__number_ranges,

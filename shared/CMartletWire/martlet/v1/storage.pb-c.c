@@ -592,6 +592,96 @@ void   martlet__v1__get_chunk_reply__free_unpacked
   assert(message->base.descriptor == &martlet__v1__get_chunk_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__drop_chunks_request__init
+                     (Martlet__V1__DropChunksRequest         *message)
+{
+  static const Martlet__V1__DropChunksRequest init_value = MARTLET__V1__DROP_CHUNKS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__drop_chunks_request__get_packed_size
+                     (const Martlet__V1__DropChunksRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__drop_chunks_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__drop_chunks_request__pack
+                     (const Martlet__V1__DropChunksRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__drop_chunks_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__drop_chunks_request__pack_to_buffer
+                     (const Martlet__V1__DropChunksRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__drop_chunks_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__DropChunksRequest *
+       martlet__v1__drop_chunks_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__DropChunksRequest *)
+     protobuf_c_message_unpack (&martlet__v1__drop_chunks_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__drop_chunks_request__free_unpacked
+                     (Martlet__V1__DropChunksRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__drop_chunks_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__drop_chunks_reply__init
+                     (Martlet__V1__DropChunksReply         *message)
+{
+  static const Martlet__V1__DropChunksReply init_value = MARTLET__V1__DROP_CHUNKS_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__drop_chunks_reply__get_packed_size
+                     (const Martlet__V1__DropChunksReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__drop_chunks_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__drop_chunks_reply__pack
+                     (const Martlet__V1__DropChunksReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__drop_chunks_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__drop_chunks_reply__pack_to_buffer
+                     (const Martlet__V1__DropChunksReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__drop_chunks_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__DropChunksReply *
+       martlet__v1__drop_chunks_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__DropChunksReply *)
+     protobuf_c_message_unpack (&martlet__v1__drop_chunks_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__drop_chunks_reply__free_unpacked
+                     (Martlet__V1__DropChunksReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__drop_chunks_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__list_request__init
                      (Martlet__V1__ListRequest         *message)
 {
@@ -1312,6 +1402,726 @@ void   martlet__v1__list_partition_reply__free_unpacked
   assert(message->base.descriptor == &martlet__v1__list_partition_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__fetch_damage_request__init
+                     (Martlet__V1__FetchDamageRequest         *message)
+{
+  static const Martlet__V1__FetchDamageRequest init_value = MARTLET__V1__FETCH_DAMAGE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_damage_request__get_packed_size
+                     (const Martlet__V1__FetchDamageRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_damage_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_damage_request__pack
+                     (const Martlet__V1__FetchDamageRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_damage_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_damage_request__pack_to_buffer
+                     (const Martlet__V1__FetchDamageRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_damage_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchDamageRequest *
+       martlet__v1__fetch_damage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchDamageRequest *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_damage_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_damage_request__free_unpacked
+                     (Martlet__V1__FetchDamageRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_damage_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__damaged_item__init
+                     (Martlet__V1__DamagedItem         *message)
+{
+  static const Martlet__V1__DamagedItem init_value = MARTLET__V1__DAMAGED_ITEM__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__damaged_item__get_packed_size
+                     (const Martlet__V1__DamagedItem *message)
+{
+  assert(message->base.descriptor == &martlet__v1__damaged_item__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__damaged_item__pack
+                     (const Martlet__V1__DamagedItem *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__damaged_item__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__damaged_item__pack_to_buffer
+                     (const Martlet__V1__DamagedItem *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__damaged_item__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__DamagedItem *
+       martlet__v1__damaged_item__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__DamagedItem *)
+     protobuf_c_message_unpack (&martlet__v1__damaged_item__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__damaged_item__free_unpacked
+                     (Martlet__V1__DamagedItem *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__damaged_item__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fetch_damage_reply__init
+                     (Martlet__V1__FetchDamageReply         *message)
+{
+  static const Martlet__V1__FetchDamageReply init_value = MARTLET__V1__FETCH_DAMAGE_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_damage_reply__get_packed_size
+                     (const Martlet__V1__FetchDamageReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_damage_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_damage_reply__pack
+                     (const Martlet__V1__FetchDamageReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_damage_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_damage_reply__pack_to_buffer
+                     (const Martlet__V1__FetchDamageReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_damage_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchDamageReply *
+       martlet__v1__fetch_damage_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchDamageReply *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_damage_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_damage_reply__free_unpacked
+                     (Martlet__V1__FetchDamageReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_damage_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__damage_found__init
+                     (Martlet__V1__DamageFound         *message)
+{
+  static const Martlet__V1__DamageFound init_value = MARTLET__V1__DAMAGE_FOUND__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__damage_found__get_packed_size
+                     (const Martlet__V1__DamageFound *message)
+{
+  assert(message->base.descriptor == &martlet__v1__damage_found__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__damage_found__pack
+                     (const Martlet__V1__DamageFound *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__damage_found__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__damage_found__pack_to_buffer
+                     (const Martlet__V1__DamageFound *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__damage_found__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__DamageFound *
+       martlet__v1__damage_found__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__DamageFound *)
+     protobuf_c_message_unpack (&martlet__v1__damage_found__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__damage_found__free_unpacked
+                     (Martlet__V1__DamageFound *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__damage_found__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__release__init
+                     (Martlet__V1__Release         *message)
+{
+  static const Martlet__V1__Release init_value = MARTLET__V1__RELEASE__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__release__get_packed_size
+                     (const Martlet__V1__Release *message)
+{
+  assert(message->base.descriptor == &martlet__v1__release__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__release__pack
+                     (const Martlet__V1__Release *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__release__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__release__pack_to_buffer
+                     (const Martlet__V1__Release *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__release__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__Release *
+       martlet__v1__release__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__Release *)
+     protobuf_c_message_unpack (&martlet__v1__release__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__release__free_unpacked
+                     (Martlet__V1__Release *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__release__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fetch_releases_request__init
+                     (Martlet__V1__FetchReleasesRequest         *message)
+{
+  static const Martlet__V1__FetchReleasesRequest init_value = MARTLET__V1__FETCH_RELEASES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_releases_request__get_packed_size
+                     (const Martlet__V1__FetchReleasesRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_releases_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_releases_request__pack
+                     (const Martlet__V1__FetchReleasesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_releases_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_releases_request__pack_to_buffer
+                     (const Martlet__V1__FetchReleasesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_releases_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchReleasesRequest *
+       martlet__v1__fetch_releases_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchReleasesRequest *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_releases_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_releases_request__free_unpacked
+                     (Martlet__V1__FetchReleasesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_releases_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fetch_releases_reply__init
+                     (Martlet__V1__FetchReleasesReply         *message)
+{
+  static const Martlet__V1__FetchReleasesReply init_value = MARTLET__V1__FETCH_RELEASES_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_releases_reply__get_packed_size
+                     (const Martlet__V1__FetchReleasesReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_releases_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_releases_reply__pack
+                     (const Martlet__V1__FetchReleasesReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_releases_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_releases_reply__pack_to_buffer
+                     (const Martlet__V1__FetchReleasesReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_releases_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchReleasesReply *
+       martlet__v1__fetch_releases_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchReleasesReply *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_releases_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_releases_reply__free_unpacked
+                     (Martlet__V1__FetchReleasesReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_releases_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__forget_releases_request__init
+                     (Martlet__V1__ForgetReleasesRequest         *message)
+{
+  static const Martlet__V1__ForgetReleasesRequest init_value = MARTLET__V1__FORGET_RELEASES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__forget_releases_request__get_packed_size
+                     (const Martlet__V1__ForgetReleasesRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__forget_releases_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__forget_releases_request__pack
+                     (const Martlet__V1__ForgetReleasesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__forget_releases_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__forget_releases_request__pack_to_buffer
+                     (const Martlet__V1__ForgetReleasesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__forget_releases_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ForgetReleasesRequest *
+       martlet__v1__forget_releases_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ForgetReleasesRequest *)
+     protobuf_c_message_unpack (&martlet__v1__forget_releases_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__forget_releases_request__free_unpacked
+                     (Martlet__V1__ForgetReleasesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__forget_releases_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__forget_releases_reply__init
+                     (Martlet__V1__ForgetReleasesReply         *message)
+{
+  static const Martlet__V1__ForgetReleasesReply init_value = MARTLET__V1__FORGET_RELEASES_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__forget_releases_reply__get_packed_size
+                     (const Martlet__V1__ForgetReleasesReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__forget_releases_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__forget_releases_reply__pack
+                     (const Martlet__V1__ForgetReleasesReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__forget_releases_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__forget_releases_reply__pack_to_buffer
+                     (const Martlet__V1__ForgetReleasesReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__forget_releases_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ForgetReleasesReply *
+       martlet__v1__forget_releases_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ForgetReleasesReply *)
+     protobuf_c_message_unpack (&martlet__v1__forget_releases_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__forget_releases_reply__free_unpacked
+                     (Martlet__V1__ForgetReleasesReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__forget_releases_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__doubt__init
+                     (Martlet__V1__Doubt         *message)
+{
+  static const Martlet__V1__Doubt init_value = MARTLET__V1__DOUBT__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__doubt__get_packed_size
+                     (const Martlet__V1__Doubt *message)
+{
+  assert(message->base.descriptor == &martlet__v1__doubt__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__doubt__pack
+                     (const Martlet__V1__Doubt *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__doubt__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__doubt__pack_to_buffer
+                     (const Martlet__V1__Doubt *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__doubt__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__Doubt *
+       martlet__v1__doubt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__Doubt *)
+     protobuf_c_message_unpack (&martlet__v1__doubt__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__doubt__free_unpacked
+                     (Martlet__V1__Doubt *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__doubt__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fetch_doubts_request__init
+                     (Martlet__V1__FetchDoubtsRequest         *message)
+{
+  static const Martlet__V1__FetchDoubtsRequest init_value = MARTLET__V1__FETCH_DOUBTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_doubts_request__get_packed_size
+                     (const Martlet__V1__FetchDoubtsRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_doubts_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_doubts_request__pack
+                     (const Martlet__V1__FetchDoubtsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_doubts_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_doubts_request__pack_to_buffer
+                     (const Martlet__V1__FetchDoubtsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_doubts_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchDoubtsRequest *
+       martlet__v1__fetch_doubts_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchDoubtsRequest *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_doubts_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_doubts_request__free_unpacked
+                     (Martlet__V1__FetchDoubtsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_doubts_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fetch_doubts_reply__init
+                     (Martlet__V1__FetchDoubtsReply         *message)
+{
+  static const Martlet__V1__FetchDoubtsReply init_value = MARTLET__V1__FETCH_DOUBTS_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_doubts_reply__get_packed_size
+                     (const Martlet__V1__FetchDoubtsReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_doubts_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_doubts_reply__pack
+                     (const Martlet__V1__FetchDoubtsReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_doubts_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_doubts_reply__pack_to_buffer
+                     (const Martlet__V1__FetchDoubtsReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_doubts_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchDoubtsReply *
+       martlet__v1__fetch_doubts_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchDoubtsReply *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_doubts_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_doubts_reply__free_unpacked
+                     (Martlet__V1__FetchDoubtsReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_doubts_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fence_request__init
+                     (Martlet__V1__FenceRequest         *message)
+{
+  static const Martlet__V1__FenceRequest init_value = MARTLET__V1__FENCE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fence_request__get_packed_size
+                     (const Martlet__V1__FenceRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fence_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fence_request__pack
+                     (const Martlet__V1__FenceRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fence_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fence_request__pack_to_buffer
+                     (const Martlet__V1__FenceRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fence_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FenceRequest *
+       martlet__v1__fence_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FenceRequest *)
+     protobuf_c_message_unpack (&martlet__v1__fence_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fence_request__free_unpacked
+                     (Martlet__V1__FenceRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fence_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fence_reply__init
+                     (Martlet__V1__FenceReply         *message)
+{
+  static const Martlet__V1__FenceReply init_value = MARTLET__V1__FENCE_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fence_reply__get_packed_size
+                     (const Martlet__V1__FenceReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fence_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fence_reply__pack
+                     (const Martlet__V1__FenceReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fence_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fence_reply__pack_to_buffer
+                     (const Martlet__V1__FenceReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fence_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FenceReply *
+       martlet__v1__fence_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FenceReply *)
+     protobuf_c_message_unpack (&martlet__v1__fence_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fence_reply__free_unpacked
+                     (Martlet__V1__FenceReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fence_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__trust_request__init
+                     (Martlet__V1__TrustRequest         *message)
+{
+  static const Martlet__V1__TrustRequest init_value = MARTLET__V1__TRUST_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__trust_request__get_packed_size
+                     (const Martlet__V1__TrustRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__trust_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__trust_request__pack
+                     (const Martlet__V1__TrustRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__trust_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__trust_request__pack_to_buffer
+                     (const Martlet__V1__TrustRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__trust_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__TrustRequest *
+       martlet__v1__trust_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__TrustRequest *)
+     protobuf_c_message_unpack (&martlet__v1__trust_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__trust_request__free_unpacked
+                     (Martlet__V1__TrustRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__trust_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__trust_reply__init
+                     (Martlet__V1__TrustReply         *message)
+{
+  static const Martlet__V1__TrustReply init_value = MARTLET__V1__TRUST_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__trust_reply__get_packed_size
+                     (const Martlet__V1__TrustReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__trust_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__trust_reply__pack
+                     (const Martlet__V1__TrustReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__trust_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__trust_reply__pack_to_buffer
+                     (const Martlet__V1__TrustReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__trust_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__TrustReply *
+       martlet__v1__trust_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__TrustReply *)
+     protobuf_c_message_unpack (&martlet__v1__trust_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__trust_reply__free_unpacked
+                     (Martlet__V1__TrustReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__trust_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor martlet__v1__register_name__field_descriptors[3] =
 {
   {
@@ -1889,7 +2699,7 @@ const ProtobufCMessageDescriptor martlet__v1__learn_request__descriptor =
   (ProtobufCMessageInit) martlet__v1__learn_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__learn_reply__field_descriptors[1] =
+static const ProtobufCFieldDescriptor martlet__v1__learn_reply__field_descriptors[2] =
 {
   {
     "outcome",
@@ -1903,14 +2713,27 @@ static const ProtobufCFieldDescriptor martlet__v1__learn_reply__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "counter",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__LearnReply, counter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__learn_reply__field_indices_by_name[] = {
+  1,   /* field[1] = counter */
   0,   /* field[0] = outcome */
 };
 static const ProtobufCIntRange martlet__v1__learn_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor martlet__v1__learn_reply__descriptor =
 {
@@ -1920,14 +2743,14 @@ const ProtobufCMessageDescriptor martlet__v1__learn_reply__descriptor =
   "Martlet__V1__LearnReply",
   "martlet.v1",
   sizeof(Martlet__V1__LearnReply),
-  1,
+  2,
   martlet__v1__learn_reply__field_descriptors,
   martlet__v1__learn_reply__field_indices_by_name,
   1,  martlet__v1__learn_reply__number_ranges,
   (ProtobufCMessageInit) martlet__v1__learn_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__put_chunk_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor martlet__v1__put_chunk_request__field_descriptors[5] =
 {
   {
     "blob",
@@ -1965,16 +2788,42 @@ static const ProtobufCFieldDescriptor martlet__v1__put_chunk_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "owner",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PutChunkRequest, owner),
+    &martlet__v1__register_name__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "written_milliseconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PutChunkRequest, written_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__put_chunk_request__field_indices_by_name[] = {
   0,   /* field[0] = blob */
   2,   /* field[2] = crc32c */
   1,   /* field[1] = index */
+  3,   /* field[3] = owner */
+  4,   /* field[4] = written_milliseconds */
 };
 static const ProtobufCIntRange martlet__v1__put_chunk_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor martlet__v1__put_chunk_request__descriptor =
 {
@@ -1984,7 +2833,7 @@ const ProtobufCMessageDescriptor martlet__v1__put_chunk_request__descriptor =
   "Martlet__V1__PutChunkRequest",
   "martlet.v1",
   sizeof(Martlet__V1__PutChunkRequest),
-  3,
+  5,
   martlet__v1__put_chunk_request__field_descriptors,
   martlet__v1__put_chunk_request__field_indices_by_name,
   1,  martlet__v1__put_chunk_request__number_ranges,
@@ -2029,7 +2878,7 @@ const ProtobufCMessageDescriptor martlet__v1__put_chunk_reply__descriptor =
   (ProtobufCMessageInit) martlet__v1__put_chunk_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__get_chunk_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor martlet__v1__get_chunk_request__field_descriptors[6] =
 {
   {
     "blob",
@@ -2091,6 +2940,18 @@ static const ProtobufCFieldDescriptor martlet__v1__get_chunk_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "with_owner",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__GetChunkRequest, with_owner),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__get_chunk_request__field_indices_by_name[] = {
   0,   /* field[0] = blob */
@@ -2098,11 +2959,12 @@ static const unsigned martlet__v1__get_chunk_request__field_indices_by_name[] = 
   3,   /* field[3] = length */
   2,   /* field[2] = offset */
   4,   /* field[4] = probe */
+  5,   /* field[5] = with_owner */
 };
 static const ProtobufCIntRange martlet__v1__get_chunk_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor martlet__v1__get_chunk_request__descriptor =
 {
@@ -2112,14 +2974,14 @@ const ProtobufCMessageDescriptor martlet__v1__get_chunk_request__descriptor =
   "Martlet__V1__GetChunkRequest",
   "martlet.v1",
   sizeof(Martlet__V1__GetChunkRequest),
-  5,
+  6,
   martlet__v1__get_chunk_request__field_descriptors,
   martlet__v1__get_chunk_request__field_indices_by_name,
   1,  martlet__v1__get_chunk_request__number_ranges,
   (ProtobufCMessageInit) martlet__v1__get_chunk_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descriptors[2] =
+static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descriptors[4] =
 {
   {
     "size",
@@ -2145,15 +3007,41 @@ static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "owner",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__GetChunkReply, owner),
+    &martlet__v1__register_name__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "written_milliseconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__GetChunkReply, written_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__get_chunk_reply__field_indices_by_name[] = {
   1,   /* field[1] = crc32c */
+  2,   /* field[2] = owner */
   0,   /* field[0] = size */
+  3,   /* field[3] = written_milliseconds */
 };
 static const ProtobufCIntRange martlet__v1__get_chunk_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor =
 {
@@ -2163,11 +3051,113 @@ const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor =
   "Martlet__V1__GetChunkReply",
   "martlet.v1",
   sizeof(Martlet__V1__GetChunkReply),
-  2,
+  4,
   martlet__v1__get_chunk_reply__field_descriptors,
   martlet__v1__get_chunk_reply__field_indices_by_name,
   1,  martlet__v1__get_chunk_reply__number_ranges,
   (ProtobufCMessageInit) martlet__v1__get_chunk_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__drop_chunks_request__field_descriptors[3] =
+{
+  {
+    "blob",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DropChunksRequest, blob),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DropChunksRequest, first),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DropChunksRequest, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__drop_chunks_request__field_indices_by_name[] = {
+  0,   /* field[0] = blob */
+  2,   /* field[2] = count */
+  1,   /* field[1] = first */
+};
+static const ProtobufCIntRange martlet__v1__drop_chunks_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor martlet__v1__drop_chunks_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.DropChunksRequest",
+  "DropChunksRequest",
+  "Martlet__V1__DropChunksRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__DropChunksRequest),
+  3,
+  martlet__v1__drop_chunks_request__field_descriptors,
+  martlet__v1__drop_chunks_request__field_indices_by_name,
+  1,  martlet__v1__drop_chunks_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__drop_chunks_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__drop_chunks_reply__field_descriptors[1] =
+{
+  {
+    "dropped",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DropChunksReply, dropped),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__drop_chunks_reply__field_indices_by_name[] = {
+  0,   /* field[0] = dropped */
+};
+static const ProtobufCIntRange martlet__v1__drop_chunks_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__drop_chunks_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.DropChunksReply",
+  "DropChunksReply",
+  "Martlet__V1__DropChunksReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__DropChunksReply),
+  1,
+  martlet__v1__drop_chunks_reply__field_descriptors,
+  martlet__v1__drop_chunks_reply__field_indices_by_name,
+  1,  martlet__v1__drop_chunks_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__drop_chunks_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor martlet__v1__list_request__field_descriptors[8] =
@@ -3065,7 +4055,7 @@ const ProtobufCMessageDescriptor martlet__v1__list_partition_request__descriptor
   (ProtobufCMessageInit) martlet__v1__list_partition_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__partition_entry__field_descriptors[4] =
+static const ProtobufCFieldDescriptor martlet__v1__partition_entry__field_descriptors[5] =
 {
   {
     "name",
@@ -3115,9 +4105,22 @@ static const ProtobufCFieldDescriptor martlet__v1__partition_entry__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "doubtful",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PartitionEntry, doubtful),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__partition_entry__field_indices_by_name[] = {
   2,   /* field[2] = blob */
+  4,   /* field[4] = doubtful */
   3,   /* field[3] = index */
   0,   /* field[0] = name */
   1,   /* field[1] = tag */
@@ -3125,7 +4128,7 @@ static const unsigned martlet__v1__partition_entry__field_indices_by_name[] = {
 static const ProtobufCIntRange martlet__v1__partition_entry__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor martlet__v1__partition_entry__descriptor =
 {
@@ -3135,7 +4138,7 @@ const ProtobufCMessageDescriptor martlet__v1__partition_entry__descriptor =
   "Martlet__V1__PartitionEntry",
   "martlet.v1",
   sizeof(Martlet__V1__PartitionEntry),
-  4,
+  5,
   martlet__v1__partition_entry__field_descriptors,
   martlet__v1__partition_entry__field_indices_by_name,
   1,  martlet__v1__partition_entry__number_ranges,
@@ -3193,6 +4196,788 @@ const ProtobufCMessageDescriptor martlet__v1__list_partition_reply__descriptor =
   (ProtobufCMessageInit) martlet__v1__list_partition_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor martlet__v1__fetch_damage_request__field_descriptors[2] =
+{
+  {
+    "after",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchDamageRequest, after),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchDamageRequest, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fetch_damage_request__field_indices_by_name[] = {
+  0,   /* field[0] = after */
+  1,   /* field[1] = limit */
+};
+static const ProtobufCIntRange martlet__v1__fetch_damage_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fetch_damage_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchDamageRequest",
+  "FetchDamageRequest",
+  "Martlet__V1__FetchDamageRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchDamageRequest),
+  2,
+  martlet__v1__fetch_damage_request__field_descriptors,
+  martlet__v1__fetch_damage_request__field_indices_by_name,
+  1,  martlet__v1__fetch_damage_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_damage_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__damaged_item__field_descriptors[6] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DamagedItem, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DamagedItem, name),
+    &martlet__v1__register_name__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "blob",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DamagedItem, blob),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "index",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DamagedItem, index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "chunk",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DamagedItem, chunk),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disk",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DamagedItem, disk),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__damaged_item__field_indices_by_name[] = {
+  2,   /* field[2] = blob */
+  4,   /* field[4] = chunk */
+  5,   /* field[5] = disk */
+  0,   /* field[0] = id */
+  3,   /* field[3] = index */
+  1,   /* field[1] = name */
+};
+static const ProtobufCIntRange martlet__v1__damaged_item__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor martlet__v1__damaged_item__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.DamagedItem",
+  "DamagedItem",
+  "Martlet__V1__DamagedItem",
+  "martlet.v1",
+  sizeof(Martlet__V1__DamagedItem),
+  6,
+  martlet__v1__damaged_item__field_descriptors,
+  martlet__v1__damaged_item__field_indices_by_name,
+  1,  martlet__v1__damaged_item__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__damaged_item__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__fetch_damage_reply__field_descriptors[2] =
+{
+  {
+    "items",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__FetchDamageReply, n_items),
+    offsetof(Martlet__V1__FetchDamageReply, items),
+    &martlet__v1__damaged_item__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchDamageReply, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fetch_damage_reply__field_indices_by_name[] = {
+  0,   /* field[0] = items */
+  1,   /* field[1] = total */
+};
+static const ProtobufCIntRange martlet__v1__fetch_damage_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fetch_damage_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchDamageReply",
+  "FetchDamageReply",
+  "Martlet__V1__FetchDamageReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchDamageReply),
+  2,
+  martlet__v1__fetch_damage_reply__field_descriptors,
+  martlet__v1__fetch_damage_reply__field_indices_by_name,
+  1,  martlet__v1__fetch_damage_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_damage_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__damage_found__field_descriptors[1] =
+{
+  {
+    "total",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__DamageFound, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__damage_found__field_indices_by_name[] = {
+  0,   /* field[0] = total */
+};
+static const ProtobufCIntRange martlet__v1__damage_found__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__damage_found__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.DamageFound",
+  "DamageFound",
+  "Martlet__V1__DamageFound",
+  "martlet.v1",
+  sizeof(Martlet__V1__DamageFound),
+  1,
+  martlet__v1__damage_found__field_descriptors,
+  martlet__v1__damage_found__field_indices_by_name,
+  1,  martlet__v1__damage_found__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__damage_found__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__release__field_descriptors[5] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Release, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Release, name),
+    &martlet__v1__register_name__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "object_key",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Release, object_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "blobs",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__Release, n_blobs),
+    offsetof(Martlet__V1__Release, blobs),
+    &martlet__v1__blob_reference__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "noted_milliseconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Release, noted_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__release__field_indices_by_name[] = {
+  3,   /* field[3] = blobs */
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+  4,   /* field[4] = noted_milliseconds */
+  2,   /* field[2] = object_key */
+};
+static const ProtobufCIntRange martlet__v1__release__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor martlet__v1__release__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.Release",
+  "Release",
+  "Martlet__V1__Release",
+  "martlet.v1",
+  sizeof(Martlet__V1__Release),
+  5,
+  martlet__v1__release__field_descriptors,
+  martlet__v1__release__field_indices_by_name,
+  1,  martlet__v1__release__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__release__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__fetch_releases_request__field_descriptors[3] =
+{
+  {
+    "after",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchReleasesRequest, after),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchReleasesRequest, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "age_milliseconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchReleasesRequest, age_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fetch_releases_request__field_indices_by_name[] = {
+  0,   /* field[0] = after */
+  2,   /* field[2] = age_milliseconds */
+  1,   /* field[1] = limit */
+};
+static const ProtobufCIntRange martlet__v1__fetch_releases_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fetch_releases_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchReleasesRequest",
+  "FetchReleasesRequest",
+  "Martlet__V1__FetchReleasesRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchReleasesRequest),
+  3,
+  martlet__v1__fetch_releases_request__field_descriptors,
+  martlet__v1__fetch_releases_request__field_indices_by_name,
+  1,  martlet__v1__fetch_releases_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_releases_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__fetch_releases_reply__field_descriptors[2] =
+{
+  {
+    "releases",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__FetchReleasesReply, n_releases),
+    offsetof(Martlet__V1__FetchReleasesReply, releases),
+    &martlet__v1__release__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchReleasesReply, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fetch_releases_reply__field_indices_by_name[] = {
+  0,   /* field[0] = releases */
+  1,   /* field[1] = total */
+};
+static const ProtobufCIntRange martlet__v1__fetch_releases_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fetch_releases_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchReleasesReply",
+  "FetchReleasesReply",
+  "Martlet__V1__FetchReleasesReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchReleasesReply),
+  2,
+  martlet__v1__fetch_releases_reply__field_descriptors,
+  martlet__v1__fetch_releases_reply__field_indices_by_name,
+  1,  martlet__v1__fetch_releases_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_releases_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__forget_releases_request__field_descriptors[1] =
+{
+  {
+    "ids",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Martlet__V1__ForgetReleasesRequest, n_ids),
+    offsetof(Martlet__V1__ForgetReleasesRequest, ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__forget_releases_request__field_indices_by_name[] = {
+  0,   /* field[0] = ids */
+};
+static const ProtobufCIntRange martlet__v1__forget_releases_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__forget_releases_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ForgetReleasesRequest",
+  "ForgetReleasesRequest",
+  "Martlet__V1__ForgetReleasesRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__ForgetReleasesRequest),
+  1,
+  martlet__v1__forget_releases_request__field_descriptors,
+  martlet__v1__forget_releases_request__field_indices_by_name,
+  1,  martlet__v1__forget_releases_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__forget_releases_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define martlet__v1__forget_releases_reply__field_descriptors NULL
+#define martlet__v1__forget_releases_reply__field_indices_by_name NULL
+#define martlet__v1__forget_releases_reply__number_ranges NULL
+const ProtobufCMessageDescriptor martlet__v1__forget_releases_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ForgetReleasesReply",
+  "ForgetReleasesReply",
+  "Martlet__V1__ForgetReleasesReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__ForgetReleasesReply),
+  0,
+  martlet__v1__forget_releases_reply__field_descriptors,
+  martlet__v1__forget_releases_reply__field_indices_by_name,
+  0,  martlet__v1__forget_releases_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__forget_releases_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__doubt__field_descriptors[5] =
+{
+  {
+    "disk",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Doubt, disk),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "path",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Doubt, path),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "position",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Doubt, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "slots",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Doubt, slots),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ceiling",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Doubt, ceiling),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__doubt__field_indices_by_name[] = {
+  4,   /* field[4] = ceiling */
+  0,   /* field[0] = disk */
+  1,   /* field[1] = path */
+  2,   /* field[2] = position */
+  3,   /* field[3] = slots */
+};
+static const ProtobufCIntRange martlet__v1__doubt__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor martlet__v1__doubt__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.Doubt",
+  "Doubt",
+  "Martlet__V1__Doubt",
+  "martlet.v1",
+  sizeof(Martlet__V1__Doubt),
+  5,
+  martlet__v1__doubt__field_descriptors,
+  martlet__v1__doubt__field_indices_by_name,
+  1,  martlet__v1__doubt__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__doubt__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define martlet__v1__fetch_doubts_request__field_descriptors NULL
+#define martlet__v1__fetch_doubts_request__field_indices_by_name NULL
+#define martlet__v1__fetch_doubts_request__number_ranges NULL
+const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchDoubtsRequest",
+  "FetchDoubtsRequest",
+  "Martlet__V1__FetchDoubtsRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchDoubtsRequest),
+  0,
+  martlet__v1__fetch_doubts_request__field_descriptors,
+  martlet__v1__fetch_doubts_request__field_indices_by_name,
+  0,  martlet__v1__fetch_doubts_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_doubts_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__fetch_doubts_reply__field_descriptors[1] =
+{
+  {
+    "doubts",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__FetchDoubtsReply, n_doubts),
+    offsetof(Martlet__V1__FetchDoubtsReply, doubts),
+    &martlet__v1__doubt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fetch_doubts_reply__field_indices_by_name[] = {
+  0,   /* field[0] = doubts */
+};
+static const ProtobufCIntRange martlet__v1__fetch_doubts_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchDoubtsReply",
+  "FetchDoubtsReply",
+  "Martlet__V1__FetchDoubtsReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchDoubtsReply),
+  1,
+  martlet__v1__fetch_doubts_reply__field_descriptors,
+  martlet__v1__fetch_doubts_reply__field_indices_by_name,
+  1,  martlet__v1__fetch_doubts_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_doubts_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__fence_request__field_descriptors[1] =
+{
+  {
+    "counter",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FenceRequest, counter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fence_request__field_indices_by_name[] = {
+  0,   /* field[0] = counter */
+};
+static const ProtobufCIntRange martlet__v1__fence_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fence_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FenceRequest",
+  "FenceRequest",
+  "Martlet__V1__FenceRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__FenceRequest),
+  1,
+  martlet__v1__fence_request__field_descriptors,
+  martlet__v1__fence_request__field_indices_by_name,
+  1,  martlet__v1__fence_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fence_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define martlet__v1__fence_reply__field_descriptors NULL
+#define martlet__v1__fence_reply__field_indices_by_name NULL
+#define martlet__v1__fence_reply__number_ranges NULL
+const ProtobufCMessageDescriptor martlet__v1__fence_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FenceReply",
+  "FenceReply",
+  "Martlet__V1__FenceReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__FenceReply),
+  0,
+  martlet__v1__fence_reply__field_descriptors,
+  martlet__v1__fence_reply__field_indices_by_name,
+  0,  martlet__v1__fence_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fence_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__trust_request__field_descriptors[1] =
+{
+  {
+    "doubt",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TrustRequest, doubt),
+    &martlet__v1__doubt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__trust_request__field_indices_by_name[] = {
+  0,   /* field[0] = doubt */
+};
+static const ProtobufCIntRange martlet__v1__trust_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__trust_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.TrustRequest",
+  "TrustRequest",
+  "Martlet__V1__TrustRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__TrustRequest),
+  1,
+  martlet__v1__trust_request__field_descriptors,
+  martlet__v1__trust_request__field_indices_by_name,
+  1,  martlet__v1__trust_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__trust_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__trust_reply__field_descriptors[1] =
+{
+  {
+    "trusted",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TrustReply, trusted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__trust_reply__field_indices_by_name[] = {
+  0,   /* field[0] = trusted */
+};
+static const ProtobufCIntRange martlet__v1__trust_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__trust_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.TrustReply",
+  "TrustReply",
+  "Martlet__V1__TrustReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__TrustReply),
+  1,
+  martlet__v1__trust_reply__field_descriptors,
+  martlet__v1__trust_reply__field_indices_by_name,
+  1,  martlet__v1__trust_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__trust_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue martlet__v1__commit_outcome__enum_values_by_number[3] =
 {
   { "ACCEPTED", "MARTLET__V1__COMMIT_OUTCOME__ACCEPTED", 0 },
@@ -3223,20 +5008,22 @@ const ProtobufCEnumDescriptor martlet__v1__commit_outcome__descriptor =
   martlet__v1__commit_outcome__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue martlet__v1__learn_outcome__enum_values_by_number[3] =
+static const ProtobufCEnumValue martlet__v1__learn_outcome__enum_values_by_number[4] =
 {
   { "LEARNED", "MARTLET__V1__LEARN_OUTCOME__LEARNED", 0 },
   { "KNOWN", "MARTLET__V1__LEARN_OUTCOME__KNOWN", 1 },
   { "LEARN_BLOB_MISSING", "MARTLET__V1__LEARN_OUTCOME__LEARN_BLOB_MISSING", 2 },
+  { "LEARN_TOO_OLD", "MARTLET__V1__LEARN_OUTCOME__LEARN_TOO_OLD", 3 },
 };
 static const ProtobufCIntRange martlet__v1__learn_outcome__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 4}
 };
-static const ProtobufCEnumValueIndex martlet__v1__learn_outcome__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex martlet__v1__learn_outcome__enum_values_by_name[4] =
 {
   { "KNOWN", 1 },
   { "LEARNED", 0 },
   { "LEARN_BLOB_MISSING", 2 },
+  { "LEARN_TOO_OLD", 3 },
 };
 const ProtobufCEnumDescriptor martlet__v1__learn_outcome__descriptor =
 {
@@ -3245,9 +5032,9 @@ const ProtobufCEnumDescriptor martlet__v1__learn_outcome__descriptor =
   "LearnOutcome",
   "Martlet__V1__LearnOutcome",
   "martlet.v1",
-  3,
+  4,
   martlet__v1__learn_outcome__enum_values_by_number,
-  3,
+  4,
   martlet__v1__learn_outcome__enum_values_by_name,
   1,
   martlet__v1__learn_outcome__value_ranges,

@@ -47,6 +47,10 @@ typedef enum _Martlet__V1__MessageType {
    */
   MARTLET__V1__MESSAGE_TYPE__TAP = 6,
   /*
+   * published by storage
+   */
+  MARTLET__V1__MESSAGE_TYPE__DAMAGE_FOUND = 7,
+  /*
    * storage: registers
    */
   MARTLET__V1__MESSAGE_TYPE__READ = 20,
@@ -59,6 +63,7 @@ typedef enum _Martlet__V1__MessageType {
    */
   MARTLET__V1__MESSAGE_TYPE__PUT_CHUNK = 30,
   MARTLET__V1__MESSAGE_TYPE__GET_CHUNK = 31,
+  MARTLET__V1__MESSAGE_TYPE__DROP_CHUNKS = 32,
   /*
    * storage: hints and comparison
    */
@@ -67,6 +72,15 @@ typedef enum _Martlet__V1__MessageType {
   MARTLET__V1__MESSAGE_TYPE__FORGET_HINTS = 42,
   MARTLET__V1__MESSAGE_TYPE__DIGEST_PARTITIONS = 43,
   MARTLET__V1__MESSAGE_TYPE__LIST_PARTITION = 44,
+  /*
+   * storage: what repair does about damage, lost memory and garbage
+   */
+  MARTLET__V1__MESSAGE_TYPE__FETCH_DAMAGE = 45,
+  MARTLET__V1__MESSAGE_TYPE__FETCH_RELEASES = 46,
+  MARTLET__V1__MESSAGE_TYPE__FORGET_RELEASES = 47,
+  MARTLET__V1__MESSAGE_TYPE__FETCH_DOUBTS = 48,
+  MARTLET__V1__MESSAGE_TYPE__FENCE = 49,
+  MARTLET__V1__MESSAGE_TYPE__TRUST = 50,
   /*
    * manager
    */

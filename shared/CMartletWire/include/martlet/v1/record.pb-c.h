@@ -254,10 +254,14 @@ struct  Martlet__V1__PartRecord
   Martlet__V1__BlobReference *blob;
   size_t n_checksums;
   Martlet__V1__HeaderField **checksums;
+  /*
+   * key of the object that it will be part of
+   */
+  ProtobufCBinaryData object_key;
 };
 #define MARTLET__V1__PART_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__part_record__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL, {0,NULL} }
 
 
 /* Martlet__V1__BallotNumber methods */

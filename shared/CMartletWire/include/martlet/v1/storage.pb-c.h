@@ -29,6 +29,8 @@ typedef struct Martlet__V1__PutChunkRequest Martlet__V1__PutChunkRequest;
 typedef struct Martlet__V1__PutChunkReply Martlet__V1__PutChunkReply;
 typedef struct Martlet__V1__GetChunkRequest Martlet__V1__GetChunkRequest;
 typedef struct Martlet__V1__GetChunkReply Martlet__V1__GetChunkReply;
+typedef struct Martlet__V1__DropChunksRequest Martlet__V1__DropChunksRequest;
+typedef struct Martlet__V1__DropChunksReply Martlet__V1__DropChunksReply;
 typedef struct Martlet__V1__ListRequest Martlet__V1__ListRequest;
 typedef struct Martlet__V1__ListEntry Martlet__V1__ListEntry;
 typedef struct Martlet__V1__ListReply Martlet__V1__ListReply;
@@ -45,6 +47,22 @@ typedef struct Martlet__V1__DigestPartitionsReply Martlet__V1__DigestPartitionsR
 typedef struct Martlet__V1__ListPartitionRequest Martlet__V1__ListPartitionRequest;
 typedef struct Martlet__V1__PartitionEntry Martlet__V1__PartitionEntry;
 typedef struct Martlet__V1__ListPartitionReply Martlet__V1__ListPartitionReply;
+typedef struct Martlet__V1__FetchDamageRequest Martlet__V1__FetchDamageRequest;
+typedef struct Martlet__V1__DamagedItem Martlet__V1__DamagedItem;
+typedef struct Martlet__V1__FetchDamageReply Martlet__V1__FetchDamageReply;
+typedef struct Martlet__V1__DamageFound Martlet__V1__DamageFound;
+typedef struct Martlet__V1__Release Martlet__V1__Release;
+typedef struct Martlet__V1__FetchReleasesRequest Martlet__V1__FetchReleasesRequest;
+typedef struct Martlet__V1__FetchReleasesReply Martlet__V1__FetchReleasesReply;
+typedef struct Martlet__V1__ForgetReleasesRequest Martlet__V1__ForgetReleasesRequest;
+typedef struct Martlet__V1__ForgetReleasesReply Martlet__V1__ForgetReleasesReply;
+typedef struct Martlet__V1__Doubt Martlet__V1__Doubt;
+typedef struct Martlet__V1__FetchDoubtsRequest Martlet__V1__FetchDoubtsRequest;
+typedef struct Martlet__V1__FetchDoubtsReply Martlet__V1__FetchDoubtsReply;
+typedef struct Martlet__V1__FenceRequest Martlet__V1__FenceRequest;
+typedef struct Martlet__V1__FenceReply Martlet__V1__FenceReply;
+typedef struct Martlet__V1__TrustRequest Martlet__V1__TrustRequest;
+typedef struct Martlet__V1__TrustReply Martlet__V1__TrustReply;
 
 
 /* --- enums --- */
@@ -67,7 +85,11 @@ typedef enum _Martlet__V1__LearnOutcome {
    * has this tag or a higher one, and the blobs
    */
   MARTLET__V1__LEARN_OUTCOME__KNOWN = 1,
-  MARTLET__V1__LEARN_OUTCOME__LEARN_BLOB_MISSING = 2
+  MARTLET__V1__LEARN_OUTCOME__LEARN_BLOB_MISSING = 2,
+  /*
+   * cannot replace what this replica may have lost: decide it again above `counter`
+   */
+  MARTLET__V1__LEARN_OUTCOME__LEARN_TOO_OLD = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MARTLET__V1__LEARN_OUTCOME)
 } Martlet__V1__LearnOutcome;
 
@@ -230,10 +252,14 @@ struct  Martlet__V1__LearnReply
 {
   ProtobufCMessage base;
   Martlet__V1__LearnOutcome outcome;
+  /*
+   * the largest ballot counter that the replica knows of
+   */
+  uint64_t counter;
 };
 #define MARTLET__V1__LEARN_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__learn_reply__descriptor) \
-    , MARTLET__V1__LEARN_OUTCOME__LEARNED }
+    , MARTLET__V1__LEARN_OUTCOME__LEARNED, 0 }
 
 
 struct  Martlet__V1__PutChunkRequest
@@ -242,10 +268,18 @@ struct  Martlet__V1__PutChunkRequest
   ProtobufCBinaryData blob;
   uint32_t index;
   uint32_t crc32c;
+  /*
+   * the register that is to refer to it; of a part: the register of its upload
+   */
+  Martlet__V1__RegisterName *owner;
+  /*
+   * wall clock of the first writer; 0: now
+   */
+  int64_t written_milliseconds;
 };
 #define MARTLET__V1__PUT_CHUNK_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__put_chunk_request__descriptor) \
-    , {0,NULL}, 0, 0 }
+    , {0,NULL}, 0, 0, NULL, 0 }
 
 
 struct  Martlet__V1__PutChunkReply
@@ -272,10 +306,14 @@ struct  Martlet__V1__GetChunkRequest
    * no payload, only whether it is here
    */
   protobuf_c_boolean probe;
+  /*
+   * the answer tells owner and time
+   */
+  protobuf_c_boolean with_owner;
 };
 #define MARTLET__V1__GET_CHUNK_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__get_chunk_request__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0, 0 }
 
 
 struct  Martlet__V1__GetChunkReply
@@ -289,10 +327,40 @@ struct  Martlet__V1__GetChunkReply
    * of the payload; 0: not told
    */
   uint32_t crc32c;
+  Martlet__V1__RegisterName *owner;
+  int64_t written_milliseconds;
 };
 #define MARTLET__V1__GET_CHUNK_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__get_chunk_reply__descriptor) \
-    , 0, 0 }
+    , 0, 0, NULL, 0 }
+
+
+/*
+ * Nothing refers, or ever will refer, to these chunks of a blob. A replica that has none of them is content too.
+ */
+struct  Martlet__V1__DropChunksRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData blob;
+  uint32_t first;
+  uint32_t count;
+};
+#define MARTLET__V1__DROP_CHUNKS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__drop_chunks_request__descriptor) \
+    , {0,NULL}, 0, 0 }
+
+
+struct  Martlet__V1__DropChunksReply
+{
+  ProtobufCMessage base;
+  /*
+   * how many were here
+   */
+  uint32_t dropped;
+};
+#define MARTLET__V1__DROP_CHUNKS_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__drop_chunks_reply__descriptor) \
+    , 0 }
 
 
 struct  Martlet__V1__ListRequest
@@ -529,10 +597,14 @@ struct  Martlet__V1__PartitionEntry
   Martlet__V1__BallotNumber *tag;
   ProtobufCBinaryData blob;
   uint32_t index;
+  /*
+   * this replica may have lost a newer state
+   */
+  protobuf_c_boolean doubtful;
 };
 #define MARTLET__V1__PARTITION_ENTRY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__partition_entry__descriptor) \
-    , NULL, NULL, {0,NULL}, 0 }
+    , NULL, NULL, {0,NULL}, 0, 0 }
 
 
 struct  Martlet__V1__ListPartitionReply
@@ -548,6 +620,247 @@ struct  Martlet__V1__ListPartitionReply
 #define MARTLET__V1__LIST_PARTITION_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__list_partition_reply__descriptor) \
     , 0,NULL, {0,NULL} }
+
+
+/*
+ * Records that this node cannot read and that other replicas may have. An item goes away when it is healed.
+ */
+struct  Martlet__V1__FetchDamageRequest
+{
+  ProtobufCMessage base;
+  /*
+   * id of the last item seen
+   */
+  uint64_t after;
+  uint32_t limit;
+};
+#define MARTLET__V1__FETCH_DAMAGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_damage_request__descriptor) \
+    , 0, 0 }
+
+
+struct  Martlet__V1__DamagedItem
+{
+  ProtobufCMessage base;
+  /*
+   * of this node, since its start
+   */
+  uint64_t id;
+  /*
+   * the register that is damaged, or that owns the damaged blob; absent: unknown
+   */
+  Martlet__V1__RegisterName *name;
+  /*
+   * damaged content; empty: the register itself
+   */
+  ProtobufCBinaryData blob;
+  uint32_t index;
+  /*
+   * `index` of `blob` is a chunk; else the blob stands beside its register
+   */
+  protobuf_c_boolean chunk;
+  /*
+   * path
+   */
+  char *disk;
+};
+#define MARTLET__V1__DAMAGED_ITEM__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__damaged_item__descriptor) \
+    , 0, NULL, {0,NULL}, 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Martlet__V1__FetchDamageReply
+{
+  ProtobufCMessage base;
+  size_t n_items;
+  Martlet__V1__DamagedItem **items;
+  uint64_t total;
+};
+#define MARTLET__V1__FETCH_DAMAGE_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_damage_reply__descriptor) \
+    , 0,NULL, 0 }
+
+
+/*
+ * Published when damage was found.
+ */
+struct  Martlet__V1__DamageFound
+{
+  ProtobufCMessage base;
+  uint64_t total;
+};
+#define MARTLET__V1__DAMAGE_FOUND__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__damage_found__descriptor) \
+    , 0 }
+
+
+/*
+ * Chunks that a register no longer refers to, as one replica sees it. Whoever drops them first makes sure that the
+ * decided state does not refer to them.
+ */
+struct  Martlet__V1__Release
+{
+  ProtobufCMessage base;
+  /*
+   * of the node that keeps it; ids sort by age
+   */
+  ProtobufCBinaryData id;
+  /*
+   * the register that referred to them
+   */
+  Martlet__V1__RegisterName *name;
+  /*
+   * of a part: the key of its object
+   */
+  ProtobufCBinaryData object_key;
+  size_t n_blobs;
+  Martlet__V1__BlobReference **blobs;
+  int64_t noted_milliseconds;
+};
+#define MARTLET__V1__RELEASE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__release__descriptor) \
+    , {0,NULL}, NULL, {0,NULL}, 0,NULL, 0 }
+
+
+struct  Martlet__V1__FetchReleasesRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData after;
+  uint32_t limit;
+  /*
+   * only those that are at least so old
+   */
+  int64_t age_milliseconds;
+};
+#define MARTLET__V1__FETCH_RELEASES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_releases_request__descriptor) \
+    , {0,NULL}, 0, 0 }
+
+
+struct  Martlet__V1__FetchReleasesReply
+{
+  ProtobufCMessage base;
+  size_t n_releases;
+  Martlet__V1__Release **releases;
+  uint64_t total;
+};
+#define MARTLET__V1__FETCH_RELEASES_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_releases_reply__descriptor) \
+    , 0,NULL, 0 }
+
+
+struct  Martlet__V1__ForgetReleasesRequest
+{
+  ProtobufCMessage base;
+  size_t n_ids;
+  ProtobufCBinaryData *ids;
+};
+#define MARTLET__V1__FORGET_RELEASES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__forget_releases_request__descriptor) \
+    , 0,NULL }
+
+
+struct  Martlet__V1__ForgetReleasesReply
+{
+  ProtobufCMessage base;
+};
+#define MARTLET__V1__FORGET_RELEASES_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__forget_releases_reply__descriptor) \
+     }
+
+
+/*
+ * What a disk has forgotten: it abstains for the keys of these slots that are older than a position of its log.
+ */
+struct  Martlet__V1__Doubt
+{
+  ProtobufCMessage base;
+  /*
+   * id in hex digits
+   */
+  char *disk;
+  char *path;
+  uint64_t position;
+  /*
+   * 256 bits, the lowest of byte 0 is slot 0
+   */
+  ProtobufCBinaryData slots;
+  /*
+   * nothing it has forgotten has a higher ballot counter
+   */
+  uint64_t ceiling;
+};
+#define MARTLET__V1__DOUBT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__doubt__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, {0,NULL}, 0 }
+
+
+struct  Martlet__V1__FetchDoubtsRequest
+{
+  ProtobufCMessage base;
+};
+#define MARTLET__V1__FETCH_DOUBTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_doubts_request__descriptor) \
+     }
+
+
+struct  Martlet__V1__FetchDoubtsReply
+{
+  ProtobufCMessage base;
+  size_t n_doubts;
+  Martlet__V1__Doubt **doubts;
+};
+#define MARTLET__V1__FETCH_DOUBTS_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_doubts_reply__descriptor) \
+    , 0,NULL }
+
+
+/*
+ * Every key of the node counts as promised up to this counter, durably.
+ */
+struct  Martlet__V1__FenceRequest
+{
+  ProtobufCMessage base;
+  uint64_t counter;
+};
+#define MARTLET__V1__FENCE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fence_request__descriptor) \
+    , 0 }
+
+
+struct  Martlet__V1__FenceReply
+{
+  ProtobufCMessage base;
+};
+#define MARTLET__V1__FENCE_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fence_reply__descriptor) \
+     }
+
+
+/*
+ * Repair has taught the disk every key of these slots that the other replicas have, behind a fence.
+ */
+struct  Martlet__V1__TrustRequest
+{
+  ProtobufCMessage base;
+  Martlet__V1__Doubt *doubt;
+};
+#define MARTLET__V1__TRUST_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__trust_request__descriptor) \
+    , NULL }
+
+
+struct  Martlet__V1__TrustReply
+{
+  ProtobufCMessage base;
+  /*
+   * false: the doubt has changed meanwhile, begin again
+   */
+  protobuf_c_boolean trusted;
+};
+#define MARTLET__V1__TRUST_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__trust_reply__descriptor) \
+    , 0 }
 
 
 /* Martlet__V1__RegisterName methods */
@@ -796,6 +1109,44 @@ Martlet__V1__GetChunkReply *
                       const uint8_t       *data);
 void   martlet__v1__get_chunk_reply__free_unpacked
                      (Martlet__V1__GetChunkReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__DropChunksRequest methods */
+void   martlet__v1__drop_chunks_request__init
+                     (Martlet__V1__DropChunksRequest         *message);
+size_t martlet__v1__drop_chunks_request__get_packed_size
+                     (const Martlet__V1__DropChunksRequest   *message);
+size_t martlet__v1__drop_chunks_request__pack
+                     (const Martlet__V1__DropChunksRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__drop_chunks_request__pack_to_buffer
+                     (const Martlet__V1__DropChunksRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__DropChunksRequest *
+       martlet__v1__drop_chunks_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__drop_chunks_request__free_unpacked
+                     (Martlet__V1__DropChunksRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__DropChunksReply methods */
+void   martlet__v1__drop_chunks_reply__init
+                     (Martlet__V1__DropChunksReply         *message);
+size_t martlet__v1__drop_chunks_reply__get_packed_size
+                     (const Martlet__V1__DropChunksReply   *message);
+size_t martlet__v1__drop_chunks_reply__pack
+                     (const Martlet__V1__DropChunksReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__drop_chunks_reply__pack_to_buffer
+                     (const Martlet__V1__DropChunksReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__DropChunksReply *
+       martlet__v1__drop_chunks_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__drop_chunks_reply__free_unpacked
+                     (Martlet__V1__DropChunksReply *message,
                       ProtobufCAllocator *allocator);
 /* Martlet__V1__ListRequest methods */
 void   martlet__v1__list_request__init
@@ -1101,6 +1452,310 @@ Martlet__V1__ListPartitionReply *
 void   martlet__v1__list_partition_reply__free_unpacked
                      (Martlet__V1__ListPartitionReply *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchDamageRequest methods */
+void   martlet__v1__fetch_damage_request__init
+                     (Martlet__V1__FetchDamageRequest         *message);
+size_t martlet__v1__fetch_damage_request__get_packed_size
+                     (const Martlet__V1__FetchDamageRequest   *message);
+size_t martlet__v1__fetch_damage_request__pack
+                     (const Martlet__V1__FetchDamageRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_damage_request__pack_to_buffer
+                     (const Martlet__V1__FetchDamageRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchDamageRequest *
+       martlet__v1__fetch_damage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_damage_request__free_unpacked
+                     (Martlet__V1__FetchDamageRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__DamagedItem methods */
+void   martlet__v1__damaged_item__init
+                     (Martlet__V1__DamagedItem         *message);
+size_t martlet__v1__damaged_item__get_packed_size
+                     (const Martlet__V1__DamagedItem   *message);
+size_t martlet__v1__damaged_item__pack
+                     (const Martlet__V1__DamagedItem   *message,
+                      uint8_t             *out);
+size_t martlet__v1__damaged_item__pack_to_buffer
+                     (const Martlet__V1__DamagedItem   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__DamagedItem *
+       martlet__v1__damaged_item__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__damaged_item__free_unpacked
+                     (Martlet__V1__DamagedItem *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchDamageReply methods */
+void   martlet__v1__fetch_damage_reply__init
+                     (Martlet__V1__FetchDamageReply         *message);
+size_t martlet__v1__fetch_damage_reply__get_packed_size
+                     (const Martlet__V1__FetchDamageReply   *message);
+size_t martlet__v1__fetch_damage_reply__pack
+                     (const Martlet__V1__FetchDamageReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_damage_reply__pack_to_buffer
+                     (const Martlet__V1__FetchDamageReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchDamageReply *
+       martlet__v1__fetch_damage_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_damage_reply__free_unpacked
+                     (Martlet__V1__FetchDamageReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__DamageFound methods */
+void   martlet__v1__damage_found__init
+                     (Martlet__V1__DamageFound         *message);
+size_t martlet__v1__damage_found__get_packed_size
+                     (const Martlet__V1__DamageFound   *message);
+size_t martlet__v1__damage_found__pack
+                     (const Martlet__V1__DamageFound   *message,
+                      uint8_t             *out);
+size_t martlet__v1__damage_found__pack_to_buffer
+                     (const Martlet__V1__DamageFound   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__DamageFound *
+       martlet__v1__damage_found__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__damage_found__free_unpacked
+                     (Martlet__V1__DamageFound *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__Release methods */
+void   martlet__v1__release__init
+                     (Martlet__V1__Release         *message);
+size_t martlet__v1__release__get_packed_size
+                     (const Martlet__V1__Release   *message);
+size_t martlet__v1__release__pack
+                     (const Martlet__V1__Release   *message,
+                      uint8_t             *out);
+size_t martlet__v1__release__pack_to_buffer
+                     (const Martlet__V1__Release   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__Release *
+       martlet__v1__release__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__release__free_unpacked
+                     (Martlet__V1__Release *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchReleasesRequest methods */
+void   martlet__v1__fetch_releases_request__init
+                     (Martlet__V1__FetchReleasesRequest         *message);
+size_t martlet__v1__fetch_releases_request__get_packed_size
+                     (const Martlet__V1__FetchReleasesRequest   *message);
+size_t martlet__v1__fetch_releases_request__pack
+                     (const Martlet__V1__FetchReleasesRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_releases_request__pack_to_buffer
+                     (const Martlet__V1__FetchReleasesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchReleasesRequest *
+       martlet__v1__fetch_releases_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_releases_request__free_unpacked
+                     (Martlet__V1__FetchReleasesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchReleasesReply methods */
+void   martlet__v1__fetch_releases_reply__init
+                     (Martlet__V1__FetchReleasesReply         *message);
+size_t martlet__v1__fetch_releases_reply__get_packed_size
+                     (const Martlet__V1__FetchReleasesReply   *message);
+size_t martlet__v1__fetch_releases_reply__pack
+                     (const Martlet__V1__FetchReleasesReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_releases_reply__pack_to_buffer
+                     (const Martlet__V1__FetchReleasesReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchReleasesReply *
+       martlet__v1__fetch_releases_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_releases_reply__free_unpacked
+                     (Martlet__V1__FetchReleasesReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ForgetReleasesRequest methods */
+void   martlet__v1__forget_releases_request__init
+                     (Martlet__V1__ForgetReleasesRequest         *message);
+size_t martlet__v1__forget_releases_request__get_packed_size
+                     (const Martlet__V1__ForgetReleasesRequest   *message);
+size_t martlet__v1__forget_releases_request__pack
+                     (const Martlet__V1__ForgetReleasesRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__forget_releases_request__pack_to_buffer
+                     (const Martlet__V1__ForgetReleasesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ForgetReleasesRequest *
+       martlet__v1__forget_releases_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__forget_releases_request__free_unpacked
+                     (Martlet__V1__ForgetReleasesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ForgetReleasesReply methods */
+void   martlet__v1__forget_releases_reply__init
+                     (Martlet__V1__ForgetReleasesReply         *message);
+size_t martlet__v1__forget_releases_reply__get_packed_size
+                     (const Martlet__V1__ForgetReleasesReply   *message);
+size_t martlet__v1__forget_releases_reply__pack
+                     (const Martlet__V1__ForgetReleasesReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__forget_releases_reply__pack_to_buffer
+                     (const Martlet__V1__ForgetReleasesReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ForgetReleasesReply *
+       martlet__v1__forget_releases_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__forget_releases_reply__free_unpacked
+                     (Martlet__V1__ForgetReleasesReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__Doubt methods */
+void   martlet__v1__doubt__init
+                     (Martlet__V1__Doubt         *message);
+size_t martlet__v1__doubt__get_packed_size
+                     (const Martlet__V1__Doubt   *message);
+size_t martlet__v1__doubt__pack
+                     (const Martlet__V1__Doubt   *message,
+                      uint8_t             *out);
+size_t martlet__v1__doubt__pack_to_buffer
+                     (const Martlet__V1__Doubt   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__Doubt *
+       martlet__v1__doubt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__doubt__free_unpacked
+                     (Martlet__V1__Doubt *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchDoubtsRequest methods */
+void   martlet__v1__fetch_doubts_request__init
+                     (Martlet__V1__FetchDoubtsRequest         *message);
+size_t martlet__v1__fetch_doubts_request__get_packed_size
+                     (const Martlet__V1__FetchDoubtsRequest   *message);
+size_t martlet__v1__fetch_doubts_request__pack
+                     (const Martlet__V1__FetchDoubtsRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_doubts_request__pack_to_buffer
+                     (const Martlet__V1__FetchDoubtsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchDoubtsRequest *
+       martlet__v1__fetch_doubts_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_doubts_request__free_unpacked
+                     (Martlet__V1__FetchDoubtsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchDoubtsReply methods */
+void   martlet__v1__fetch_doubts_reply__init
+                     (Martlet__V1__FetchDoubtsReply         *message);
+size_t martlet__v1__fetch_doubts_reply__get_packed_size
+                     (const Martlet__V1__FetchDoubtsReply   *message);
+size_t martlet__v1__fetch_doubts_reply__pack
+                     (const Martlet__V1__FetchDoubtsReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_doubts_reply__pack_to_buffer
+                     (const Martlet__V1__FetchDoubtsReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchDoubtsReply *
+       martlet__v1__fetch_doubts_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_doubts_reply__free_unpacked
+                     (Martlet__V1__FetchDoubtsReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FenceRequest methods */
+void   martlet__v1__fence_request__init
+                     (Martlet__V1__FenceRequest         *message);
+size_t martlet__v1__fence_request__get_packed_size
+                     (const Martlet__V1__FenceRequest   *message);
+size_t martlet__v1__fence_request__pack
+                     (const Martlet__V1__FenceRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fence_request__pack_to_buffer
+                     (const Martlet__V1__FenceRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FenceRequest *
+       martlet__v1__fence_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fence_request__free_unpacked
+                     (Martlet__V1__FenceRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FenceReply methods */
+void   martlet__v1__fence_reply__init
+                     (Martlet__V1__FenceReply         *message);
+size_t martlet__v1__fence_reply__get_packed_size
+                     (const Martlet__V1__FenceReply   *message);
+size_t martlet__v1__fence_reply__pack
+                     (const Martlet__V1__FenceReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fence_reply__pack_to_buffer
+                     (const Martlet__V1__FenceReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FenceReply *
+       martlet__v1__fence_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fence_reply__free_unpacked
+                     (Martlet__V1__FenceReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__TrustRequest methods */
+void   martlet__v1__trust_request__init
+                     (Martlet__V1__TrustRequest         *message);
+size_t martlet__v1__trust_request__get_packed_size
+                     (const Martlet__V1__TrustRequest   *message);
+size_t martlet__v1__trust_request__pack
+                     (const Martlet__V1__TrustRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__trust_request__pack_to_buffer
+                     (const Martlet__V1__TrustRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__TrustRequest *
+       martlet__v1__trust_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__trust_request__free_unpacked
+                     (Martlet__V1__TrustRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__TrustReply methods */
+void   martlet__v1__trust_reply__init
+                     (Martlet__V1__TrustReply         *message);
+size_t martlet__v1__trust_reply__get_packed_size
+                     (const Martlet__V1__TrustReply   *message);
+size_t martlet__v1__trust_reply__pack
+                     (const Martlet__V1__TrustReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__trust_reply__pack_to_buffer
+                     (const Martlet__V1__TrustReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__TrustReply *
+       martlet__v1__trust_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__trust_reply__free_unpacked
+                     (Martlet__V1__TrustReply *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Martlet__V1__RegisterName_Closure)
@@ -1141,6 +1796,12 @@ typedef void (*Martlet__V1__GetChunkRequest_Closure)
                   void *closure_data);
 typedef void (*Martlet__V1__GetChunkReply_Closure)
                  (const Martlet__V1__GetChunkReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__DropChunksRequest_Closure)
+                 (const Martlet__V1__DropChunksRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__DropChunksReply_Closure)
+                 (const Martlet__V1__DropChunksReply *message,
                   void *closure_data);
 typedef void (*Martlet__V1__ListRequest_Closure)
                  (const Martlet__V1__ListRequest *message,
@@ -1190,6 +1851,54 @@ typedef void (*Martlet__V1__PartitionEntry_Closure)
 typedef void (*Martlet__V1__ListPartitionReply_Closure)
                  (const Martlet__V1__ListPartitionReply *message,
                   void *closure_data);
+typedef void (*Martlet__V1__FetchDamageRequest_Closure)
+                 (const Martlet__V1__FetchDamageRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__DamagedItem_Closure)
+                 (const Martlet__V1__DamagedItem *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FetchDamageReply_Closure)
+                 (const Martlet__V1__FetchDamageReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__DamageFound_Closure)
+                 (const Martlet__V1__DamageFound *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__Release_Closure)
+                 (const Martlet__V1__Release *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FetchReleasesRequest_Closure)
+                 (const Martlet__V1__FetchReleasesRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FetchReleasesReply_Closure)
+                 (const Martlet__V1__FetchReleasesReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ForgetReleasesRequest_Closure)
+                 (const Martlet__V1__ForgetReleasesRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ForgetReleasesReply_Closure)
+                 (const Martlet__V1__ForgetReleasesReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__Doubt_Closure)
+                 (const Martlet__V1__Doubt *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FetchDoubtsRequest_Closure)
+                 (const Martlet__V1__FetchDoubtsRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FetchDoubtsReply_Closure)
+                 (const Martlet__V1__FetchDoubtsReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FenceRequest_Closure)
+                 (const Martlet__V1__FenceRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FenceReply_Closure)
+                 (const Martlet__V1__FenceReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__TrustRequest_Closure)
+                 (const Martlet__V1__TrustRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__TrustReply_Closure)
+                 (const Martlet__V1__TrustReply *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1211,6 +1920,8 @@ extern const ProtobufCMessageDescriptor martlet__v1__put_chunk_request__descript
 extern const ProtobufCMessageDescriptor martlet__v1__put_chunk_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__get_chunk_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__drop_chunks_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__drop_chunks_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__list_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__list_entry__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__list_reply__descriptor;
@@ -1227,6 +1938,22 @@ extern const ProtobufCMessageDescriptor martlet__v1__digest_partitions_reply__de
 extern const ProtobufCMessageDescriptor martlet__v1__list_partition_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__partition_entry__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__list_partition_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_damage_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__damaged_item__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_damage_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__damage_found__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__release__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_releases_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_releases_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__forget_releases_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__forget_releases_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__doubt__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fence_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fence_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__trust_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__trust_reply__descriptor;
 
 PROTOBUF_C__END_DECLS
 
