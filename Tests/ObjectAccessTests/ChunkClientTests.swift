@@ -12,7 +12,7 @@ import Testing
     func putAndGet() async throws {
         let cluster = FakeStorageCluster()
         let chunks = ChunkClient(cluster.makeClient())
-        try await chunks.put(chunk, bytes)
+        try await chunks.put(chunk, bytes, owner: name("big"))
         #expect(await eventually { cluster.names.allSatisfy { cluster.node($0).chunks.count == 1 } })
         #expect(try await chunks.get(chunk) == bytes)
         #expect(try await chunks.get(chunk, offset: 100, length: 50) == bytes.getSlice(at: 100, length: 50))
@@ -24,7 +24,7 @@ import Testing
         let cluster = FakeStorageCluster()
         cluster.set("storage-3", .down)
         let chunks = ChunkClient(cluster.makeClient())
-        try await chunks.put(chunk, bytes)
+        try await chunks.put(chunk, bytes, owner: name("big"))
         #expect(await eventually { cluster.hints("storage-1") == ["storage-3"] })
         #expect(cluster.node("storage-1").hints.values.first?.index == 3)
         #expect(try await chunks.get(chunk) == bytes)
@@ -35,7 +35,9 @@ import Testing
         let cluster = FakeStorageCluster()
         cluster.set("storage-2", .down)
         cluster.set("storage-3", .down)
-        await #expect(throws: AccessError.self) { try await ChunkClient(cluster.makeClient()).put(chunk, bytes) }
+        await #expect(throws: AccessError.self) {
+            try await ChunkClient(cluster.makeClient()).put(chunk, bytes, owner: name("big"))
+        }
     }
 
     @Test("A chunk that only one replica has is found there", arguments: 0..<3)
@@ -49,7 +51,7 @@ import Testing
     func silent() async throws {
         let cluster = FakeStorageCluster(partitions: 1)
         let chunks = ChunkClient(cluster.makeClient())
-        try await chunks.put(chunk, bytes)
+        try await chunks.put(chunk, bytes, owner: name("big"))
         #expect(await eventually { cluster.names.allSatisfy { cluster.node($0).chunks.count == 1 } })
         cluster.set("storage-1", .silent)
         #expect(try await chunks.get(chunk) == bytes)

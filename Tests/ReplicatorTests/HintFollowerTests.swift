@@ -94,7 +94,7 @@ import Wire
         let cluster = FakeStorageCluster()
         let chunk = ChunkName(blob: .random(), index: 5)
         cluster.set("storage-2", .down)
-        try await ChunkClient(cluster.makeClient()).put(chunk, ByteBuffer(string: "bytes"))
+        try await ChunkClient(cluster.makeClient()).put(chunk, ByteBuffer(string: "bytes"), owner: name("k"))
         #expect(await eventually { hintCount(cluster) == 2 })
         cluster.set("storage-2", .up)
         await round(followers(cluster), cluster)

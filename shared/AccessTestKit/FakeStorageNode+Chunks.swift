@@ -8,14 +8,39 @@ extension FakeStorageNode {
         guard let blob = BlobID(request.blob), let bytes = payload.first, crc32c(bytes) == request.crc32c else {
             throw Refusal(status: .malformed)
         }
-        let existed = chunks.updateValue(bytes, forKey: ChunkName(blob: blob, index: request.index)) != nil
+        let name = ChunkName(blob: blob, index: request.index)
+        guard !droppedChunks.contains(name) else { throw Refusal(status: .notFound) }
+        let existed = chunks.updateValue(bytes, forKey: name) != nil
+        if !existed {
+            chunkOwners[name] = ChunkOwner(
+                register: Model.RegisterName(request.owner), writtenMilliseconds: request.writtenMilliseconds)
+        }
         return (PutChunkReply(existed: existed).encoded(), [])
+    }
+
+    mutating func dropChunks(_ request: DropChunksRequest) throws -> Reply {
+        guard let blob = BlobID(request.blob), request.count > 0,
+            let end = UInt32(exactly: UInt64(request.first) + UInt64(request.count))
+        else { throw Refusal(status: .malformed) }
+        var dropped: UInt32 = 0
+        for index in request.first..<end {
+            let name = ChunkName(blob: blob, index: index)
+            droppedChunks.insert(name)
+            chunkOwners[name] = nil
+            if chunks.removeValue(forKey: name) != nil { dropped += 1 }
+        }
+        return (DropChunksReply(dropped: dropped).encoded(), [])
     }
 
     func getChunk(_ request: GetChunkRequest) throws -> Reply {
         guard let blob = BlobID(request.blob) else { throw Refusal(status: .malformed) }
-        guard let bytes = chunks[ChunkName(blob: blob, index: request.index)] else { throw Refusal(status: .notFound) }
+        let name = ChunkName(blob: blob, index: request.index)
+        guard let bytes = chunks[name] else { throw Refusal(status: .notFound) }
         var reply = GetChunkReply(size: UInt32(bytes.readableBytes))
+        if request.withOwner, let owner = chunkOwners[name] {
+            reply.owner = owner.register.map { Wire.RegisterName($0) }
+            reply.writtenMilliseconds = owner.writtenMilliseconds
+        }
         if request.probe { return (reply.encoded(), []) }
         let offset = min(Int(request.offset), bytes.readableBytes)
         let left = bytes.readableBytes - offset

@@ -16,9 +16,24 @@ public struct FakeStorageNode: Sendable {
         public var status: Status
     }
 
+    public struct ChunkOwner: Sendable, Equatable {
+        public var register: Model.RegisterName?
+        /// As it was told: 0 from the first writer.
+        public var writtenMilliseconds: Int64
+
+        public init(register: Model.RegisterName?, writtenMilliseconds: Int64) {
+            self.register = register
+            self.writtenMilliseconds = writtenMilliseconds
+        }
+    }
+
     public var registers: [Model.RegisterName: State] = [:]
     public var blobs: [BlobID: ByteBuffer] = [:]
     public var chunks: [ChunkName: ByteBuffer] = [:]
+    /// Of the chunks that came with PUT_CHUNK.
+    public var chunkOwners: [ChunkName: ChunkOwner] = [:]
+    /// Never taken again.
+    public var droppedChunks: Set<ChunkName> = []
     public var hints: [UInt64: Hint] = [:]
     /// Refuses everything with this.
     public var refusing: Status?
@@ -49,6 +64,7 @@ public struct FakeStorageNode: Sendable {
         case .list: return try list(.init(decoding: body))
         case .putChunk: return try putChunk(.init(decoding: body), payload)
         case .getChunk: return try getChunk(.init(decoding: body))
+        case .dropChunks: return try dropChunks(.init(decoding: body))
         case .noteHint: return try noteHint(.init(decoding: body))
         case .fetchHints: return try fetchHints(.init(decoding: body))
         case .forgetHints: return try forgetHints(.init(decoding: body))

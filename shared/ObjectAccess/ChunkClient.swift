@@ -5,9 +5,10 @@ import NIOCore
 import Register
 import Wire
 
-/// Writes and reads the chunks of large content. A chunk is immutable: there are no ballots, and repeating is harmless.
+/// Writes, reads and drops the chunks of large content. A chunk is immutable: there are no ballots, and repeating is
+/// harmless.
 public final class ChunkClient: Sendable {
-    private let environment: AccessEnvironment
+    let environment: AccessEnvironment
 
     private static let putAttemptsMax = 3
 
@@ -15,13 +16,17 @@ public final class ChunkClient: Sendable {
     public init(_ registers: RegisterClient) { environment = registers.environment }
 
     /// Returns when a write quorum of the chunk's replicas has it on disk. Who misses it is noted in hints.
+    /// - Parameter owner: the register that is to refer to the chunk; of a part, the register of its upload. Whoever finds
+    ///   the chunk unreferenced later looks there.
     public func put(
-        _ name: ChunkName, _ bytes: ByteBuffer, context: MessageContext = .init()
+        _ name: ChunkName, _ bytes: ByteBuffer, owner: Model.RegisterName, context: MessageContext = .init()
     ) async throws(AccessError) {
         precondition(bytes.readableBytes <= Limits.chunkSize, "a chunk has a bounded size")
         let start = ContinuousClock.now
         defer { environment.metrics.took(.chunkPut, since: start) }
-        let body = PutChunkRequest(blob: name.blob.bytes, index: name.index, crc32c: crc32c(bytes)).encoded()
+        let body = PutChunkRequest(
+            blob: name.blob.bytes, index: name.index, crc32c: crc32c(bytes), owner: Wire.RegisterName(owner)
+        ).encoded()
         for attempt in 1... {
             let placement = try Placement(environment.cluster.view, name)
             let put = ChunkPut(
@@ -43,25 +48,26 @@ public final class ChunkClient: Sendable {
         _ name: ChunkName, offset: Int = 0, length: Int? = nil, context: MessageContext = .init()
     ) async throws(AccessError) -> ByteBuffer {
         let placement = try Placement(environment.cluster.view, name)
-        return try await get(name, offset: offset, length: length, from: placement.rule().members, context)
+        guard let from = UInt32(exactly: offset), let count = UInt32(exactly: length ?? 0) else { throw .absent }
+        if length == 0 { return ByteBuffer() }
+        let request = GetChunkRequest(blob: name.blob.bytes, index: name.index, offset: from, length: count)
+        return try await get(request, from: placement.rule().members, context).bytes
     }
 
-    /// As ``get(_:offset:length:context:)``, from these nodes alone.
-    public func get(_ name: ChunkName, from nodes: [NodeName]) async throws(AccessError) -> ByteBuffer {
-        try await get(name, offset: 0, length: nil, from: nodes, .init())
+    /// A whole chunk with what is noted beside it, from these nodes alone.
+    public func get(_ name: ChunkName, from nodes: [NodeName]) async throws(AccessError) -> StoredChunk {
+        try await get(
+            GetChunkRequest(blob: name.blob.bytes, index: name.index, withOwner: true), from: nodes, .init())
     }
 
     private func get(
-        _ name: ChunkName, offset: Int, length: Int?, from nodes: [NodeName], _ context: MessageContext
-    ) async throws(AccessError) -> ByteBuffer {
-        guard let from = UInt32(exactly: offset), let count = UInt32(exactly: length ?? 0) else { throw .absent }
-        if length == 0 { return ByteBuffer() }
+        _ request: GetChunkRequest, from nodes: [NodeName], _ context: MessageContext
+    ) async throws(AccessError) -> StoredChunk {
         let start = ContinuousClock.now
         defer { environment.metrics.took(.chunkGet, since: start) }
-        let request = GetChunkRequest(blob: name.blob.bytes, index: name.index, offset: from, length: count)
         let get = ChunkGet(environment, request, nodes: environment.health.ordered(nodes), context: context)
         switch await get.run() {
-        case .success(let bytes): return bytes
+        case .success(let chunk): return chunk
         case .failure(let error):
             if error.isQuorumFailure { environment.metrics.failed(.chunkGet) }
             throw error

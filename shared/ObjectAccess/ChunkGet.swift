@@ -4,13 +4,22 @@ import NIOCore
 import Synchronization
 import Wire
 
+/// Bytes of a chunk and, when they were asked for, its owner and time.
+public struct StoredChunk: Sendable {
+    public var bytes: ByteBuffer
+    /// The register that is to refer to the chunk. nil: not asked for, or not known.
+    public var owner: Model.RegisterName?
+    /// When it was first written, milliseconds since 1970. 0: not asked for, or not known.
+    public var writtenMilliseconds: Int64
+}
+
 /// Gets bytes of one chunk: asks one replica, the next when it fails or is slow; the first right answer counts.
 final class ChunkGet: Sendable {
     private struct State {
         var untried: ArraySlice<NodeName>
         var waiting = 0
         var failures = FailureTally()
-        var continuation: UnsafeContinuation<Result<ByteBuffer, AccessError>, Never>?
+        var continuation: UnsafeContinuation<Result<StoredChunk, AccessError>, Never>?
     }
 
     private let environment: AccessEnvironment
@@ -27,7 +36,7 @@ final class ChunkGet: Sendable {
         state = Mutex(State(untried: nodes[...]))
     }
 
-    func run() async -> Result<ByteBuffer, AccessError> {
+    func run() async -> Result<StoredChunk, AccessError> {
         await withUnsafeContinuation { continuation in
             state.withLock { $0.continuation = continuation }
             askNext()
@@ -36,7 +45,7 @@ final class ChunkGet: Sendable {
 
     /// Asks the next replica; fails when there is none and no answer is under way.
     private func askNext() {
-        var failed: UnsafeContinuation<Result<ByteBuffer, AccessError>, Never>?
+        var failed: UnsafeContinuation<Result<StoredChunk, AccessError>, Never>?
         var error = AccessError.absent
         let node: NodeName? = state.withLock { state in
             guard state.continuation != nil else { return nil }
@@ -69,10 +78,10 @@ final class ChunkGet: Sendable {
     }
 
     private func answered(_ result: Result<BusReply, BusError>) {
-        let bytes = result.flatMap(checked)
+        let chunk = result.flatMap(checked)
         let continuation = state.withLock { state in
             state.waiting -= 1
-            switch bytes {
+            switch chunk {
             case .success:
                 defer { state.continuation = nil }
                 return state.continuation
@@ -81,10 +90,10 @@ final class ChunkGet: Sendable {
                 return nil
             }
         }
-        if case .success(let bytes) = bytes { continuation?.resume(returning: .success(bytes)) } else { askNext() }
+        if case .success(let chunk) = chunk { continuation?.resume(returning: .success(chunk)) } else { askNext() }
     }
 
-    private func checked(_ reply: BusReply) -> Result<ByteBuffer, BusError> {
+    private func checked(_ reply: BusReply) -> Result<StoredChunk, BusError> {
         Result<BusReply, BusError>.success(reply).decoded(as: GetChunkReply.self).flatMap { message in
             let bytes = reply.payload.first ?? ByteBuffer()
             let left = message.size >= request.offset ? message.size - request.offset : 0
@@ -92,7 +101,10 @@ final class ChunkGet: Sendable {
             guard bytes.readableBytes == expected, message.crc32c.matches(bytes) else {
                 return .failure(BusError(.malformed, "wrong bytes of a chunk from \(reply.sender)"))
             }
-            return .success(bytes)
+            return .success(
+                StoredChunk(
+                    bytes: bytes, owner: Model.RegisterName(message.owner),
+                    writtenMilliseconds: message.writtenMilliseconds))
         }
     }
 }

@@ -112,14 +112,21 @@ public final class ReplicaHealing: Sendable {
 
     // MARK: - Chunks
 
-    /// Copies a chunk to a node unless it has it. Returns whether it was copied.
+    /// Copies a chunk to a node unless it has it, or knows that it was dropped. Returns whether it was copied.
     public func copy(_ chunk: ChunkName, to target: NodeName) async throws(AccessError) -> Bool {
         if try await has(chunk, at: target) { return false }
         let sources = environment.cluster.replicas(of: chunk).filter { $0 != target }
-        let bytes = try await chunks.get(chunk, from: sources)
-        let message = PutChunkRequest(blob: chunk.blob.bytes, index: chunk.index, crc32c: crc32c(bytes))
-        _ = try await ask(.putChunk, message, payload: [bytes], of: target, answer: PutChunkReply.self)
-        return true
+        let copy = try await chunks.get(chunk, from: sources)
+        let message = PutChunkRequest(
+            blob: chunk.blob.bytes, index: chunk.index, crc32c: crc32c(copy.bytes),
+            owner: copy.owner.map { Wire.RegisterName($0) }, writtenMilliseconds: copy.writtenMilliseconds)
+        do throws(BusError) {
+            _ = try await request(.putChunk, message, payload: [copy.bytes], of: target, answer: PutChunkReply.self)
+            return true
+        } catch {
+            if error.status == .notFound { return false }
+            throw AccessError(error)
+        }
     }
 
     /// Copies a chunk to every replica that lacks it. Returns those.

@@ -12,6 +12,7 @@ import Wire
 @Suite struct ContentTests {
     private let small = BlobReference(id: BlobID(high: 1, low: 1).bytes, size: 10, chunkSize: 0)
     private let large = BlobReference(id: BlobID(high: 2, low: 2).bytes, size: 25, chunkSize: 10)
+    private let owner = Gateway.RegisterName(bucket: BucketID(high: 3, low: 3), key: [1])
 
     private func pieces(_ blobs: [BlobReference], _ range: Range<UInt64>) -> [ContentPiece] {
         Array(ContentPieces(of: blobs, range: range))
@@ -69,7 +70,7 @@ import Wire
         -> (WrittenContent, MemoryStorage)
     {
         let storage = MemoryStorage()
-        let writer = ContentWriter(storage: storage, context: MessageContext())
+        let writer = ContentWriter(storage: storage, owner: owner, context: MessageContext())
         return (
             try await writer.write(source, expected: expected, sizeMax: sizeMax, besideRegister: true), storage
         )
@@ -113,7 +114,7 @@ import Wire
     @Test("a stream reads in pieces of any size, and no more than its window ahead")
     func stream() async throws {
         let storage = MemoryStorage()
-        let writer = ContentWriter(storage: storage, context: MessageContext())
+        let writer = ContentWriter(storage: storage, owner: owner, context: MessageContext())
         let content = try await writer.write(
             Source([Limits.chunkSize, Limits.chunkSize, Limits.chunkSize, 77]), expected: nil, besideRegister: true)
         let blob = try #require(content.blob)

@@ -13,6 +13,7 @@ final class MemoryStorage: ObjectStorage {
         var registers: [Gateway.RegisterName: StoredRegister] = [:]
         var blobs: [BlobID: ByteBuffer] = [:]
         var chunks: [ChunkName: ByteBuffer] = [:]
+        var owners: [ChunkName: Gateway.RegisterName] = [:]
         var chunksUnderWay = 0
         var chunksUnderWayMax = 0
         /// Thrown by the next calls.
@@ -64,7 +65,9 @@ final class MemoryStorage: ObjectStorage {
         }
     }
 
-    func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, context: MessageContext) async throws {
+    func putChunk(
+        _ name: ChunkName, _ bytes: ByteBuffer, owner: Gateway.RegisterName, context: MessageContext
+    ) async throws {
         try checkFailure()
         contents.withLock { contents in
             contents.chunksUnderWay += 1
@@ -73,6 +76,7 @@ final class MemoryStorage: ObjectStorage {
         await Task.yield()
         contents.withLock { contents in
             contents.chunks[name] = bytes
+            contents.owners[name] = owner
             contents.chunksUnderWay -= 1
         }
     }

@@ -17,6 +17,8 @@ struct WrittenContent: Sendable {
 /// Puts content into the cluster as it arrives: a bounded number of chunks is in memory, whatever the size.
 struct ContentWriter: Sendable {
     let storage: any ObjectStorage
+    /// The register that is to refer to the content; of a part, the register of its upload.
+    let owner: RegisterName
     let context: MessageContext
     /// Chunks on their way to the replicas at a time.
     var window = 2
@@ -65,7 +67,7 @@ struct ContentWriter: Sendable {
                 try checkSize(size, sizeMax)
                 if index >= UInt32(window) { try await group.next() }
                 let name = ChunkName(blob: blob, index: index)
-                group.addTask { try await storage.putChunk(name, bytes, context: context) }
+                group.addTask { try await storage.putChunk(name, bytes, owner: owner, context: context) }
                 index += 1
             }
             try await group.waitForAll()

@@ -27,7 +27,7 @@ extension S3Operations {
                     + "\(Limits.putSizeMax)")
         }
         let (content, md5) = try await copyBytes(
-            of: origin, range: 0..<origin.object.size, call, besideRegister: true)
+            of: origin, range: 0..<origin.object.size, owner: call.object, call, besideRegister: true)
         var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: md5))
         if !replaces {
             object.headers = origin.object.headers
@@ -101,12 +101,12 @@ extension S3Operations {
 
     /// Copies bytes chunk by chunk into a blob of their own: blobs belong to one object.
     func copyBytes(
-        of origin: CopyOrigin, range: Range<UInt64>, _ call: S3Call, besideRegister: Bool
+        of origin: CopyOrigin, range: Range<UInt64>, owner: RegisterName, _ call: S3Call, besideRegister: Bool
     ) async throws -> (WrittenContent, md5: [UInt8]) {
         let stream = ContentStream(
             storage, origin.object.blobs, range: range, beside: origin.blob, context: call.context)
         let source = HashingSource(stream)
-        let content = try await writer(call).write(
+        let content = try await writer(of: owner, call).write(
             source, expected: UInt64(range.count), besideRegister: besideRegister)
         guard content.size == UInt64(range.count) else {
             throw AccessError.damaged("content is shorter than its record says")

@@ -63,7 +63,8 @@ extension S3Operations {
         let number = try call.partNumber()
         _ = try await openUpload(name, call)
         let body = call.request.body
-        let content = try await writer(call).write(body, expected: body.declaredLength, besideRegister: false)
+        let content = try await writer(of: name.register, call).write(
+            body, expected: body.declaredLength, besideRegister: false)
         guard let md5 = body.digests.md5 else { throw S3Error(.internalError) }
         let part = try await commitPart(name, number, content, md5: md5, checksums: body.checksumFields, call)
         var response = S3Response(headers: ["ETag": ETag.quoted(part.etag)])
@@ -82,7 +83,8 @@ extension S3Operations {
         if let header = call.request.headers.first(name: "x-amz-copy-source-range") {
             range = try ByteRange.copySource(header: header, size: origin.object.size)
         }
-        let (content, md5) = try await copyBytes(of: origin, range: range, call, besideRegister: false)
+        let (content, md5) = try await copyBytes(
+            of: origin, range: range, owner: name.register, call, besideRegister: false)
         let part = try await commitPart(name, number, content, md5: md5, checksums: [], call)
         return .xml(Self.copyResult("CopyPartResult", etag: part.etag, modified: part.modifiedMilliseconds))
     }

@@ -17,7 +17,8 @@ protocol ObjectStorage: Sendable {
         change: @escaping @Sendable (StoredRegister?) -> Change
     ) async throws -> StoredRegister?
 
-    func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, context: MessageContext) async throws
+    /// - Parameter owner: the register that is to refer to the chunk; of a part, the register of its upload.
+    func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, owner: RegisterName, context: MessageContext) async throws
     func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer
     func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage
 }
@@ -64,8 +65,8 @@ struct ClusterObjectStorage: ObjectStorage {
         ).state
     }
 
-    func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, context: MessageContext) async throws {
-        try await chunks.put(name, bytes, context: context)
+    func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, owner: RegisterName, context: MessageContext) async throws {
+        try await chunks.put(name, bytes, owner: owner, context: context)
     }
 
     func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer {

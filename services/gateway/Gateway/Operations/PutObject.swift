@@ -10,7 +10,8 @@ extension S3Operations {
         let headers = try ObjectHeaders(call.request.headers)
         let condition = try WriteCondition(call.request.headers)
         let body = call.request.body
-        let content = try await writer(call).write(body, expected: body.declaredLength, besideRegister: true)
+        let content = try await writer(of: call.object, call).write(
+            body, expected: body.declaredLength, besideRegister: true)
         guard let md5 = body.digests.md5 else { throw S3Error(.internalError) }
         var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: md5))
         object.checksums = body.checksumFields
@@ -26,7 +27,10 @@ extension S3Operations {
         return response
     }
 
-    func writer(_ call: S3Call) -> ContentWriter { ContentWriter(storage: storage, context: call.context) }
+    /// - Parameter owner: the register that is to refer to the content; of a part, the register of its upload.
+    func writer(of owner: RegisterName, _ call: S3Call) -> ContentWriter {
+        ContentWriter(storage: storage, owner: owner, context: call.context)
+    }
 
     func newObject(_ headers: ObjectHeaders, _ call: S3Call, content: WrittenContent, etag: String) -> ObjectRecord {
         ObjectRecord(
