@@ -9,18 +9,18 @@ public final class SimulatedDirectory: LogDirectory {
     /// What a crash does to what was not synced.
     public enum Loss: CaseIterable, Sendable { case kept, dropped, torn }
 
-    fileprivate static let sectorSize = 512
-
     fileprivate struct Content {
-        var cached: [UInt8] = []
-        var durable: [UInt8] = []
-        var dirtySectors: Set<Int> = []
+        var cached = SimulatedContent()
+        var durable = SimulatedContent()
+        /// Written since the last sync: sectors of each page, one bit a sector.
+        var dirty: [Int: UInt32] = [:]
     }
 
     fileprivate struct State {
         var contents: [Int: Content] = [:]
         var names: [String: Int] = [:]
-        var durableNames: [String: Int] = [:]
+        /// The names as they were after each change since the last sync of the directory, the synced ones first.
+        var nameHistory: [[String: Int]] = [[:]]
         var nextFile = 0
         var isLocked = false
         /// Operations that change something, since the start.
@@ -61,8 +61,8 @@ public final class SimulatedDirectory: LogDirectory {
     public func damage(_ name: String, at offset: Int) {
         state.withLock { state in
             guard let file = state.names[name] else { return }
-            state.contents[file]!.cached[offset] ^= 0xff
-            state.contents[file]!.durable[offset] ^= 0xff
+            state.contents[file]!.cached.flip(offset)
+            state.contents[file]!.durable.flip(offset)
         }
     }
 
@@ -70,8 +70,10 @@ public final class SimulatedDirectory: LogDirectory {
     public func scribble(_ bytes: [UInt8], on name: String, at offset: Int) {
         state.withLock { state in
             guard let file = state.names[name] else { return }
-            state.contents[file]!.cached.replaceSubrange(offset..<offset + bytes.count, with: bytes)
-            state.contents[file]!.durable.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+            bytes.withUnsafeBytes {
+                state.contents[file]!.cached.write($0, at: offset)
+                state.contents[file]!.durable.write($0, at: offset)
+            }
         }
     }
 
@@ -82,13 +84,20 @@ public final class SimulatedDirectory: LogDirectory {
         next.isDead = false
         next.crashAt = nil
         next.holdsSyncs = false
-        if loss == .dropped || loss == .torn && Bool.random(using: &generator) { next.names = next.durableNames }
-        next.durableNames = next.names
+        switch loss {
+        case .kept: break
+        case .dropped: next.names = next.nameHistory[0]
+        case .torn: next.names = next.nameHistory.randomElement(using: &generator)!
+        }
+        next.nameHistory = [next.names]
         for (file, content) in next.contents {
             next.contents[file] = content.afterCrash(loss, using: &generator)
         }
         return SimulatedDirectory(next)
     }
+
+    /// The same disk once more, as it is now: what happens to one does not happen to the other.
+    public func copy() -> SimulatedDirectory { SimulatedDirectory(state.withLock { $0 }) }
 
     // MARK: - LogDirectory
 
@@ -115,6 +124,7 @@ public final class SimulatedDirectory: LogDirectory {
             state.nextFile += 1
             state.contents[file] = Content()
             state.names[name] = file
+            state.nameHistory.append(state.names)
             return SimulatedFile(self, file)
         }
     }
@@ -134,6 +144,7 @@ public final class SimulatedDirectory: LogDirectory {
                 throw FileError("rename", name, code: ENOENT)
             }
             state.names[other] = file
+            state.nameHistory.append(state.names)
         }
     }
 
@@ -141,13 +152,14 @@ public final class SimulatedDirectory: LogDirectory {
         try state.withLock { state throws(FileError) in
             try state.operate()
             state.names[name] = nil
+            state.nameHistory.append(state.names)
         }
     }
 
     public func sync() throws(FileError) {
         try state.withLock { state throws(FileError) in
             try state.operate()
-            state.durableNames = state.names
+            state.nameHistory = [state.names]
         }
     }
 }
@@ -162,30 +174,24 @@ private final class SimulatedFile: LogFile {
     }
 
     func write(_ pieces: UnsafeBufferPointer<iovec>, at offset: Int) throws(FileError) {
-        let bytes = pieces.flatMap { piece in
-            Array(UnsafeRawBufferPointer(start: piece.iov_base, count: piece.iov_len))
-        }
+        let count = pieces.reduce(0) { $0 + $1.iov_len }
         try directory.state.withLock { state throws(FileError) in
             do throws(FileError) { try state.operate() } catch {
                 // The last write of a crash reaches the cache; what of it reaches the disk is the crash's choice.
-                if error.code == ESHUTDOWN { state.put(bytes, file, offset) }
+                if error.code == ESHUTDOWN { state.put(pieces, file, offset) }
                 throw error
             }
-            let used = state.names.values.reduce(0) { $0 + (state.contents[$1]?.cached.count ?? 0) }
-            let growth = max(0, offset + bytes.count - (state.contents[file]?.cached.count ?? 0))
+            let used = state.names.values.reduce(0) { $0 + (state.contents[$1]?.cached.size ?? 0) }
+            let growth = max(0, offset + count - (state.contents[file]?.cached.size ?? 0))
             guard growth == 0 || used + growth <= state.capacity else { throw FileError("write", "file", code: ENOSPC) }
-            state.put(bytes, file, offset)
+            state.put(pieces, file, offset)
         }
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
         try directory.state.withLock { state throws(FileError) in
             try state.checkAlive()
-            let bytes = state.contents[file]?.cached ?? []
-            guard offset < bytes.count else { return 0 }
-            let count = min(buffer.count, bytes.count - offset)
-            buffer.copyBytes(from: bytes[offset..<offset + count])
-            return count
+            return state.contents[file]?.cached.read(into: buffer, at: offset) ?? 0
         }
     }
 
@@ -202,7 +208,7 @@ private final class SimulatedFile: LogFile {
     func size() throws(FileError) -> Int {
         try directory.state.withLock { state throws(FileError) in
             try state.checkAlive()
-            return state.contents[file]?.cached.count ?? 0
+            return state.contents[file]?.cached.size ?? 0
         }
     }
 }
@@ -222,21 +228,35 @@ extension SimulatedDirectory.State {
         }
     }
 
-    fileprivate mutating func put(_ bytes: [UInt8], _ file: Int, _ offset: Int) {
-        guard !bytes.isEmpty, var content = contents.removeValue(forKey: file) else { return }
-        let missing = offset + bytes.count - content.cached.count
-        if missing > 0 { content.cached.append(contentsOf: repeatElement(0, count: missing)) }
-        content.cached.replaceSubrange(offset..<offset + bytes.count, with: bytes)
-        let size = SimulatedDirectory.sectorSize
-        content.dirtySectors.formUnion(offset / size...(offset + bytes.count - 1) / size)
+    fileprivate mutating func put(_ pieces: UnsafeBufferPointer<iovec>, _ file: Int, _ offset: Int) {
+        guard var content = contents.removeValue(forKey: file) else { return }
+        var offset = offset
+        for piece in pieces {
+            content.write(UnsafeRawBufferPointer(start: piece.iov_base, count: piece.iov_len), at: offset)
+            offset += piece.iov_len
+        }
         contents[file] = content
     }
 }
 
 extension SimulatedDirectory.Content {
+    fileprivate mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        guard !bytes.isEmpty else { return }
+        let first = offset / SimulatedContent.sectorSize
+        let last = (offset + bytes.count - 1) / SimulatedContent.sectorSize
+        let perPage = SimulatedContent.sectorsOfPage
+        for page in first / perPage...last / perPage {
+            let low = max(0, first - page * perPage)
+            let high = min(perPage - 1, last - page * perPage)
+            dirty[page, default: 0] |= UInt32.max >> (perPage - 1 - high) & UInt32.max << low
+        }
+        cached.write(bytes, at: offset)
+    }
+
     fileprivate mutating func makeDurable() {
-        durable = cached
-        dirtySectors = []
+        for page in dirty.keys { durable.takePage(page, of: cached) }
+        durable.size = cached.size
+        dirty = [:]
     }
 
     fileprivate func afterCrash(_ loss: SimulatedDirectory.Loss, using generator: inout some RandomNumberGenerator)
@@ -248,15 +268,11 @@ extension SimulatedDirectory.Content {
         case .dropped: left.cached = durable
         case .torn:
             left.cached = durable
-            let size = SimulatedDirectory.sectorSize
-            for sector in dirtySectors.sorted() where Bool.random(using: &generator) {
-                let range = sector * size..<min((sector + 1) * size, cached.count)
-                guard !range.isEmpty else { continue }
-                let missing = range.upperBound - left.cached.count
-                if missing > 0 { left.cached.append(contentsOf: repeatElement(0, count: missing)) }
-                left.cached.replaceSubrange(range, with: cached[range])
+            for (page, sectors) in dirty.sorted(by: { $0.key < $1.key }) {
+                left.cached.takeSectors(sectors & UInt32.random(in: .min ... .max, using: &generator), of: page, cached)
             }
         }
+        left.dirty = dirty
         left.makeDurable()
         return left
     }
