@@ -73,7 +73,7 @@ let libraries: [Target] = [
     shared(4, "Observability", ["Model", log, nio, nioPosix, nioHTTP]),
     shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
     shared(5, "ObjectLog", ["Model", "Checksums", "Threads", nio, log]),
-    shared(5, "MetadataIndex", ["CRocksDB", "Model", nio, log]),
+    shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Wire"]),
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
     shared(
@@ -120,7 +120,7 @@ let testTargets: [Target] = [
     tests("ObservabilityTests", ["Observability", log, nio, nioPosix]),
     tests("MessageBusTests", ["MessageBus", "CZeroMQ", "Observability", "Wire", "Model", nio, log]),
     tests("ObjectLogTests", ["ObjectLog", "Threads", "Checksums", "Model", nio]),
-    tests("MetadataIndexTests", ["MetadataIndex", "Model", nio]),
+    tests("MetadataIndexTests", ["MetadataIndex", "Wire", "Model"]),
     tests(
         "StorageTests",
         [

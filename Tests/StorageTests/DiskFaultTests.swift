@@ -68,7 +68,7 @@ import Testing
     func damagedBlob() throws {
         try fixture.put(name("a"), 1, "content of a")
         let position = try #require(try disk.index.blob(.init(BlobID(high: 5, low: 1)))).position
-        fixture.files.damage(segment, at: Int(LogPosition(rawValue: position).offset) + 48 + 16 + 3)
+        fixture.files.damage(segment, at: Int(LogPosition(rawValue: position).offset) + 48 + 16 + 16 + name("a").indexKey.count + 3)
         let answer = try fixture.read(name("a"))
         #expect(answer.state?.tag == ballot(1))
         #expect(answer.blob == nil)
@@ -96,7 +96,7 @@ import Testing
             try disk.chunk(ChunkName(blob: chunk.blob, index: 4), offset: 0, length: 0, probe: false)
         }
         let position = try #require(try disk.index.blob(.init(chunk))).position
-        fixture.files.damage(segment, at: Int(LogPosition(rawValue: position).offset) + 48 + 20 + 3)
+        fixture.files.damage(segment, at: Int(LogPosition(rawValue: position).offset) + 48 + 28 + 3)
         for _ in 0..<2 {
             do {
                 _ = try disk.chunk(chunk, offset: 0, length: 0, probe: false)

@@ -12,7 +12,7 @@ import Testing
         let index = try MetadataIndex(path: path, memory: IndexMemory(limit: 16 << 20))
         try index.apply([.ceiling(100)], checkpoint: 1)
         #expect(DiskReplica.ceiling(of: index) == 100)
-        try index.apply([.doubt(before: 1)], checkpoint: 2)
+        try index.apply([.doubt(before: 1, slots: .all)], checkpoint: 2)
         #expect(DiskReplica.ceiling(of: index) == 100 + (1 << 40))
     }
 }

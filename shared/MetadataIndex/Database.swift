@@ -1,34 +1,6 @@
 import CRocksDB
 import Glibc
 
-/// RocksDB said no.
-public struct IndexError: Error, Sendable, CustomStringConvertible {
-    public let description: String
-    public init(_ description: String) { self.description = description }
-
-    /// The files are there, but not as they were written: only a rebuild helps.
-    public var isCorruption: Bool {
-        ["Corruption", "Invalid argument", "IO error: No such file"].contains { description.hasPrefix($0) }
-    }
-}
-
-/// How much memory the indexes of a process may take together.
-public final class IndexMemory: @unchecked Sendable {
-    let cache: OpaquePointer
-    /// For the write buffers of one index.
-    let writeBufferSize: Int
-
-    /// - Parameters:
-    ///   - limit: bytes in all; two thirds cache blocks, indexes and filters, the rest is for writes.
-    ///   - indexes: how many share it.
-    public init(limit: Int, indexes: Int = 1) {
-        cache = rocksdb_cache_create_lru(limit / 3 * 2)
-        writeBufferSize = max(1 << 20, limit / 3 / max(1, indexes))
-    }
-
-    deinit { rocksdb_cache_destroy(cache) }
-}
-
 /// A thin layer over RocksDB's C functions: one key space, no write-ahead log.
 ///
 /// There is one column family on purpose. Without RocksDB's own log, what a crash leaves is what was flushed; several

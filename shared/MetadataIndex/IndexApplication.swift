@@ -1,119 +1,121 @@
 import Model
 
 /// Turns changes into one batch of RocksDB, with the counts that follow from them.
+///
+/// The entries that result do not depend on the order in which the copies of records come, nor on how often they come.
 struct IndexApplication {
     let index: MetadataIndex
     let batch = DatabaseBatch()
-    private(set) var totals: StorageTotals
+    /// Wall clock, for releases.
+    let milliseconds: Int64
+    var totals: StorageTotals
+    var counts: EntryCounts
     private(set) var ceiling: UInt64?
-    private(set) var doubt: UInt64?
-    private(set) var hintDelta: Int64 = 0
-    private(set) var applied = AppliedChanges()
+    private(set) var doubts: SlotDoubts?
+    private(set) var segments: [UInt32: SegmentTotals] = [:]
+    var applied = AppliedChanges()
 
-    // What earlier changes of this batch have made of the entries.
-    private var registers: [RegisterName: IndexedRegister] = [:]
-    private var blobs: [BlobKey: BlobLocation?] = [:]
-    private var hints: [UInt64: Bool] = [:]
-    private var buckets: [BucketID: BucketTotals] = [:]
+    // What earlier changes of this batch have read or made of the entries.
+    var registers: [RegisterName: IndexedRegister?] = [:]
+    var blobs: [BlobKey: BlobEntry?] = [:]
+    var unclaimed: [RegisterName: Unclaimed] = [:]
+    var buckets: [BucketID: BucketTotals] = [:]
+    private var hints: [UInt64: UInt32?] = [:]
 
-    init(index: MetadataIndex, totals: StorageTotals) {
+    init(index: MetadataIndex, totals: StorageTotals, counts: EntryCounts, milliseconds: Int64) {
         self.index = index
         self.totals = totals
+        self.counts = counts
+        self.milliseconds = milliseconds
     }
 
     mutating func apply(_ change: IndexChange) throws {
         switch change {
         case .register(let name, let register): try apply(name, register)
-        case .blob(let key, let location): try apply(key, location)
-        case .hint(let id, let hint):
-            if try !hasHint(id) { hintDelta += 1 }
-            hints[id] = true
-            batch.put(IndexKeys.hint(id), hint)
-        case .forgetHints(let ids):
-            for id in ids where try hasHint(id) {
-                hintDelta -= 1
-                hints[id] = false
-                batch.delete(IndexKeys.hint(id))
-            }
-        case .ceiling(let counter):
+        case .blob(let key, let location, let owner): try apply(key, location, owner)
+        case .damaged(let key): try markDamaged(key)
+        case .dropChunks(let blob, let indexes, let watermark, let place):
+            meet(place, .control)
+            try drop(blob, indexes, watermark: watermark == 0 ? place.position : watermark, place.position)
+        case .hint(let id, let hint, let size): try apply(hint: id, hint, RecordPlace(position: id, size: size))
+        case .forgetHints(let ids, let place):
+            meet(place, .control)
+            for id in ids { try forget(hint: id) }
+        case .ceiling(let counter, let place):
+            meet(place, .control)
             ceiling = max(ceiling ?? index.ceiling, counter)
             batch.putNumber(IndexKeys.ceiling, ceiling!)
-        case .doubt(let position):
-            doubt = max(doubt ?? index.doubt, position)
-            batch.putNumber(IndexKeys.doubt, doubt!)
+        case .doubt(let position, let slots, let place):
+            meet(place, .control)
+            changeDoubts { $0.doubt(before: position, slots) }
+        case .trust(let position, let slots, let place):
+            meet(place, .control)
+            changeDoubts { $0.trust(before: position, slots) }
         }
     }
 
     mutating func finish(checkpoint: UInt64) throws {
+        writeUnclaimed()
         batch.putNumber(IndexKeys.checkpoint, checkpoint)
         batch.put(IndexKeys.totals, totals.encoded())
+        batch.put(IndexKeys.counts, counts.encoded())
         for (bucket, totals) in buckets { batch.put(IndexKeys.bucketTotals(bucket), totals.encoded()) }
+        for (segment, totals) in segments { batch.put(IndexKeys.segmentTotals(segment), totals.encoded()) }
     }
 
-    private mutating func apply(_ name: RegisterName, _ new: IndexedRegister) throws {
-        let old = try registers[name] ?? index.register(name)
-        totals.add(record: new.recordSize)
-        // Tags grow along the log; an older one can only be a record that was written twice.
-        if let old, old.value.tag >= new.value.tag {
-            totals.retire(record: new.recordSize)
+    // MARK: - Segments
+
+    /// Counts a record that was met.
+    mutating func meet(_ place: RecordPlace, _ kind: RecordKind) {
+        guard place.size > 0 else { return }
+        segments[place.segment, default: index.segmentTotals(of: place.segment) ?? .init()].add(place.size, kind)
+        if kind == .content || kind == .garbage { totals.meet(record: place.size) }
+    }
+
+    /// A record that was in force has become garbage.
+    mutating func retire(_ place: RecordPlace) {
+        guard place.size > 0, var totals = segments[place.segment] ?? index.segmentTotals(of: place.segment) else {
             return
         }
-        if let old { try retire(old, replacement: new.value) }
-        if new.value.isTombstone { totals.tombstones &+= 1 }
-        try count(name, new.value, old?.value)
-        registers[name] = new
-        applied.registers.append(.init(name: name, old: old?.value.tag, new: new.value.tag))
-        batch.put(IndexKeys.register(name.indexKey), new.encoded())
+        totals.retire(place.size)
+        segments[place.segment] = totals
     }
 
-    private mutating func retire(_ old: IndexedRegister, replacement: RegisterValue) throws {
-        totals.retire(record: old.recordSize)
-        if old.value.isTombstone { totals.tombstones &-= 1 }
-        // A blob belongs to one register: nobody else refers to it.
-        for blob in old.value.blobs where !replacement.blobs.contains(blob) {
-            let key = BlobKey(blob)
-            guard let location = try location(key) else { continue }
-            totals.retire(record: location.recordSize)
-            blobs[key] = .some(nil)
-            batch.delete(IndexKeys.blob(key))
-        }
+    // MARK: - Hints, doubt
+
+    private mutating func apply(hint id: UInt64, _ hint: [UInt8], _ place: RecordPlace) throws {
+        guard try hintSize(id) == nil else { return }
+        meet(place, .hint)
+        counts.hints += 1
+        hints[id] = .some(place.size)
+        var value: [UInt8] = []
+        value.reserveCapacity(4 + hint.count)
+        value.appendNumber(place.size)
+        batch.put(IndexKeys.hint(id), value + hint)
     }
 
-    private mutating func count(_ name: RegisterName, _ new: RegisterValue, _ old: RegisterValue?) throws {
-        let wasLive = old?.isLive ?? false
-        guard name.keyspace == .objects, wasLive || new.isLive else { return }
-        var totals = try buckets[name.bucket] ?? index.bucketTotals(name.bucket)
-        if wasLive {
-            totals.objects &-= 1
-            totals.bytes &-= old!.contentSize
-        }
-        if new.isLive {
-            totals.objects &+= 1
-            totals.bytes &+= new.contentSize
-        }
-        buckets[name.bucket] = totals
+    private mutating func forget(hint id: UInt64) throws {
+        guard let size = try hintSize(id) else { return }
+        retire(RecordPlace(position: id, size: size))
+        counts.hints -= 1
+        hints[id] = .some(nil)
+        batch.delete(IndexKeys.hint(id))
     }
 
-    private mutating func apply(_ key: BlobKey, _ new: BlobLocation) throws {
-        let old = try location(key)
-        totals.add(record: new.recordSize)
-        if let old {
-            totals.retire(record: old.recordSize)
-        } else if let index = key.index {
-            applied.chunks.append(ChunkName(blob: key.blob, index: index))
-        }
-        blobs[key] = .some(new)
-        batch.put(IndexKeys.blob(key), new.encoded())
-    }
-
-    private func location(_ key: BlobKey) throws -> BlobLocation? {
-        if let changed = blobs[key] { return changed }
-        return try index.blob(key)
-    }
-
-    private func hasHint(_ id: UInt64) throws -> Bool {
+    /// Bytes of its record; nil: there is none.
+    private func hintSize(_ id: UInt64) throws -> UInt32? {
         if let known = hints[id] { return known }
-        return try index.database.get(IndexKeys.hint(id)) { _ in true } ?? false
+        return try index.database.get(IndexKeys.hint(id)) { value -> UInt32? in
+            var reader = ByteReader(value)
+            return reader.number()
+        }.flatMap(\.self)
+    }
+
+    private mutating func changeDoubts(_ body: (inout SlotDoubts) -> Void) {
+        var changed = doubts ?? index.slotDoubts
+        body(&changed)
+        doubts = changed
+        batch.put(IndexKeys.doubt, changed.encoded())
     }
 }
 

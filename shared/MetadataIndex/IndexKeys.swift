@@ -5,9 +5,14 @@ enum IndexKeys {
     static let registers = UInt8(ascii: "r")
     static let blobs = UInt8(ascii: "b")
     static let hints = UInt8(ascii: "h")
+    /// Blobs whose register has not come yet.
+    static let unclaimed = UInt8(ascii: "p")
+    static let releases = UInt8(ascii: "g")
     static let meta = UInt8(ascii: "m")
 
+    static let format = metaKey("format")
     static let checkpoint = metaKey("checkpoint")
+    static let counts = metaKey("counts")
     static let ceiling = metaKey("ceiling")
     static let totals = metaKey("totals")
     static let doubt = metaKey("doubt")
@@ -19,6 +24,20 @@ enum IndexKeys {
     static func hint(_ id: UInt64) -> [UInt8] {
         var key = [hints]
         key.appendBigEndian(id)
+        return key
+    }
+
+    static func unclaimed(of name: [UInt8]) -> [UInt8] {
+        var key = [unclaimed]
+        key.appendBigEndian(UInt16(clamping: name.count))
+        return key + name
+    }
+
+    static let segments = [meta, UInt8(ascii: "#")]
+
+    static func segmentTotals(_ segment: UInt32) -> [UInt8] {
+        var key = segments
+        key.appendBigEndian(segment)
         return key
     }
 
@@ -60,7 +79,7 @@ public struct BlobKey: Hashable, Sendable {
         index = chunk.index
     }
 
-    /// 16 or 20 bytes; as the log keeps it.
+    /// 16 or 20 bytes; how heads of records begin.
     public var bytes: [UInt8] { Array(IndexKeys.blob(self).dropFirst()) }
 
     public init?(_ bytes: some RandomAccessCollection<UInt8>) {

@@ -58,7 +58,7 @@ extension MetadataIndex {
             let key = step.key[space.count...]
             let common = query.commonPrefix(of: key)
             guard let value = IndexedRegister(decoding: step.value)?.value else {
-                throw IndexError("unreadable entry of a register")
+                throw IndexError.corruption("unreadable entry of a register")
             }
             if common != nil, !value.isLive { return .next }
             guard page.entries.count < query.limit else {
@@ -109,8 +109,18 @@ public struct RegisterScan: Sendable {
     public func visit(_ body: (RegisterName, Ballot) throws -> Bool) throws {
         try scan.visit { step in
             guard let name = RegisterName(indexKey: step.key.dropFirst()), let tag = IndexedRegister.tag(in: step.value)
-            else { throw IndexError("unreadable entry of a register") }
+            else { throw IndexError.corruption("unreadable entry of a register") }
             return try body(name, tag) ? .next : .stop
+        }
+    }
+
+    /// With the raw position of each record.
+    public func visit(_ body: (RegisterName, Ballot, _ position: UInt64) throws -> Bool) throws {
+        try scan.visit { step in
+            guard let name = RegisterName(indexKey: step.key.dropFirst()), let tag = IndexedRegister.tag(in: step.value),
+                let position = IndexedRegister.position(in: step.value)
+            else { throw IndexError.corruption("unreadable entry of a register") }
+            return try body(name, tag, position) ? .next : .stop
         }
     }
 }
@@ -122,8 +132,8 @@ public struct ChunkScan: Sendable {
     /// Until the body says false.
     public func visit(_ body: (ChunkName) throws -> Bool) throws {
         try scan.visit { step in
-            guard let key = BlobKey(step.key.dropFirst()) else { throw IndexError("unreadable key of a blob") }
-            guard let index = key.index else { return .next }
+            guard let key = BlobKey(step.key.dropFirst()) else { throw IndexError.corruption("unreadable key of a blob") }
+            guard let index = key.index, !BlobEntry.isDropped(step.value) else { return .next }
             return try body(ChunkName(blob: key.blob, index: index)) ? .next : .stop
         }
     }

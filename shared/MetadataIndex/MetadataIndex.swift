@@ -1,82 +1,85 @@
 import Model
 import Synchronization
 
-/// What a record of the log means for the index.
-public enum IndexChange: Sendable {
-    case register(RegisterName, IndexedRegister)
-    case blob(BlobKey, BlobLocation)
-    /// The id is the raw position of the hint's record.
-    case hint(id: UInt64, [UInt8])
-    case forgetHints([UInt64])
-    case ceiling(UInt64)
-    /// Something before this position of the log was lost and nobody knows what: older entries cannot be trusted.
-    case doubt(before: UInt64)
-}
-
-/// What a batch of changes did: what digests need to know.
-public struct AppliedChanges: Sendable, Equatable {
-    public struct Transition: Sendable, Equatable {
-        public var name: RegisterName
-        /// nil: it is new.
-        public var old: Ballot?
-        public var new: Ballot
-    }
-
-    public var registers: [Transition] = []
-    /// New ones.
-    public var chunks: [ChunkName] = []
-    public init() {}
-}
-
 /// What the log of one disk holds, sorted by key. Derived: a record counts when it is in the log, and an index that is
 /// lost or old is brought up to date by replaying the log from its checkpoint.
 ///
-/// Changes are applied in the order of the log, by one thread; reads come from any thread.
+/// Changes come in the order of the log, reads at any time, both from any thread.
 public final class MetadataIndex: Sendable {
     let database: Database
     private let state: Mutex<State>
+    /// Held by whoever changes something.
+    private let writing = Mutex(())
 
     private struct State {
         var checkpoint: UInt64
         var ceiling: UInt64
         var totals: StorageTotals
-        var doubt: UInt64
-        var hintCount: UInt64
+        var counts: EntryCounts
+        var doubts: SlotDoubts
+        var segments: [UInt32: SegmentTotals]
         var flushed: UInt64
     }
 
-    public init(path: String, memory: IndexMemory) throws {
+    /// Opens or makes the index of a log. One that belongs to another log, or to another version of this software, is an
+    /// ``IndexError`` of the kind corruption, like one that is damaged: it is to be deleted and made anew.
+    public init(path: String, memory: IndexMemory, disk: DiskID = DiskID(high: 0, low: 0)) throws {
         database = try Database(path: path, memory: memory)
-        let database = database
+        let format = try IndexFormat.check(database, disk: disk)
+        state = Mutex(try Self.load(database))
+        if let format { try database.write(format) }
+    }
+
+    private static func load(_ database: Database) throws -> State {
         func number(_ key: [UInt8]) throws -> UInt64 {
             try database.get(key) { value -> UInt64? in
                 var reader = ByteReader(value)
                 return reader.number()
             }.flatMap { $0 } ?? 0
         }
-        var hints: UInt64 = 0
-        try database.scan(from: [IndexKeys.hints], below: [IndexKeys.hints + 1]) { _ in
-            hints += 1
+        var segments: [UInt32: SegmentTotals] = [:]
+        let bound = IndexKeys.successor(of: IndexKeys.segments)
+        try database.scan(from: IndexKeys.segments, below: bound) { step in
+            let segment = step.key.dropFirst(2).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            segments[segment] = SegmentTotals(decoding: step.value)
             return .next
         }
         let checkpoint = try number(IndexKeys.checkpoint)
-        state = Mutex(
-            State(
-                checkpoint: checkpoint, ceiling: try number(IndexKeys.ceiling),
-                totals: try database.get(IndexKeys.totals) { StorageTotals(decoding: $0) }.flatMap { $0 } ?? .init(),
-                doubt: try number(IndexKeys.doubt), hintCount: hints, flushed: checkpoint))
+        return State(
+            checkpoint: checkpoint, ceiling: try number(IndexKeys.ceiling),
+            totals: try database.get(IndexKeys.totals) { StorageTotals(decoding: $0) }.flatMap { $0 } ?? .init(),
+            counts: try database.get(IndexKeys.counts) { EntryCounts(decoding: $0) }.flatMap { $0 } ?? .init(),
+            doubts: try database.get(IndexKeys.doubt) { SlotDoubts(decoding: $0) }.flatMap { $0 } ?? .init(),
+            segments: segments, flushed: checkpoint)
     }
 
     /// Everything in the log before this position is in the index.
     public var checkpoint: UInt64 { state.withLock { $0.checkpoint } }
+    /// The checkpoint that a restart would find.
+    public var flushedCheckpoint: UInt64 { state.withLock { $0.flushed } }
     /// The durable ceiling of promises.
     public var ceiling: UInt64 { state.withLock { $0.ceiling } }
     public var totals: StorageTotals { state.withLock { $0.totals } }
-    public var hintCount: UInt64 { state.withLock { $0.hintCount } }
-    /// Entries whose records stand before this position, and keys without an entry, cannot be trusted. 0: all can.
-    public var doubt: UInt64 { state.withLock { $0.doubt } }
-    /// The checkpoint that a restart would find.
-    public var flushedCheckpoint: UInt64 { state.withLock { $0.flushed } }
+    public var hintCount: UInt64 { state.withLock { UInt64(max(0, $0.counts.hints)) } }
+    /// Released content that nobody has dropped yet.
+    public var releaseCount: UInt64 { state.withLock { UInt64(max(0, $0.counts.releases)) } }
+
+    /// What each segment of the log holds.
+    public var segmentTotals: [UInt32: SegmentTotals] { state.withLock { $0.segments } }
+
+    public func segmentTotals(of segment: UInt32) -> SegmentTotals? { state.withLock { $0.segments[segment] } }
+
+    // MARK: - Doubt
+
+    /// Of some slot. Entries whose records stand before the slot's position, and keys without an entry, cannot be trusted.
+    public var hasDoubt: Bool { doubt != 0 }
+    /// The highest position of all slots; 0: all can be trusted.
+    public var doubt: UInt64 { state.withLock { $0.doubts.highest } }
+    /// 0: the slot can be trusted.
+    public func doubt(ofSlot slot: Int) -> UInt64 { state.withLock { $0.doubts.position(ofSlot: slot) } }
+    /// The slots that share a position, the lowest position first.
+    public var doubts: [(slots: SlotSet, before: UInt64)] { slotDoubts.groups }
+    var slotDoubts: SlotDoubts { state.withLock { $0.doubts } }
 
     // MARK: - Reading
 
@@ -84,14 +87,37 @@ public final class MetadataIndex: Sendable {
         guard let found = try database.get(IndexKeys.register(name.indexKey), { IndexedRegister(decoding: $0) }) else {
             return nil
         }
-        guard let found else { throw IndexError("unreadable entry of a register") }
+        guard let found else { throw IndexError.corruption("unreadable entry of a register") }
         return found
     }
 
+    /// nil: it is not here, or was dropped.
     public func blob(_ key: BlobKey) throws(IndexError) -> BlobLocation? {
-        guard let found = try database.get(IndexKeys.blob(key), { BlobLocation(decoding: $0) }) else { return nil }
-        guard let found else { throw IndexError("unreadable entry of a blob") }
+        if case .stored(let location)? = try entry(key) { location } else { nil }
+    }
+
+    /// What remains of a chunk that was dropped; nil: it was not, or no copy of it can be left.
+    public func droppedMarker(of key: BlobKey) throws(IndexError) -> DroppedMarker? {
+        if case .dropped(let marker)? = try entry(key) { marker } else { nil }
+    }
+
+    public func isDropped(_ key: BlobKey) throws(IndexError) -> Bool { try droppedMarker(of: key) != nil }
+
+    func entry(_ key: BlobKey) throws(IndexError) -> BlobEntry? {
+        guard let found = try database.get(IndexKeys.blob(key), { BlobEntry(decoding: $0) }) else { return nil }
+        guard let found else { throw IndexError.corruption("unreadable entry of a blob") }
         return found
+    }
+
+    func unclaimedBlobs(of name: RegisterName) throws -> Set<BlobID> {
+        guard state.withLock({ $0.counts.unclaimed }) > 0 else { return [] }
+        let prefix = IndexKeys.unclaimed(of: name.indexKey)
+        var blobs: Set<BlobID> = []
+        try database.scan(from: prefix, below: IndexKeys.successor(of: prefix)) { step in
+            if let blob = BlobID(step.key.dropFirst(prefix.count)) { blobs.insert(blob) }
+            return .next
+        }
+        return blobs
     }
 
     public func bucketTotals(_ bucket: BucketID) throws(IndexError) -> BucketTotals {
@@ -105,7 +131,7 @@ public final class MetadataIndex: Sendable {
         try database.scan(from: start, below: [IndexKeys.hints + 1]) { step in
             guard hints.count < limit else { return .stop }
             let id = step.key.dropFirst().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-            hints.append((id, Array(step.value)))
+            hints.append((id, Array(step.value.dropFirst(4))))
             return .next
         }
         return hints
@@ -113,11 +139,19 @@ public final class MetadataIndex: Sendable {
 
     // MARK: - Writing
 
-    /// Applies changes in the order of the log. `checkpoint`: the position behind the last of them.
+    /// Applies changes. `checkpoint`: the position behind the last of them; `milliseconds`: wall clock, for releases.
     @discardableResult
-    public func apply(_ changes: [IndexChange], checkpoint: UInt64) throws -> AppliedChanges {
-        let before = state.withLock { $0 }
-        var application = IndexApplication(index: self, totals: before.totals)
+    public func apply(
+        _ changes: [IndexChange], checkpoint: UInt64, milliseconds: Int64 = 0
+    ) throws -> AppliedChanges {
+        try writing.withLock { _ in try applyLocked(changes, checkpoint: checkpoint, milliseconds: milliseconds) }
+    }
+
+    private func applyLocked(
+        _ changes: [IndexChange], checkpoint: UInt64, milliseconds: Int64
+    ) throws -> AppliedChanges {
+        let (totals, counts) = state.withLock { ($0.totals, $0.counts) }
+        var application = IndexApplication(index: self, totals: totals, counts: counts, milliseconds: milliseconds)
         for change in changes { try application.apply(change) }
         try application.finish(checkpoint: checkpoint)
         try database.write(application.batch)
@@ -125,10 +159,54 @@ public final class MetadataIndex: Sendable {
             state.checkpoint = checkpoint
             state.ceiling = max(state.ceiling, application.ceiling ?? 0)
             state.totals = application.totals
-            state.doubt = application.doubt ?? state.doubt
-            state.hintCount = UInt64(max(0, Int64(clamping: state.hintCount) + application.hintDelta))
+            state.counts = application.counts
+            if let doubts = application.doubts { state.doubts = doubts }
+            for (segment, totals) in application.segments { state.segments[segment] = totals }
         }
         return application.applied
+    }
+
+    /// A segment is gone from the log, and nothing in force was left in it.
+    public func removeSegmentTotals(_ segment: UInt32) throws {
+        try writing.withLock { _ in
+            let batch = DatabaseBatch()
+            var totals = self.totals
+            guard let removed = segmentTotals(of: segment) else { return }
+            totals.forget(removed)
+            batch.delete(IndexKeys.segmentTotals(segment))
+            batch.put(IndexKeys.totals, totals.encoded())
+            try database.write(batch)
+            state.withLock { state in
+                state.totals = totals
+                state.segments[segment] = nil
+            }
+        }
+    }
+
+    /// No copy of these chunks can be left in the log: they may be installed again.
+    public func forgetDropped(_ keys: [BlobKey]) throws {
+        try writing.withLock { _ in
+            let batch = DatabaseBatch()
+            for key in keys where try isDropped(key) { batch.delete(IndexKeys.blob(key)) }
+            try database.write(batch)
+        }
+    }
+
+    /// These releases were dealt with.
+    public func forgetReleases(_ ids: [[UInt8]]) throws {
+        try writing.withLock { _ in
+            let batch = DatabaseBatch()
+            var counts = state.withLock { $0.counts }
+            for id in Set(ids) {
+                let key = [IndexKeys.releases] + id
+                guard try database.get(key, { _ in true }) != nil else { continue }
+                batch.delete(key)
+                counts.releases -= 1
+            }
+            batch.put(IndexKeys.counts, counts.encoded())
+            try database.write(batch)
+            state.withLock { $0.counts = counts }
+        }
     }
 
     /// Makes the index durable up to its checkpoint. Blocks for as long as the disk takes.

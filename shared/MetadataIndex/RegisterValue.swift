@@ -83,6 +83,8 @@ public struct IndexedRegister: Sendable, Equatable {
         self.recordSize = recordSize
     }
 
+    var place: RecordPlace { RecordPlace(position: position, size: recordSize) }
+
     func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(80 + value.summary.count + (value.record?.count ?? 0) + 16 * 10)
@@ -111,44 +113,10 @@ extension IndexedRegister {
         }
         return Ballot(counter: counter, writer: writer)
     }
-}
 
-/// Where the log has a blob or a chunk.
-public struct BlobLocation: Sendable, Equatable {
-    /// Raw position in the log.
-    public var position: UInt64
-    /// Bytes of the whole record.
-    public var recordSize: UInt32
-    /// Bytes of the content.
-    public var size: UInt32
-    public var checksum: UInt32
-    /// Found unreadable: it counts as present, but cannot be served.
-    public var isDamaged: Bool
-
-    public init(position: UInt64, recordSize: UInt32, size: UInt32, checksum: UInt32, isDamaged: Bool = false) {
-        self.position = position
-        self.recordSize = recordSize
-        self.size = size
-        self.checksum = checksum
-        self.isDamaged = isDamaged
-    }
-
-    func encoded() -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(21)
-        bytes.appendNumber(position)
-        bytes.appendNumber(recordSize)
-        bytes.appendNumber(size)
-        bytes.appendNumber(checksum)
-        bytes.append(isDamaged ? 1 : 0)
-        return bytes
-    }
-
-    init?(decoding bytes: UnsafeRawBufferPointer) {
+    /// Only the position of an encoded entry.
+    static func position(in bytes: UnsafeRawBufferPointer) -> UInt64? {
         var reader = ByteReader(bytes)
-        guard let position: UInt64 = reader.number(), let recordSize: UInt32 = reader.number(),
-            let size: UInt32 = reader.number(), let checksum: UInt32 = reader.number(), let damaged = reader.byte()
-        else { return nil }
-        self.init(position: position, recordSize: recordSize, size: size, checksum: checksum, isDamaged: damaged != 0)
+        return reader.number()
     }
 }

@@ -56,6 +56,7 @@ public struct Identifier<Subject>: Hashable, Comparable, Sendable, CustomStringC
 public enum BucketSubject {}
 public enum BlobSubject {}
 public enum OperationSubject {}
+public enum DiskSubject {}
 
 /// One creation of a bucket: a bucket that is deleted and made again has another one.
 public typealias BucketID = Identifier<BucketSubject>
@@ -63,6 +64,9 @@ public typealias BucketID = Identifier<BucketSubject>
 public typealias BlobID = Identifier<BlobSubject>
 /// One attempt of a client to change a register, over all its retries.
 public typealias OperationID = Identifier<OperationSubject>
+
+/// One log directory, for ever: a disk that is wiped and used again has another one.
+public typealias DiskID = Identifier<DiskSubject>
 
 /// Lower-case hex digits of bytes.
 public func hexDigits(of bytes: some Sequence<UInt8>) -> String {

@@ -1,10 +1,6 @@
 import Checksums
 import Model
 
-public enum DiskSubject {}
-/// One log directory, for ever: a disk that is wiped and used again has another one.
-public typealias DiskID = Identifier<DiskSubject>
-
 /// One file of the log: a header, then records. Made at its full size, filled with zeros and synced before its first
 /// record, so that the sync of a record has no file size to write.
 final class SegmentFile: Sendable {

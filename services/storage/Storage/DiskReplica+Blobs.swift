@@ -6,20 +6,27 @@ import ObjectLog
 
 /// Content: chunks and the blobs beside registers.
 extension DiskReplica {
-    /// Completes with whether the chunk was here already.
-    func putChunk(_ name: ChunkName, _ content: CheckedBytes, _ completion: @escaping Completion<Bool>) {
+    /// Completes with whether the chunk was here already. `owner`: the register that is to refer to it.
+    func putChunk(
+        _ name: ChunkName, _ content: CheckedBytes, owner: RegisterName? = nil, writtenMilliseconds: Int64 = 0,
+        _ completion: @escaping Completion<Bool>
+    ) {
         let key = BlobKey(name)
         run(completion) {
             try verify(content)
+            if try index.isDropped(key) { throw StorageError.notFound("chunk \(name.index) of \(name.blob) was dropped") }
             if !isMissingOrDamaged(key) { return { _ in completion(.success(true)) } }
-            let room = content.bytes.readableBytes + 1024
+            let entry = LogEntry.chunk(
+                name, owner: owner, writtenMilliseconds: writtenMilliseconds != 0 ? writtenMilliseconds : Self.wallMilliseconds,
+                content.bytes, checksum: content.checksum)
+            let room = entry.recordSize + 1024
             while true {
                 try log.waitForRoom(room)
                 let isAppended = try state.withLock { state in
                     if let failure = state.failure { throw failure }
                     guard try log.hasRoom(room) else { return false }
                     let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(false)) }
-                    try appendBlob(key, content, urgency: .now, answer: answer, &state)
+                    try appendContent(key, content, entry, urgency: .now, answer: answer, &state)
                     return true
                 }
                 if isAppended {
@@ -69,7 +76,8 @@ extension DiskReplica {
         do {
             let position = LogPosition(rawValue: location.position)
             let record = try log.read(at: position, size: Int(location.recordSize))
-            guard record.type == LogRecordType.blob.rawValue, record.head == key.bytes else {
+            let type = key.index == nil ? LogRecordType.blob : .chunk
+            guard record.type == type.rawValue, record.head.starts(with: key.bytes) else {
                 throw ObjectLogError.damaged(position, "another record stands there")
             }
             return CheckedBytes(bytes: record.payload, checksum: record.payloadChecksum)

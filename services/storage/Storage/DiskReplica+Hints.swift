@@ -6,18 +6,18 @@ import ObjectLog
 extension DiskReplica {
     /// Completes when they are durable.
     func noteHints(_ hints: [[UInt8]], _ completion: @escaping Completion<Void>) {
-        appendAll(hints.map { .hint($0) }, completion) { position, index in
-            .hint(id: position.rawValue, hints[index])
+        appendAll(hints.map { .hint($0) }, completion) { place, index in
+            .hint(id: place.position, hints[index], recordSize: place.size)
         }
     }
 
     func forgetHints(_ ids: [UInt64], _ completion: @escaping Completion<Void>) {
-        appendAll(ids.isEmpty ? [] : [.forgetHints(ids)], completion) { _, _ in .forgetHints(ids) }
+        appendAll(ids.isEmpty ? [] : [.forgetHints(ids)], completion) { place, _ in .forgetHints(ids, place) }
     }
 
     private func appendAll(
         _ entries: [LogEntry], _ completion: @escaping Completion<Void>,
-        _ change: (LogPosition, Int) -> IndexChange
+        _ change: (RecordPlace, Int) -> IndexChange
     ) {
         guard !entries.isEmpty else { return completion(.success(())) }
         run(completion) {
@@ -29,10 +29,11 @@ extension DiskReplica {
                     guard try log.hasRoom(room) else { return false }
                     for (index, entry) in entries.enumerated() {
                         let position = try log.append(entry, urgency: .lazy)
+                        let place = RecordPlace(position: position.rawValue, size: UInt32(entry.recordSize))
                         let isLast = index == entries.count - 1
                         let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(())) }
                         state.queue.append(
-                            Queued(position: position, change: change(position, index), answer: isLast ? answer : nil))
+                            Queued(position: position, change: change(place, index), answer: isLast ? answer : nil))
                     }
                     return true
                 }

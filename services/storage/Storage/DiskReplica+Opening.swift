@@ -36,7 +36,7 @@ extension DiskReplica {
             opened = try OpenedDisk(path: path, options: options, files: files, logger: logger, rebuilding: true)
         }
         if let doubt = opened.doubt {
-            _ = try opened.index.apply([.doubt(before: doubt.rawValue)], checkpoint: opened.index.checkpoint)
+            _ = try opened.index.apply([.doubt(before: doubt.rawValue, slots: .all)], checkpoint: opened.index.checkpoint)
         }
         let replica = DiskReplica(
             path: path, log: opened.log, index: opened.index, staged: staged, metrics: metrics, logger: logger,
@@ -52,8 +52,11 @@ extension DiskReplica {
             "records of unknown keys were lost: this disk does not vote for older keys",
             metadata: ["disk": "\(path)", "before": "\(position)"])
         try state.withLock { state in
-            let appended = try log.append(.doubt(before: position))
-            state.queue.append(Queued(position: appended, change: .doubt(before: position.rawValue)))
+            let entry = LogEntry.doubt(before: position, slots: .all)
+            let appended = try log.append(entry)
+            let place = RecordPlace(position: appended.rawValue, size: UInt32(entry.recordSize))
+            let change = IndexChange.doubt(before: position.rawValue, slots: .all, place)
+            state.queue.append(Queued(position: appended, change: change))
         }
     }
 
@@ -92,7 +95,8 @@ private struct OpenedDisk {
         var reached = LogPosition.start
         func apply() throws {
             guard let index = opened, !changes.isEmpty else { return }
-            try index.apply(changes, checkpoint: reached.rawValue)
+            try index.apply(
+                changes, checkpoint: reached.rawValue, milliseconds: DiskReplica.wallMilliseconds)
             changes.removeAll(keepingCapacity: true)
         }
         let configuration = ObjectLogConfiguration(node: options.node, segmentSize: options.segmentSize)

@@ -101,7 +101,7 @@ extension DiskReplica {
             case .known:
                 // Somebody brings back content that this disk has lost.
                 if healing, let blob, case .found(let held) = found.stored, held.tag == new.tag {
-                    try appendBlob(BlobKey(blob.id), blob.content, urgency: .now, answer: nil, &state)
+                    try appendBlob(blob, of: BlobOwner(name: name, tag: new.tag), urgency: .now, &state)
                     damagedBlobs.withLock { _ = $0.remove(BlobKey(blob.id)) }
                 }
                 return (decision, .success(.known))

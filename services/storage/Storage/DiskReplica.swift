@@ -1,4 +1,5 @@
 import Checksums
+import Glibc
 import Logging
 import MetadataIndex
 import Model
@@ -150,7 +151,8 @@ final class DiskReplica: Sendable {
         _ blobs: [BlobPayload], _ state: inout State
     ) throws {
         do {
-            for blob in blobs { try appendBlob(BlobKey(blob.id), blob.content, urgency: .lazy, answer: nil, &state) }
+            let owner = BlobOwner(name: name, tag: value.tag)
+            for blob in blobs { try appendBlob(blob, of: owner, urgency: .lazy, &state) }
             let position = try log.append(entry)
             let register = IndexedRegister(
                 value: value, position: position.rawValue, recordSize: UInt32(entry.recordSize))
@@ -162,16 +164,26 @@ final class DiskReplica: Sendable {
         }
     }
 
+    /// Content beside a register.
     func appendBlob(
-        _ key: BlobKey, _ content: CheckedBytes, urgency: Urgency, answer: Held?, _ state: inout State
+        _ blob: BlobPayload, of owner: BlobOwner, urgency: Urgency, _ state: inout State
     ) throws {
-        let entry = LogEntry.blob(key, content.bytes, checksum: content.checksum)
+        let entry = LogEntry.blob(blob.id, of: owner, blob.content.bytes, checksum: blob.content.checksum)
+        try appendContent(BlobKey(blob.id), blob.content, entry, owner: owner, urgency: urgency, answer: nil, &state)
+    }
+
+    /// `entry`: the record with this content.
+    func appendContent(
+        _ key: BlobKey, _ content: CheckedBytes, _ entry: LogEntry, owner: BlobOwner? = nil, urgency: Urgency,
+        answer: Held?, _ state: inout State
+    ) throws {
         let position = try log.append(entry, urgency: urgency)
         state.blobs[key] = content
         let location = BlobLocation(
             position: position.rawValue, recordSize: UInt32(entry.recordSize),
             size: UInt32(content.bytes.readableBytes), checksum: content.checksum)
-        state.queue.append(Queued(position: position, change: .blob(key, location), answer: answer))
+        state.queue.append(
+            Queued(position: position, change: .blob(key, location, owner: owner), answer: answer))
     }
 
     private func raiseCeiling(to counter: UInt64, _ state: inout State) {
@@ -183,7 +195,8 @@ final class DiskReplica: Sendable {
         guard let counter = state.ceilingWanted, state.failure == nil else { return }
         let entry = LogEntry.ceiling(counter)
         guard (try? log.hasRoom(entry.recordSize)) == true, let position = try? log.append(entry) else { return }
-        state.queue.append(Queued(position: position, change: .ceiling(counter)))
+        let place = RecordPlace(position: position.rawValue, size: UInt32(entry.recordSize))
+        state.queue.append(Queued(position: position, change: .ceiling(counter, place)))
         state.ceilingWanted = nil
     }
 }
@@ -200,7 +213,9 @@ extension DiskReplica: ObjectLogObserver {
         }
         do {
             try digests.withLock { digests in
-                digests.update(try index.apply(durable.map(\.change), checkpoint: batch.end.rawValue))
+                digests.update(
+                    try index.apply(
+                        durable.map(\.change), checkpoint: batch.end.rawValue, milliseconds: Self.wallMilliseconds))
             }
         } catch {
             logger.critical("the index cannot be written", metadata: ["disk": "\(path)", "error": "\(error)"])
@@ -221,10 +236,10 @@ extension DiskReplica: ObjectLogObserver {
                     answers += state.held.synced(ticket)
                 }
                 switch item.change {
-                case .ceiling(let counter):
+                case .ceiling(let counter, _):
                     state.replica.ceilingRaised(to: counter)
                     answers += state.held.ceilingRaised(to: counter)
-                case .blob(let key, _): state.blobs[key] = nil
+                case .blob(let key, _, _): state.blobs[key] = nil
                 default: break
                 }
                 if let answer = item.answer { answers.append(answer) }
@@ -232,6 +247,12 @@ extension DiskReplica: ObjectLogObserver {
             generation.wrappingAdd(1, ordering: .releasing)
             return answers
         }
+    }
+
+    static var wallMilliseconds: Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
     }
 
     func logFailed(_ error: ObjectLogError) {

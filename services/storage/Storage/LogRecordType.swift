@@ -7,7 +7,8 @@ import ObjectLog
 enum LogRecordType: UInt8 {
     /// Head: length of the name (2 bytes), the name's index key, the encoded `RegisterValue`.
     case register = 1
-    /// Head: id of the blob; chunks: and index (4 bytes, big endian). Payload: the bytes.
+    /// Head: id of the blob (16 bytes), tag of the state for which it was brought (counter, writer, 8 bytes each), index
+    /// key of the register beside which it stands. Payload: the bytes.
     case blob = 2
     /// Head: counter (8 bytes). Promises up to it may have been given.
     case ceiling = 3
@@ -15,8 +16,16 @@ enum LogRecordType: UInt8 {
     case hint = 4
     /// Head: ids (8 bytes each).
     case forgetHints = 5
-    /// Head: a position (8 bytes): records before it were lost.
+    /// Head: a position (8 bytes) and slots (32 bytes): records of these slots before it were lost.
     case doubt = 6
+    /// Head: id of the blob (16 bytes), index (4 bytes, big endian), wall clock of the first writer in milliseconds
+    /// (8 bytes), index key of the register that is to refer to it (may be missing). Payload: the bytes.
+    case chunk = 7
+    /// Head: id of the blob (16 bytes), a position behind which no copy of the chunks stands (8 bytes; 0: this record's),
+    /// indexes of chunks (4 bytes each). They are gone for good.
+    case dropChunks = 8
+    /// Head: as of a doubt, which is settled.
+    case trust = 9
 }
 
 extension LogEntry {
@@ -30,14 +39,43 @@ extension LogEntry {
         return LogEntry(type: LogRecordType.register.rawValue, head: head)
     }
 
-    static func blob(_ key: BlobKey, _ bytes: ByteBuffer, checksum: UInt32) -> LogEntry {
-        LogEntry(type: LogRecordType.blob.rawValue, head: key.bytes, payload: bytes, payloadChecksum: checksum)
+    /// A blob beside its register.
+    static func blob(_ blob: BlobID, of owner: BlobOwner, _ bytes: ByteBuffer, checksum: UInt32) -> LogEntry {
+        var head = blob.bytes
+        head.appendNumber(owner.tag.counter)
+        head.appendNumber(owner.tag.writer)
+        head.append(contentsOf: owner.name.indexKey)
+        return LogEntry(type: LogRecordType.blob.rawValue, head: head, payload: bytes, payloadChecksum: checksum)
+    }
+
+    static func chunk(
+        _ name: ChunkName, owner: RegisterName?, writtenMilliseconds: Int64, _ bytes: ByteBuffer, checksum: UInt32
+    ) -> LogEntry {
+        var head = BlobKey(name).bytes
+        head.appendNumber(writtenMilliseconds)
+        head.append(contentsOf: owner?.indexKey ?? [])
+        return LogEntry(type: LogRecordType.chunk.rawValue, head: head, payload: bytes, payloadChecksum: checksum)
+    }
+
+    /// `watermark`: see ``LogRecordType/dropChunks``.
+    static func dropChunks(_ blob: BlobID, _ indexes: [UInt32], watermark: UInt64 = 0) -> LogEntry {
+        var head = blob.bytes
+        head.appendNumber(watermark)
+        for index in indexes { head.appendNumber(index) }
+        return LogEntry(type: LogRecordType.dropChunks.rawValue, head: head)
     }
 
     static func ceiling(_ counter: UInt64) -> LogEntry { numbers(.ceiling, [counter]) }
     static func hint(_ hint: [UInt8]) -> LogEntry { LogEntry(type: LogRecordType.hint.rawValue, head: hint) }
     static func forgetHints(_ ids: [UInt64]) -> LogEntry { numbers(.forgetHints, ids) }
-    static func doubt(before position: LogPosition) -> LogEntry { numbers(.doubt, [position.rawValue]) }
+    static func doubt(before position: LogPosition, slots: SlotSet) -> LogEntry { slotted(.doubt, position, slots) }
+    static func trust(before position: LogPosition, slots: SlotSet) -> LogEntry { slotted(.trust, position, slots) }
+
+    private static func slotted(_ type: LogRecordType, _ position: LogPosition, _ slots: SlotSet) -> LogEntry {
+        var head: [UInt8] = []
+        head.appendNumber(position.rawValue)
+        return LogEntry(type: type.rawValue, head: head + slots.bytes)
+    }
 
     private static func numbers(_ type: LogRecordType, _ numbers: [UInt64]) -> LogEntry {
         var head: [UInt8] = []
@@ -46,49 +84,104 @@ extension LogEntry {
     }
 }
 
+/// A head, decoded. nil from `init`: no head of this type, or of a version that this software does not know.
+enum RecordHead: Equatable {
+    case register(RegisterName, RegisterValue)
+    case blob(BlobID, BlobOwner)
+    case chunk(ChunkName, owner: RegisterName?, writtenMilliseconds: Int64)
+    case ceiling(UInt64)
+    case hint([UInt8])
+    case forgetHints([UInt64])
+    case doubt(before: UInt64, slots: SlotSet)
+    case trust(before: UInt64, slots: SlotSet)
+    case dropChunks(BlobID, [UInt32], watermark: UInt64)
+
+    init?(type: UInt8, head: [UInt8]) {
+        guard let type = LogRecordType(rawValue: type) else { return nil }
+        let decoded = head.withUnsafeBytes { bytes -> RecordHead? in
+            var reader = ByteReader(bytes)
+            return Self.decode(type, &reader)
+        }
+        guard let decoded else { return nil }
+        self = decoded
+    }
+
+    private static func decode(_ type: LogRecordType, _ reader: inout ByteReader) -> RecordHead? {
+        switch type {
+        case .register: register(&reader)
+        case .blob: blob(&reader)
+        case .chunk: chunk(&reader)
+        case .ceiling: reader.number().map { .ceiling($0) }
+        case .hint: .hint(reader.rest())
+        case .forgetHints: .forgetHints(numbers(&reader))
+        case .doubt: slots(&reader).map { .doubt(before: $0.before, slots: $0.slots) }
+        case .trust: slots(&reader).map { .trust(before: $0.before, slots: $0.slots) }
+        case .dropChunks: dropChunks(&reader)
+        }
+    }
+
+    private static func register(_ reader: inout ByteReader) -> RecordHead? {
+        guard let size: UInt16 = reader.number(), let key = reader.bytes(Int(size)),
+            let name = RegisterName(indexKey: key), let value = RegisterValue(decoding: reader.remaining)
+        else { return nil }
+        return .register(name, value)
+    }
+
+    private static func blob(_ reader: inout ByteReader) -> RecordHead? {
+        guard let blob: BlobID = reader.identifier(), let counter: UInt64 = reader.number(),
+            let writer: UInt64 = reader.number(), let name = RegisterName(indexKey: reader.rest())
+        else { return nil }
+        return .blob(blob, BlobOwner(name: name, tag: Ballot(counter: counter, writer: writer)))
+    }
+
+    private static func chunk(_ reader: inout ByteReader) -> RecordHead? {
+        guard let key = reader.bytes(20).flatMap({ BlobKey($0) }), let index = key.index,
+            let milliseconds: Int64 = reader.number()
+        else { return nil }
+        let name = ChunkName(blob: key.blob, index: index)
+        let rest = reader.rest()
+        if rest.isEmpty { return .chunk(name, owner: nil, writtenMilliseconds: milliseconds) }
+        guard let owner = RegisterName(indexKey: rest) else { return nil }
+        return .chunk(name, owner: owner, writtenMilliseconds: milliseconds)
+    }
+
+    private static func dropChunks(_ reader: inout ByteReader) -> RecordHead? {
+        guard let blob: BlobID = reader.identifier(), let watermark: UInt64 = reader.number() else { return nil }
+        return .dropChunks(blob, numbers(&reader), watermark: watermark)
+    }
+
+    private static func slots(_ reader: inout ByteReader) -> (before: UInt64, slots: SlotSet)? {
+        guard let before: UInt64 = reader.number(), let slots = SlotSet(bytes: reader.rest()) else { return nil }
+        return (before, slots)
+    }
+
+    private static func numbers<T: FixedWidthInteger & BitwiseCopyable>(_ reader: inout ByteReader) -> [T] {
+        var numbers: [T] = []
+        while let number: T = reader.number() { numbers.append(number) }
+        return numbers
+    }
+}
+
 extension IndexChange {
     /// What a record found in the log means. nil: a type or version that this software does not know.
     init?(_ record: ReplayedRecord) {
-        let size = UInt32(record.recordSize)
-        switch LogRecordType(rawValue: record.type) {
-        case .register:
-            guard let (name, value) = Self.register(in: record.head) else { return nil }
-            self = .register(name, IndexedRegister(value: value, position: record.position.rawValue, recordSize: size))
-        case .blob:
-            guard let key = BlobKey(record.head) else { return nil }
-            self = .blob(
-                key,
-                BlobLocation(
-                    position: record.position.rawValue, recordSize: size, size: UInt32(record.payloadSize),
-                    checksum: record.payloadChecksum, isDamaged: !record.payloadIntact))
-        case .ceiling:
-            guard let counter = Self.numbers(in: record.head).first else { return nil }
-            self = .ceiling(counter)
-        case .hint: self = .hint(id: record.position.rawValue, record.head)
-        case .forgetHints: self = .forgetHints(Self.numbers(in: record.head))
-        case .doubt:
-            guard let position = Self.numbers(in: record.head).first else { return nil }
-            self = .doubt(before: position)
+        let place = RecordPlace(position: record.position.rawValue, size: UInt32(record.recordSize))
+        let location = BlobLocation(
+            position: place.position, recordSize: place.size, size: UInt32(record.payloadSize),
+            checksum: record.payloadChecksum, isDamaged: !record.payloadIntact)
+        switch RecordHead(type: record.type, head: record.head) {
+        case .register(let name, let value):
+            self = .register(name, IndexedRegister(value: value, position: place.position, recordSize: place.size))
+        case .blob(let blob, let owner): self = .blob(BlobKey(blob), location, owner: owner)
+        case .chunk(let name, _, _): self = .blob(BlobKey(name), location)
+        case .ceiling(let counter): self = .ceiling(counter, place)
+        case .hint(let hint): self = .hint(id: place.position, hint, recordSize: place.size)
+        case .forgetHints(let ids): self = .forgetHints(ids, place)
+        case .doubt(let position, let slots): self = .doubt(before: position, slots: slots, place)
+        case .trust(let position, let slots): self = .trust(before: position, slots: slots, place)
+        case .dropChunks(let blob, let indexes, let watermark):
+            self = .dropChunks(blob, indexes, watermark: watermark, place)
         case nil: return nil
-        }
-    }
-
-    private static func register(in head: [UInt8]) -> (RegisterName, RegisterValue)? {
-        head.withUnsafeBytes { bytes in
-            var reader = ByteReader(bytes)
-            guard let size: UInt16 = reader.number(), let key = reader.bytes(Int(size)),
-                let name = RegisterName(indexKey: key), let value = RegisterValue(decoding: reader.remaining)
-            else { return nil }
-            return (name, value)
-        }
-    }
-
-    private static func numbers(in head: [UInt8]) -> [UInt64] {
-        head.withUnsafeBytes { bytes in
-            var reader = ByteReader(bytes)
-            var numbers: [UInt64] = []
-            while let number: UInt64 = reader.number() { numbers.append(number) }
-            return numbers
         }
     }
 }

@@ -60,6 +60,7 @@ struct PartitionDigests {
             state = .none
             for change in changes.registers { scheme.apply(change, to: &digests) }
             for chunk in changes.chunks { scheme.add(chunk, to: &digests) }
+            for chunk in changes.droppedChunks { scheme.remove(chunk, from: &digests) }
             state = .ready(scheme, digests)
         }
     }
@@ -88,6 +89,12 @@ struct PartitionScheme: Sendable, Equatable {
         let partition = ring.partition(of: chunk)
         digests[partition].chunks ^= Self.hash.position(chunk.ringKey)
         digests[partition].chunkCount += 1
+    }
+
+    func remove(_ chunk: ChunkName, from digests: inout [PartitionDigests.Digest]) {
+        let partition = ring.partition(of: chunk)
+        digests[partition].chunks ^= Self.hash.position(chunk.ringKey)
+        digests[partition].chunkCount &-= 1
     }
 
     func apply(_ change: AppliedChanges.Transition, to digests: inout [PartitionDigests.Digest]) {
