@@ -68,7 +68,8 @@ import Testing
     func damagedBlob() throws {
         try fixture.put(name("a"), 1, "content of a")
         let position = try #require(try disk.index.blob(.init(BlobID(high: 5, low: 1)))).position
-        fixture.files.damage(segment, at: Int(LogPosition(rawValue: position).offset) + 48 + 16 + 16 + name("a").indexKey.count + 3)
+        fixture.files.damage(
+            segment, at: Int(LogPosition(rawValue: position).offset) + 48 + 16 + 16 + name("a").indexKey.count + 3)
         let answer = try fixture.read(name("a"))
         #expect(answer.state?.tag == ballot(1))
         #expect(answer.blob == nil)

@@ -55,7 +55,9 @@ public struct BlobRelease: Sendable, Equatable {
             case .objects:
                 (try? ObjectRecord(decoding: bytes)).map { ($0.blobs.compactMap(Blob.init), []) }
             case .parts:
-                (try? PartRecord(decoding: bytes)).map { ([$0.blob].compactMap(\.self).compactMap(Blob.init), $0.objectKey) }
+                (try? PartRecord(decoding: bytes)).map {
+                    ([$0.blob].compactMap(\.self).compactMap(Blob.init), $0.objectKey)
+                }
             case .uploads: nil
             }
         }

@@ -15,7 +15,8 @@ extension MetadataIndex {
         try database.scan(from: registers, below: [IndexKeys.registers + 1]) { step in
             guard let position = IndexedRegister.position(in: step.value) else { throw Self.unreadable }
             guard positions.contains(position) else { return .next }
-            guard let name = RegisterName(indexKey: step.key.dropFirst()), let found = IndexedRegister(decoding: step.value)
+            guard let name = RegisterName(indexKey: step.key.dropFirst()),
+                let found = IndexedRegister(decoding: step.value)
             else { throw Self.unreadable }
             isDone = try !body(.register(name, found))
             return isDone ? .stop : .next

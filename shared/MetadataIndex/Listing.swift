@@ -117,7 +117,8 @@ public struct RegisterScan: Sendable {
     /// With the raw position of each record.
     public func visit(_ body: (RegisterName, Ballot, _ position: UInt64) throws -> Bool) throws {
         try scan.visit { step in
-            guard let name = RegisterName(indexKey: step.key.dropFirst()), let tag = IndexedRegister.tag(in: step.value),
+            guard let name = RegisterName(indexKey: step.key.dropFirst()),
+                let tag = IndexedRegister.tag(in: step.value),
                 let position = IndexedRegister.position(in: step.value)
             else { throw IndexError.corruption("unreadable entry of a register") }
             return try body(name, tag, position) ? .next : .stop
@@ -132,7 +133,9 @@ public struct ChunkScan: Sendable {
     /// Until the body says false.
     public func visit(_ body: (ChunkName) throws -> Bool) throws {
         try scan.visit { step in
-            guard let key = BlobKey(step.key.dropFirst()) else { throw IndexError.corruption("unreadable key of a blob") }
+            guard let key = BlobKey(step.key.dropFirst()) else {
+                throw IndexError.corruption("unreadable key of a blob")
+            }
             guard let index = key.index, !BlobEntry.isDropped(step.value) else { return .next }
             return try body(ChunkName(blob: key.blob, index: index)) ? .next : .stop
         }

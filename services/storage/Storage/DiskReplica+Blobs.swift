@@ -14,10 +14,13 @@ extension DiskReplica {
         let key = BlobKey(name)
         run(completion) {
             try verify(content)
-            if try index.isDropped(key) { throw StorageError.notFound("chunk \(name.index) of \(name.blob) was dropped") }
+            if try index.isDropped(key) {
+                throw StorageError.notFound("chunk \(name.index) of \(name.blob) was dropped")
+            }
             if !isMissingOrDamaged(key) { return { _ in completion(.success(true)) } }
             let entry = LogEntry.chunk(
-                name, owner: owner, writtenMilliseconds: writtenMilliseconds != 0 ? writtenMilliseconds : Self.wallMilliseconds,
+                name, owner: owner,
+                writtenMilliseconds: writtenMilliseconds != 0 ? writtenMilliseconds : Self.wallMilliseconds,
                 content.bytes, checksum: content.checksum)
             let room = entry.recordSize + 1024
             while true {

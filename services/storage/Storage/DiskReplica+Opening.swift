@@ -36,7 +36,8 @@ extension DiskReplica {
             opened = try OpenedDisk(path: path, options: options, files: files, logger: logger, rebuilding: true)
         }
         if let doubt = opened.doubt {
-            _ = try opened.index.apply([.doubt(before: doubt.rawValue, slots: .all)], checkpoint: opened.index.checkpoint)
+            _ = try opened.index.apply(
+                [.doubt(before: doubt.rawValue, slots: .all)], checkpoint: opened.index.checkpoint)
         }
         let replica = DiskReplica(
             path: path, log: opened.log, index: opened.index, staged: staged, metrics: metrics, logger: logger,
