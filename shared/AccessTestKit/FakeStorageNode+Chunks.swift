@@ -15,6 +15,7 @@ extension FakeStorageNode {
             chunkOwners[name] = ChunkOwner(
                 register: Model.RegisterName(request.owner), writtenMilliseconds: request.writtenMilliseconds)
         }
+        heal { $0.chunk && $0.blob == blob.bytes && $0.index == request.index }
         return (PutChunkReply(existed: existed).encoded(), [])
     }
 
@@ -36,6 +37,7 @@ extension FakeStorageNode {
         guard let blob = BlobID(request.blob) else { throw Refusal(status: .malformed) }
         let name = ChunkName(blob: blob, index: request.index)
         guard let bytes = chunks[name] else { throw Refusal(status: .notFound) }
+        guard !isDamaged(name) else { throw Refusal(status: .abstained) }
         var reply = GetChunkReply(size: UInt32(bytes.readableBytes))
         if request.withOwner, let owner = chunkOwners[name] {
             reply.owner = owner.register.map { Wire.RegisterName($0) }

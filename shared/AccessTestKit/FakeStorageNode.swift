@@ -35,6 +35,10 @@ public struct FakeStorageNode: Sendable {
     /// Never taken again.
     public var droppedChunks: Set<ChunkName> = []
     public var hints: [UInt64: Hint] = [:]
+    /// What it cannot read, by the id of the item: content of chunks and of blobs beside registers.
+    public var damage: [UInt64: DamagedItem] = [:]
+    /// What its registers no longer refer to, as FETCH_RELEASES tells it.
+    public var releases: [Release] = []
     /// Refuses everything with this.
     public var refusing: Status?
     /// Forgets staged blobs at once, as a node does whose memory for them is full.
@@ -68,6 +72,9 @@ public struct FakeStorageNode: Sendable {
         case .noteHint: return try noteHint(.init(decoding: body))
         case .fetchHints: return try fetchHints(.init(decoding: body))
         case .forgetHints: return try forgetHints(.init(decoding: body))
+        case .fetchDamage: return try fetchDamage(.init(decoding: body))
+        case .fetchReleases: return try fetchReleases(.init(decoding: body))
+        case .forgetReleases: return try forgetReleases(.init(decoding: body))
         case .digestPartitions: return try digest(.init(decoding: body), ring)
         case .listPartition: return try listPartition(.init(decoding: body), ring)
         default: throw Refusal(status: .unknownType)
@@ -104,7 +111,9 @@ public struct FakeStorageNode: Sendable {
         let decision = replica.read(name, stored: durable(name))
         guard case .state(let state) = decision.answer else { throw Refusal(status: .abstained) }
         var reply = ReadReply(state: state?.stored, counter: decision.counter)
-        guard request.withBlob, let blob = state?.blob, let bytes = blobs[blob] else { return (reply.encoded(), []) }
+        guard request.withBlob, let blob = state?.blob, let bytes = blobs[blob], !isDamaged(blob) else {
+            return (reply.encoded(), [])
+        }
         reply.blob = blob.bytes
         reply.blobCrc32c = crc32c(bytes)
         return (reply.encoded(), [bytes])
@@ -150,6 +159,7 @@ public struct FakeStorageNode: Sendable {
         try keep(request.blob, request.blobCrc32c, payload)
         let state = try State(request.state ?? StoredState())
         let decision = replica.learn(name, state, stored: durable(name), hasBlobs: hasBlobs(of: state))
+        if let blob = BlobID(request.blob) { heal { $0.blob == blob.bytes && !$0.chunk } }
         let outcome: LearnOutcome =
             switch act(name, decision) {
             case .learned: .learned

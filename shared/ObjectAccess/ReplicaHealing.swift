@@ -110,6 +110,14 @@ public final class ReplicaHealing: Sendable {
         return (state, bytes)
     }
 
+    /// Brings back what a node holds of a register and cannot read: the decided state with its content, although the
+    /// node may know of it.
+    public func restore(_ name: Model.RegisterName, to target: NodeName) async throws(AccessError) {
+        let decided = try await registers.read(name, withBlob: true)
+        guard let state = decided.state else { throw .absent }
+        try await teach(name, state, blob: decided.blob, to: target)
+    }
+
     // MARK: - Chunks
 
     /// Copies a chunk to a node unless it has it, or knows that it was dropped. Returns whether it was copied.

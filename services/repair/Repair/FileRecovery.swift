@@ -45,8 +45,7 @@ struct FileRecovery: Sendable {
 extension BlobReference {
     /// Empty for content that is stored beside its register.
     var chunkNames: [ChunkName] {
-        guard chunkSize > 0, let blob = BlobID(id) else { return [] }
-        let count = size / UInt64(chunkSize) + (size % UInt64(chunkSize) == 0 ? 0 : 1)
-        return (0..<UInt32(clamping: count)).map { ChunkName(blob: blob, index: $0) }
+        guard let blob = BlobID(id) else { return [] }
+        return (0..<chunkCount).map { ChunkName(blob: blob, index: $0) }
     }
 }

@@ -7,7 +7,8 @@ import ProcessRuntime
 import Synchronization
 import Wire
 
-/// `martlet-repair`: compares replicas from time to time, and on demand, and repairs what differs.
+/// `martlet-repair`: compares replicas from time to time, and on demand, and repairs what differs; heals what storage
+/// nodes cannot read; takes back content that objects no longer have.
 public final class RepairService: ProcessService {
     private struct Request: Sendable {
         var task: String
@@ -17,6 +18,11 @@ public final class RepairService: ProcessService {
     private let context: ProcessContext
     private let registers: RegisterClient
     private let antiEntropy: AntiEntropy
+    private let damage: DamageRepair
+    private let releases: ReleaseCollection
+    private let damageWork = RepeatedWork()
+    private let releaseWork = RepeatedWork()
+    private let subscriptions = Mutex<[NodeName: SubscriptionToken]>([:])
     private let requests: AsyncStream<Request>
     private let submit: AsyncStream<Request>.Continuation
     private let tasks = Mutex<[Task<Void, Never>]>([])
@@ -30,12 +36,20 @@ public final class RepairService: ProcessService {
         registers = RegisterClient(
             bus: context.bus, cluster: context.cluster, writer: context.writer, logger: context.logger,
             metrics: context.metrics)
+        let (rate, concurrency) = (configuration[RepairSettings.rate], configuration[RepairSettings.concurrency])
         antiEntropy = AntiEntropy(
             registers: registers, bus: context.bus, cluster: context.cluster,
+            settings: .init(ratePerSecond: rate, concurrency: concurrency), metrics: RepairMetrics(context.metrics),
+            logger: context.logger)
+        damage = DamageRepair(
+            registers: registers, bus: context.bus, cluster: context.cluster,
+            settings: .init(ratePerSecond: rate, concurrency: concurrency), metrics: DamageMetrics(context.metrics),
+            logger: context.logger)
+        releases = ReleaseCollection(
+            registers: registers, bus: context.bus, cluster: context.cluster,
             settings: .init(
-                ratePerSecond: configuration[RepairSettings.rate],
-                concurrency: configuration[RepairSettings.concurrency]),
-            metrics: RepairMetrics(context.metrics), logger: context.logger)
+                grace: configuration[RepairSettings.releaseGrace], ratePerSecond: rate, concurrency: concurrency),
+            metrics: ReleaseMetrics(context.metrics), logger: context.logger)
         (requests, submit) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.requestsMax))
     }
 
@@ -56,6 +70,33 @@ public final class RepairService: ProcessService {
             }
         }
         tasks.withLock { $0 = [clock, worker] }
+        startRepeatedWork()
+        subscribe(context.cluster.view)
+        context.cluster.onChange { [weak self] view in self?.subscribe(view) }
+    }
+
+    private func startRepeatedWork() {
+        let (damage, releases) = (self.damage, self.releases)
+        damageWork.start(every: context.configuration[RepairSettings.damageInterval]) { await damage.round() }
+        releaseWork.start(every: context.configuration[RepairSettings.releaseInterval]) {
+            await releases.round()
+            return nil
+        }
+    }
+
+    /// Publications only wake: what is lost is found by the next look.
+    private func subscribe(_ view: ClusterView) {
+        subscriptions.withLock { subscriptions in
+            for node in view.storageNodes where subscriptions[node] == nil {
+                subscriptions[node] = context.bus.subscribe(to: node, [.damageFound]) { [weak self] _ in
+                    self?.damageWork.wake()
+                }
+            }
+            for (node, token) in subscriptions where !view.storageNodes.contains(node) {
+                context.bus.unsubscribe(token)
+                subscriptions[node] = nil
+            }
+        }
     }
 
     public func handle(_ request: IncomingRequest, _ responder: Responder) {
@@ -73,7 +114,9 @@ public final class RepairService: ProcessService {
                 registers: registers, cluster: context.cluster,
                 concurrency: context.configuration[RepairSettings.concurrency])
             return try ReportCoding.encode(await recovery.run(path: arguments.first ?? ""))
-        case "repair-status": return try ReportCoding.encode(antiEntropy.progress)
+        case "repair-status":
+            return try ReportCoding.encode(
+                RepairReport(comparison: antiEntropy.progress, damage: damage.status, releases: releases.status))
         default: return nil
         }
     }
@@ -90,6 +133,8 @@ public final class RepairService: ProcessService {
 
     public func stop() async {
         submit.finish()
+        await damageWork.stop()
+        await releaseWork.stop()
         let stopped = tasks.withLock { $0 }
         for task in stopped { task.cancel() }
         for task in stopped { await task.value }

@@ -8,5 +8,16 @@ public enum RepairSettings {
         help: "Differing objects and chunks that are repaired per second, at most.")
     public static let concurrency = Setting(
         "repair.concurrency", default: 4, in: 1...64, help: "Objects and chunks that are repaired at a time.")
-    public static let all: [any AnySetting] = [interval, rate, concurrency]
+    public static let damageInterval = Setting<Duration>(
+        "repair.damage_interval", default: .seconds(60),
+        help: "Time between two looks at what storage nodes cannot read; they also tell when they find damage.")
+    public static let releaseInterval = Setting<Duration>(
+        "repair.release_interval", default: .seconds(60),
+        help: "Time between two looks at content that objects no longer have.")
+    public static let releaseGrace = Setting<Duration>(
+        "repair.release_grace", default: .seconds(900),
+        help: "How long content stays after its object was deleted or replaced; reads and uploads last no longer.")
+    public static let all: [any AnySetting] = [
+        interval, rate, concurrency, damageInterval, releaseInterval, releaseGrace,
+    ]
 }

@@ -1,0 +1,15 @@
+/// What `repair-status` answers: the comparison, and beside it what goes on all the time.
+struct RepairReport: Encodable, Sendable {
+    var comparison: RepairProgress
+    var damage: DamageRepair.Status
+    var releases: ReleaseCollection.Status
+
+    private enum CodingKeys: String, CodingKey { case damage, releases }
+
+    func encode(to encoder: any Encoder) throws {
+        try comparison.encode(to: encoder)
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(damage, forKey: .damage)
+        try fields.encode(releases, forKey: .releases)
+    }
+}

@@ -1,0 +1,81 @@
+import Model
+import Register
+import Wire
+
+/// Takes back the room of content that objects no longer have.
+///
+/// A blob belongs to one upload, so few registers can refer to it: that of the object, and while an upload lasts that of
+/// the part. Whether one does is decided by a round in which every replica takes part, not by a read: a replica says
+/// that its register has let go of a blob as soon as it accepts the new state, and that state may still lose.
+public struct ChunkReclaiming: Sendable {
+    public struct Outcome: Sendable, Equatable {
+        /// Chunks that were there, over all replicas.
+        public var dropped = 0
+        /// Blobs that a decided state still refers to: they stay.
+        public var kept = 0
+        /// Replicas that may still have some: try again later.
+        public var missed: Set<NodeName> = []
+
+        /// Nothing is left to be done.
+        public var isSettled: Bool { missed.isEmpty }
+    }
+
+    private let registers: RegisterClient
+    private let chunks: ChunkClient
+
+    public init(_ registers: RegisterClient) {
+        self.registers = registers
+        chunks = ChunkClient(registers)
+    }
+
+    /// Drops those of the blobs that nothing refers to. Whoever calls makes sure that nobody is about to: reads and
+    /// completions of uploads that began before the release must be over.
+    /// - Parameters:
+    ///   - name: the register that once referred to the blobs.
+    ///   - objectKey: of a part: the key of its object; empty otherwise.
+    /// - Throws: when not all replicas of the registers can be asked; nothing was dropped then.
+    public func reclaim(
+        _ blobs: [BlobReference], releasedBy name: Model.RegisterName, objectKey: [UInt8] = []
+    ) async throws(AccessError) -> Outcome {
+        var inUse = try await references(of: name)
+        if name.keyspace == .parts, !objectKey.isEmpty {
+            inUse.formUnion(try await references(of: .init(bucket: name.bucket, key: objectKey)))
+        }
+        var outcome = Outcome()
+        for reference in blobs where reference.chunkCount > 0 {
+            guard let blob = BlobID(reference.id) else { continue }
+            guard !inUse.contains(blob) else {
+                outcome.kept += 1
+                continue
+            }
+            let drop = try await chunks.drop(blob, chunks: 0..<reference.chunkCount)
+            outcome.dropped += drop.dropped
+            outcome.missed.formUnion(drop.missed)
+        }
+        return outcome
+    }
+
+    /// The blobs that the decided state of a register refers to.
+    private func references(of name: Model.RegisterName) async throws(AccessError) -> Set<BlobID> {
+        let state = try await registers.agree(on: name)
+        guard let state, state.isLive, let record = state.record else { return [] }
+        do {
+            switch name.keyspace {
+            case .objects: return Set(try ObjectRecord(decoding: record.bytes).blobs.compactMap { BlobID($0.id) })
+            case .parts:
+                return Set([try PartRecord(decoding: record.bytes).blob].compactMap { $0.flatMap { BlobID($0.id) } })
+            case .uploads: return []
+            }
+        } catch {
+            throw .damaged("the record of a register is not understood: \(error)")
+        }
+    }
+}
+
+extension BlobReference {
+    /// 0 for content that is stored beside its register.
+    public var chunkCount: UInt32 {
+        guard chunkSize > 0 else { return 0 }
+        return UInt32(clamping: size / UInt64(chunkSize) + (size % UInt64(chunkSize) == 0 ? 0 : 1))
+    }
+}
