@@ -128,6 +128,12 @@ let testTargets: [Target] = [
             "Checksums",
             "Wire", "Model", nio, log,
         ]),
+    tests(
+        "StorageModelTests",
+        [
+            "Storage", "Register", "ObjectLog", "MetadataIndex", "Observability", "TestKit", "Threads", "Checksums",
+            "Wire", "Model", nio, log,
+        ]),
     tests("ClusterStoreTests", ["ClusterStore", "Model", sqlite]),
     tests(
         "ManagerTests",

@@ -1,4 +1,5 @@
 import Checksums
+import Glibc
 
 /// What one segment holds, found by reading all of it: records, and stretches that should be records but are not.
 ///
@@ -51,22 +52,34 @@ struct SegmentScan {
     {
         var offset = start + RecordHeader.alignment
         while offset + RecordHeader.size <= bytes.count {
-            if bytes.number(at: offset, UInt32.self) == RecordHeader.magic,
-                record(in: bytes, at: offset, segment: segment, seed: seed) != nil
+            // Most of what is skipped is zeros.
+            guard let found = memchr(bytes.baseAddress! + offset, magicByte, bytes.count - offset) else { return nil }
+            let place = UnsafeRawPointer(found) - bytes.baseAddress!
+            if place % RecordHeader.alignment == 0, place + RecordHeader.size <= bytes.count,
+                bytes.number(at: place, UInt32.self) == RecordHeader.magic,
+                record(in: bytes, at: place, segment: segment, seed: seed) != nil
             {
-                return offset
+                return place
             }
-            offset += RecordHeader.alignment
+            offset = RecordHeader.aligned(place + 1)
         }
         return nil
     }
 
+    private static let magicByte = Int32(RecordHeader.magic & 0xff)
+
     private static func lastNonZero(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
         var offset = bytes.count
-        while offset - 8 >= start, bytes.number(at: offset - 8, UInt64.self) == 0 { offset -= 8 }
+        while offset > start {
+            let count = min(zeros.count, offset - start)
+            guard memcmp(bytes.baseAddress! + offset - count, zeros, count) == 0 else { break }
+            offset -= count
+        }
         while offset > start, bytes[offset - 1] == 0 { offset -= 1 }
         return offset > start ? offset - 1 : nil
     }
+
+    private static let zeros = [UInt8](repeating: 0, count: 4096)
 
     /// The largest position known to have been synced, by what later records say.
     var durable: LogPosition { records.map(\.header.durable).max() ?? .start }

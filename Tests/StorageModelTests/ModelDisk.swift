@@ -1,0 +1,142 @@
+import Foundation
+import Logging
+import MetadataIndex
+import ObjectLog
+import Observability
+import TestKit
+
+@testable import Storage
+
+/// What a crash leaves of the index, which has no log of its own.
+enum IndexLoss: CaseIterable, Sendable {
+    /// What was flushed.
+    case flushed
+    /// All that was applied.
+    case present
+    case lost
+}
+
+/// A crash of the whole disk.
+struct Crash: Sendable {
+    var log: SimulatedDirectory.Loss
+    var index: IndexLoss
+
+    init(log: SimulatedDirectory.Loss, index: IndexLoss) {
+        self.log = log
+        self.index = index
+    }
+
+    init(using generator: inout SeededGenerator) {
+        log = generator.pick(SimulatedDirectory.Loss.allCases)
+        index = generator.pick(IndexLoss.allCases)
+    }
+}
+
+/// One disk of a storage node: its log is simulated, its index lies in a directory in memory where there is one.
+final class ModelDisk {
+    /// A disk at rest, to begin from again and again.
+    struct Image {
+        let files: SimulatedDirectory
+        let index: String
+    }
+
+    /// A blob of the largest size does not fit into what is left of a segment that has one already.
+    static let segmentSize = 1_400_000
+
+    private let folder: TemporaryFolder
+    private var files: SimulatedDirectory
+    private let damages = ErrorCollector()
+    private(set) var replica: DiskReplica?
+    /// What stands between the disk and its log: a liar, in tests of the test.
+    private let disguise: (SimulatedDirectory) -> any LogDirectory
+
+    init(_ image: Image? = nil, disguise: @escaping (SimulatedDirectory) -> any LogDirectory = { $0 }) throws {
+        folder = try TemporaryFolder()
+        files = image?.files.copy() ?? SimulatedDirectory()
+        self.disguise = disguise
+        if let image { try Self.copy(image.index, to: index) }
+    }
+
+    deinit { close() }
+
+    private var home: String { folder.path }
+    private var index: String { home + "/index" }
+
+    /// Operations of the log's files so far that change something.
+    var operations: Int { files.operations }
+
+    /// What was logged as an error since the disk was made.
+    var errors: [String] { damages.messages }
+
+    /// `crashAfter`: the so many-th operation from here on is the last.
+    func open(crashAfter count: Int? = nil) throws -> DiskReplica {
+        if let count { files.crash(after: count) }
+        let opened = try Self.open(home, disguise(files), Logger(label: "model") { _ in self.damages })
+        replica = opened
+        return opened
+    }
+
+    private static func open(_ path: String, _ files: any LogDirectory, _ logger: Logger) throws -> DiskReplica {
+        let options = DiskOptions(
+            node: "storage-1", segmentSize: segmentSize, memory: IndexMemory(limit: 8 << 20))
+        return try DiskReplica.open(
+            path: path, options: options, files: files, staged: StagedBlobs(sizeMax: 8 << 20),
+            metrics: StorageMetrics(MetricsRegistry()), logger: logger)
+    }
+
+    /// Stops the disk, and forgets it: an index is closed with its last owner.
+    func close() {
+        replica?.stop()
+        replica = nil
+    }
+
+    /// The power goes, if it has not gone yet. What the next start finds depends on `crash`.
+    func lose(_ crash: Crash, using generator: inout SeededGenerator) throws {
+        files.crash(after: 1)
+        let flushed = home + "/flushed"
+        if crash.index == .flushed, replica != nil { try Self.copy(index, to: flushed) }
+        let wasOpen = replica != nil
+        close()
+        switch crash.index {
+        case .present: break
+        case .lost: try? FileManager.default.removeItem(atPath: index)
+        case .flushed where wasOpen:
+            try? FileManager.default.removeItem(atPath: index)
+            try FileManager.default.moveItem(atPath: flushed, toPath: index)
+        case .flushed: break
+        }
+        files = files.afterCrash(crash.log, using: &generator)
+        damages.forget()
+    }
+
+    /// The stopped disk as it is.
+    func image(at path: String) throws -> Image {
+        try Self.copy(index, to: path)
+        return Image(files: files.copy(), index: path)
+    }
+
+    /// Runs `body` with a disk made from a copy of this one's log alone.
+    func withRebuilt<R>(_ body: (DiskReplica) throws -> R) throws -> R {
+        let path = home + "/rebuilt"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var generator = SystemRandomNumberGenerator()
+        let copy = files.afterCrash(.dropped, using: &generator)
+        let rebuilt = try Self.open(path, copy, Logger(label: "model") { _ in self.damages })
+        defer { rebuilt.stop() }
+        return try body(rebuilt)
+    }
+
+    /// Tables never change, so they are linked.
+    private static func copy(_ source: String, to target: String) throws {
+        let manager = FileManager.default
+        try manager.createDirectory(atPath: target, withIntermediateDirectories: true)
+        for name in try manager.contentsOfDirectory(atPath: source) where name != "LOCK" && !name.hasPrefix("LOG") {
+            let (from, to) = ("\(source)/\(name)", "\(target)/\(name)")
+            if name.hasSuffix(".sst") {
+                try manager.linkItem(atPath: from, toPath: to)
+            } else {
+                try manager.copyItem(atPath: from, toPath: to)
+            }
+        }
+    }
+}
