@@ -10,7 +10,7 @@ import Testing
     let disk = "/disk-1"
 
     func chunk(_ index: UInt32) -> DamagedRecord {
-        .content(BlobKey(ChunkName(blob: BlobID(high: 1, low: 1), index: index)))
+        .content(BlobKey(ChunkName(blob: BlobID(high: 1, low: 1), index: index)), at: 64)
     }
 
     @Test("A record is listed once, whoever finds it, until it is healed")
@@ -18,7 +18,7 @@ import Testing
         let list = DamageList()
         #expect(list.note(chunk(1), disk: disk))
         #expect(!list.note(chunk(1), disk: disk))
-        #expect(list.count == 1 && list.contains(chunk(1).key, disk: disk))
+        #expect(list.count == 1 && list.contains(chunk(1), disk: disk))
         #expect(list.healed(chunk(1).key, disk: disk))
         #expect(!list.healed(chunk(1).key, disk: disk))
         #expect(list.count == 0)
@@ -41,9 +41,9 @@ import Testing
         let registry = MetricsRegistry()
         let list = DamageList(registry, limit: 2)
         for index in 0..<3 as Range<UInt32> { #expect(list.note(chunk(index), disk: disk)) }
-        #expect(list.count == 2 && !list.contains(chunk(2).key, disk: disk))
+        #expect(list.count == 2 && !list.contains(chunk(2), disk: disk))
         list.healed(chunk(0).key, disk: disk)
-        #expect(list.note(chunk(2), disk: disk) && list.contains(chunk(2).key, disk: disk))
+        #expect(list.note(chunk(2), disk: disk) && list.contains(chunk(2), disk: disk))
     }
 
     @Test("Who finds damage again may add whose it is")
@@ -51,10 +51,22 @@ import Testing
         let list = DamageList()
         let owner = RegisterName(bucket: BucketID(high: 2, low: 2), key: [7])
         let key = BlobKey(BlobID(high: 3, low: 3))
-        list.note(.content(key), disk: disk)
-        list.note(.content(key, owner: owner), disk: disk)
-        list.note(.content(key), disk: disk)
+        list.note(.content(key, at: 64), disk: disk)
+        list.note(.content(key, at: 64, owner: owner), disk: disk)
+        list.note(.content(key, at: 64), disk: disk)
         #expect(list.page(after: 0, limit: 9).items.map(\.record.owner) == [owner])
+    }
+
+    @Test("Only a copy that stands somewhere else heals a record")
+    func otherCopy() {
+        let list = DamageList()
+        list.note(chunk(1), disk: disk)
+        #expect(!list.healed(chunk(1).key, disk: disk, by: 64))
+        var later = chunk(1)
+        later.position = 128
+        list.note(later, disk: disk)
+        #expect(list.contains(later, disk: disk) && !list.contains(chunk(1), disk: disk))
+        #expect(list.healed(chunk(1).key, disk: disk, by: 200) && list.count == 0)
     }
 
     @Test("Damage of a disk that left is forgotten, of others not; finds are told")

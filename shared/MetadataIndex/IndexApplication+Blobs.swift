@@ -35,6 +35,7 @@ extension IndexApplication {
         meet(new.place, .content)
         totals.activate(record: new.recordSize)
         put(key, .stored(new))
+        if new.isDamaged { listDamage(key, owner?.name) } else if let old, old.isDamaged { unlistDamage(key) }
         guard old == nil else { return }
         if let index = key.index {
             applied.chunks.append(ChunkName(blob: key.blob, index: index))
@@ -55,16 +56,18 @@ extension IndexApplication {
             } else {
                 retire(location)
                 delete(BlobKey(blob))
+                if location.isDamaged { unlistDamage(BlobKey(blob)) }
             }
         }
         guard counts.unclaimed > 0 || !unclaimed.isEmpty else { return }
         try changeUnclaimed(of: name) { $0 = unclaimed }
     }
 
-    mutating func markDamaged(_ key: BlobKey) throws {
+    mutating func markDamaged(_ key: BlobKey, _ owner: RegisterName?) throws {
         guard case .stored(var location)? = try entry(key) else { return }
         location.isDamaged = true
         put(key, .stored(location))
+        listDamage(key, owner)
     }
 
     /// `watermark`: no copy of the chunks is known behind it; `position`: of the record that says so.
@@ -76,6 +79,7 @@ extension IndexApplication {
             switch try entry(key) {
             case .stored(let location)?:
                 retire(location)
+                if location.isDamaged { unlistDamage(key) }
                 marker.watermark = max(watermark, location.position)
                 applied.droppedChunks.append(name)
             case .dropped(let known)?:
@@ -108,6 +112,15 @@ extension IndexApplication {
         retire(location.place)
         totals.retire(record: location.recordSize)
     }
+
+    // MARK: - Damage
+
+    /// Beside the mark in the entry, so that damaged content is found without looking at everything.
+    private func listDamage(_ key: BlobKey, _ owner: RegisterName?) {
+        batch.put(IndexKeys.damaged(key), owner?.indexKey ?? [])
+    }
+
+    private func unlistDamage(_ key: BlobKey) { batch.delete(IndexKeys.damaged(key)) }
 
     // MARK: - Unclaimed blobs
 

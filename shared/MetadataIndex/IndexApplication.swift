@@ -33,7 +33,7 @@ struct IndexApplication {
         switch change {
         case .register(let name, let register): try apply(name, register)
         case .blob(let key, let location, let owner): try apply(key, location, owner)
-        case .damaged(let key): try markDamaged(key)
+        case .damaged(let key, let owner): try markDamaged(key, owner)
         case .dropChunks(let blob, let indexes, let watermark, let place):
             meet(place, .control)
             try drop(blob, indexes, watermark: watermark == 0 ? place.position : watermark, place.position)

@@ -20,7 +20,8 @@ public enum IndexChange: Sendable {
     /// Doubt of these slots up to this position is settled.
     case trust(before: UInt64, slots: SlotSet, RecordPlace = .unknown)
     /// The content was found unreadable. It is not in the log; an intact copy that is appended later undoes it.
-    case damaged(BlobKey)
+    /// `owner`: the register beside which it stands, when it is known.
+    case damaged(BlobKey, owner: RegisterName? = nil)
 }
 
 /// The register beside which a blob is stored, and the tag of the state for which it was brought.

@@ -8,6 +8,8 @@ enum IndexKeys {
     /// Blobs whose register has not come yet.
     static let unclaimed = UInt8(ascii: "p")
     static let releases = UInt8(ascii: "g")
+    /// Content that is marked as damaged.
+    static let damage = UInt8(ascii: "x")
     static let meta = UInt8(ascii: "m")
 
     static let format = metaKey("format")
@@ -51,6 +53,8 @@ enum IndexKeys {
         if let index = key.index { bytes.appendBigEndian(index) }
         return bytes
     }
+
+    static func damaged(_ key: BlobKey) -> [UInt8] { [damage] + key.bytes }
 
     /// The first key behind all that begin with `prefix`. The prefix is not all 0xff.
     static func successor(of prefix: [UInt8]) -> [UInt8] {

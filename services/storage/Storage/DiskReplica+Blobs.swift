@@ -32,10 +32,7 @@ extension DiskReplica {
                     try appendContent(key, content, entry, urgency: .now, answer: answer, &state)
                     return true
                 }
-                if isAppended {
-                    damagedBlobs.withLock { _ = $0.remove(key) }
-                    return nil
-                }
+                if isAppended { return nil }
             }
         }
     }
@@ -60,10 +57,10 @@ extension DiskReplica {
         return ChunkAnswer(size: size, content: CheckedBytes(bytes: part, checksum: crc32c(part)))
     }
 
-    /// nil: it is not here.
-    func content(of key: BlobKey) throws -> CheckedBytes? {
+    /// nil: it is not here, or known to be damaged. `owner`: the register beside which it stands.
+    func content(of key: BlobKey, owner: RegisterName? = nil) throws -> CheckedBytes? {
         guard let location = try index.blob(key), !isDamaged(key, location) else { return nil }
-        return try content(key, at: location)
+        return try content(key, at: location, owner: owner)
     }
 
     func isMissingOrDamaged(_ key: BlobKey) -> Bool {
@@ -72,25 +69,33 @@ extension DiskReplica {
     }
 
     private func isDamaged(_ key: BlobKey, _ location: BlobLocation) -> Bool {
-        location.isDamaged || damagedBlobs.withLock { $0.contains(key) }
+        location.isDamaged || damage.contains(.content(key, at: location.position), disk: path)
     }
 
-    private func content(_ key: BlobKey, at location: BlobLocation) throws -> CheckedBytes {
+    private func content(
+        _ key: BlobKey, at location: BlobLocation, owner: RegisterName? = nil
+    ) throws -> CheckedBytes {
         do {
-            let position = LogPosition(rawValue: location.position)
-            let record = try log.read(at: position, size: Int(location.recordSize))
-            let type = key.index == nil ? LogRecordType.blob : .chunk
-            guard record.type == type.rawValue, record.head.starts(with: key.bytes) else {
-                throw ObjectLogError.damaged(position, "another record stands there")
-            }
-            return CheckedBytes(bytes: record.payload, checksum: record.payloadChecksum)
+            return try record(of: key, at: location)
         } catch {
+            // Compaction may have moved it, and removed the segment.
+            if let moved = try index.blob(key), moved.position != location.position {
+                return try content(key, at: moved, owner: owner)
+            }
             metrics.checksumErrors.increment()
             logger.error("content cannot be read", metadata: ["disk": "\(path)", "error": "\(error)"])
-            damagedBlobs.withLock { damaged in
-                if damaged.count < 1_000_000 { damaged.insert(key) }
-            }
+            if error.meansDamage { noteDamage(.content(key, at: location.position, owner: owner)) }
             throw StorageError.abstained("\(error)")
         }
+    }
+
+    private func record(of key: BlobKey, at location: BlobLocation) throws(ObjectLogError) -> CheckedBytes {
+        let position = LogPosition(rawValue: location.position)
+        let record = try log.read(at: position, size: Int(location.recordSize))
+        let type = key.index == nil ? LogRecordType.blob : .chunk
+        guard record.type == type.rawValue, record.head.starts(with: key.bytes) else {
+            throw .damaged(position, "another record stands there")
+        }
+        return CheckedBytes(bytes: record.payload, checksum: record.payloadChecksum)
     }
 }

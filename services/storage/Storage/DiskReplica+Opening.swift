@@ -25,7 +25,8 @@ extension DiskReplica {
     /// `files`: where the log lives, for tests.
     static func open(
         path: String, options: DiskOptions, files: (any LogDirectory)? = nil, staged: StagedBlobs,
-        metrics: StorageMetrics, logger: Logger, onHints: @escaping @Sendable (Int) -> Void = { _ in }
+        damage: DamageList = DamageList(), metrics: StorageMetrics, logger: Logger,
+        onHints: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> DiskReplica {
         let files = try files ?? RealDirectory(path + "/log")
         var opened = try OpenedDisk(path: path, options: options, files: files, logger: logger)
@@ -40,10 +41,11 @@ extension DiskReplica {
                 [.doubt(before: doubt.rawValue, slots: .all)], checkpoint: opened.index.checkpoint)
         }
         let replica = DiskReplica(
-            path: path, log: opened.log, index: opened.index, staged: staged, metrics: metrics, logger: logger,
-            onHints: onHints)
+            path: path, log: opened.log, index: opened.index, staged: staged, damage: damage, metrics: metrics,
+            logger: logger, onHints: onHints)
         opened.log.start(observer: replica)
         if let doubt = opened.doubt { try replica.distrust(before: doubt) }
+        replica.listMarkedDamage()
         return replica
     }
 
@@ -63,6 +65,7 @@ extension DiskReplica {
 
     /// Work that comes up now and then; may block.
     func maintain(flushDistance: Int) {
+        if damage.count > 0 { settleDamage(damage.records(of: path, limit: 1000)) }
         let flushed = LogPosition(rawValue: index.flushedCheckpoint)
         if log.bytes(since: flushed) > flushDistance { flushIndex() }
     }

@@ -36,7 +36,7 @@ extension DiskReplica {
         } else if decision.after.isNothing {
             return { [answer] _ in
                 var answer = answer
-                if let content = try? self.content(of: BlobKey(blob)) { answer.blob = (blob, content) }
+                if let content = try? self.content(of: BlobKey(blob), owner: name) { answer.blob = (blob, content) }
                 completion(.success(answer))
             }
         }
@@ -102,7 +102,6 @@ extension DiskReplica {
                 // Somebody brings back content that this disk has lost.
                 if healing, let blob, case .found(let held) = found.stored, held.tag == new.tag {
                     try appendBlob(blob, of: BlobOwner(name: name, tag: new.tag), urgency: .now, &state)
-                    damagedBlobs.withLock { _ = $0.remove(BlobKey(blob.id)) }
                 }
                 return (decision, .success(.known))
             }

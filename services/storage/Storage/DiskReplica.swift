@@ -45,21 +45,22 @@ final class DiskReplica: Sendable {
     let state: Monitor<State>
     /// Also keeps index and digests in step: whoever changes the index holds it.
     let digests = Mutex(PartitionDigests())
-    /// Found unreadable since the start.
-    let damagedBlobs = Mutex<Set<BlobKey>>([])
+    /// What cannot be read, of all disks of the node.
+    let damage: DamageList
     /// Called after hints have become durable, on the writer thread.
     let onHints: @Sendable (Int) -> Void
     /// Grows whenever states leave the machine for the index: what was read from the index before may be old.
     private let generation = Atomic<UInt64>(0)
 
     init(
-        path: String, log: ObjectLog, index: MetadataIndex, staged: StagedBlobs, metrics: StorageMetrics,
-        logger: Logger, onHints: @escaping @Sendable (Int) -> Void
+        path: String, log: ObjectLog, index: MetadataIndex, staged: StagedBlobs, damage: DamageList,
+        metrics: StorageMetrics, logger: Logger, onHints: @escaping @Sendable (Int) -> Void
     ) {
         self.path = path
         self.log = log
         self.index = index
         self.staged = staged
+        self.damage = damage
         self.metrics = metrics
         self.logger = logger
         self.onHints = onHints
@@ -221,6 +222,7 @@ extension DiskReplica: ObjectLogObserver {
             logger.critical("the index cannot be written", metadata: ["disk": "\(path)", "error": "\(error)"])
             return fail(.unavailable("index: \(error)"), with: durable)
         }
+        noteHealed(durable.lazy.map(\.change))
         for answer in release(durable) { answer(nil) }
         let hints = durable.count { if case .hint = $0.change { true } else { false } }
         if hints > 0 { onHints(hints) }

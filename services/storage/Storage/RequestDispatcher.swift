@@ -30,6 +30,7 @@ struct RequestDispatcher: Sendable {
             case .forgetHints: try forgetHints(request, responder)
             case .digestPartitions: try digestPartitions(request, responder)
             case .listPartition: try listPartition(request, responder)
+            case .fetchDamage: try fetchDamage(request, responder)
             default: responder.fail(.unknownType, "a storage node does not serve \(request.type)")
             }
         } catch let error as BusError {
@@ -212,6 +213,12 @@ struct RequestDispatcher: Sendable {
             PartitionEntry(name: Wire.RegisterName(name), tag: BallotNumber(tag))
         }
         responder.reply(ListPartitionReply(entries: entries, cursor: next ?? []))
+    }
+
+    private func fetchDamage(_ request: IncomingRequest, _ responder: Responder) throws {
+        let message = try request.decoded(FetchDamageRequest.self)
+        let page = engine.damaged(after: message.after, limit: min(max(1, Int(message.limit)), 10_000))
+        responder.reply(FetchDamageReply(items: page.items.map(DamagedItem.init), total: UInt64(page.total)))
     }
 
     // MARK: - Parts of messages

@@ -41,6 +41,8 @@ public final class StorageEngine: Sendable {
     private let staged: StagedBlobs
     private let logger: Logger
     private let hints: HintListener
+    /// What the disks cannot read.
+    let damage: DamageList
 
     /// Opens every disk. One that fails is reported and left out; it is an error when all do, or when one is another's.
     public init(_ options: Options, metrics: MetricsRegistry, logger: Logger) throws {
@@ -54,8 +56,11 @@ public final class StorageEngine: Sendable {
         let counters = StorageMetrics(metrics)
         let hints = HintListener()
         self.hints = hints
+        let damage = DamageList(metrics)
+        self.damage = damage
         slots = try set.disks.map { path in
-            try Self.open(path, mustHaveLog: set.wasUsed(path), options, memory, staged, counters, logger, hints)
+            try Self.open(
+                path, mustHaveLog: set.wasUsed(path), options, memory, staged, damage, counters, logger, hints)
         }
         let usable = slots.filter { if case .success = $0.replica { true } else { false } }
         guard !usable.isEmpty else { throw StorageError.unavailable("no disk can be used") }
@@ -68,8 +73,7 @@ public final class StorageEngine: Sendable {
 
     private static func open(
         _ path: String, mustHaveLog: Bool, _ options: Options, _ memory: IndexMemory, _ staged: StagedBlobs,
-        _ metrics: StorageMetrics,
-        _ logger: Logger, _ hints: HintListener
+        _ damage: DamageList, _ metrics: StorageMetrics, _ logger: Logger, _ hints: HintListener
     ) throws -> Slot {
         do {
             if mustHaveLog, try !DiskReplica.hasLog(path: path) {
@@ -80,7 +84,7 @@ public final class StorageEngine: Sendable {
                 node: options.node, segmentSize: options.segmentSize, memory: memory,
                 flushDistance: options.flushDistance)
             let replica = try DiskReplica.open(
-                path: path, options: disk, staged: staged, metrics: metrics, logger: logger,
+                path: path, options: disk, staged: staged, damage: damage, metrics: metrics, logger: logger,
                 onHints: { hints.notify($0) })
             return Slot(path: path, replica: .success(replica))
         } catch {
@@ -99,6 +103,16 @@ public final class StorageEngine: Sendable {
 
     /// Called when hints have become durable, with their number; must not block.
     public func onHints(_ listener: @escaping @Sendable (Int) -> Void) { hints.set(listener) }
+
+    /// Called when damage was found, with how much there is; must not block.
+    public func onDamage(_ listener: @escaping @Sendable (Int) -> Void) { damage.onChange(listener) }
+
+    /// Damaged records with larger ids than `after`, without those that are no longer needed, and how many there are.
+    func damaged(after: UInt64, limit: Int) -> (items: [DamageList.Item], total: Int) {
+        let page = damage.page(after: after, limit: limit).items
+        for disk in disks { disk.settleDamage(page.lazy.filter { $0.disk == disk.path }.map(\.record)) }
+        return damage.page(after: after, limit: limit)
+    }
 
     /// Work that comes up now and then; may block.
     public func maintain() {

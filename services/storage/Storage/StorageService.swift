@@ -21,7 +21,7 @@ public final class StorageService: ProcessService {
 
     private static let served: [MessageType] = [
         .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .noteHint, .fetchHints, .forgetHints,
-        .digestPartitions, .listPartition,
+        .digestPartitions, .listPartition, .fetchDamage,
     ]
 
     /// Opens the disks: this may take a while after a crash.
@@ -53,6 +53,7 @@ public final class StorageService: ProcessService {
     public func start() async throws {
         let bus = context.bus
         engine.onHints { [engine] _ in bus.publish(.hintsAdded, HintsAdded(total: engine.hintCount)) }
+        engine.onDamage { count in bus.publish(.damageFound, DamageFound(total: UInt64(count))) }
         pool.start(threads: context.configuration[StorageSettings.workers], name: "storage-worker")
         maintenance.withLock { $0.thread = BlockingThread(name: "storage-upkeep") { self.maintain() } }
     }

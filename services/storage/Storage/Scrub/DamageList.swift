@@ -68,6 +68,7 @@ final class DamageList: Sendable {
             if let known = state.ids[place] {
                 // Who finds it a second time may know more.
                 if let owner = record.owner { state.items[known]?.record.owner = owner }
+                state.items[known]?.record.position = record.position
                 return (false, true, state.items.count, state.listener)
             }
             let isListed = state.items.count < limit
@@ -80,16 +81,24 @@ final class DamageList: Sendable {
         return true
     }
 
-    /// The record can be read again, or nothing needs it any more. Returns whether it was listed.
+    /// The record can be read again, or nothing needs it any more. Returns whether it was listed. `position`: only when
+    /// the damaged copy stands somewhere else.
     @discardableResult
-    func healed(_ key: DamagedRecord.Key, disk: String) -> Bool {
-        let wasListed = state.withLock { $0.remove(Place(disk: disk, key: key)) }
+    func healed(_ key: DamagedRecord.Key, disk: String, by position: UInt64? = nil) -> Bool {
+        let wasListed = state.withLock { state in
+            let place = Place(disk: disk, key: key)
+            if let position, let id = state.ids[place], state.items[id]?.record.position == position { return false }
+            return state.remove(place)
+        }
         if wasListed { repaired.increment() }
         return wasListed
     }
 
-    func contains(_ key: DamagedRecord.Key, disk: String) -> Bool {
-        state.withLock { $0.ids[Place(disk: disk, key: key)] != nil }
+    func contains(_ record: DamagedRecord, disk: String) -> Bool {
+        state.withLock { state in
+            guard !state.ids.isEmpty, let id = state.ids[Place(disk: disk, key: record.key)] else { return false }
+            return state.items[id]?.record.position == record.position
+        }
     }
 
     /// Items with larger ids than `after`, in order.
