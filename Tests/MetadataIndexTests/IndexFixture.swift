@@ -1,17 +1,26 @@
 import Foundation
-import MetadataIndex
 import Model
+
+@testable import MetadataIndex
 
 /// An index in a temporary directory.
 final class IndexFixture {
     let path = NSTemporaryDirectory() + "index-" + UUID().uuidString
-    private(set) var index: MetadataIndex
+    private var opened: MetadataIndex?
+    var index: MetadataIndex { opened! }
+    private var survivors: [(path: String, index: MetadataIndex)] = []
     private var position: UInt64 = 0
     private static let memory = IndexMemory(limit: 16 << 20)
 
-    init() throws { index = try MetadataIndex(path: path, memory: Self.memory) }
+    init() throws { opened = try MetadataIndex(path: path, memory: Self.memory) }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    /// An index is closed with its last owner, and writes then what it has in memory.
+    deinit {
+        let paths = [path] + survivors.map(\.path)
+        opened = nil
+        survivors = []
+        for path in paths { try? FileManager.default.removeItem(atPath: path) }
+    }
 
     @discardableResult
     func apply(_ changes: IndexChange...) throws -> AppliedChanges {
@@ -22,9 +31,21 @@ final class IndexFixture {
     /// What a crash leaves: what was flushed. (The index must not be used by anybody else.)
     func copyAsAfterCrash() throws -> MetadataIndex {
         let copy = path + "-copy-" + UUID().uuidString
-        try FileManager.default.copyItem(atPath: path, toPath: copy)
+        try copyFiles(to: copy)
         try? FileManager.default.removeItem(atPath: copy + "/LOCK")
-        return try MetadataIndex(path: copy, memory: Self.memory)
+        let survivor = try MetadataIndex(path: copy, memory: Self.memory)
+        survivors.append((copy, survivor))
+        return survivor
+    }
+
+    /// Again when RocksDB has removed a file meanwhile, which it may do at any time.
+    private func copyFiles(to copy: String) throws {
+        for attempt in 1... {
+            do { return try FileManager.default.copyItem(atPath: path, toPath: copy) } catch {
+                try? FileManager.default.removeItem(atPath: copy)
+                if attempt == 10 { throw error }
+            }
+        }
     }
 }
 

@@ -55,6 +55,7 @@ final class DiskFixture {
 
     deinit {
         disk.stop()
+        opened = nil
         try? FileManager.default.removeItem(atPath: path)
     }
 
