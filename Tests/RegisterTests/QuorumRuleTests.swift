@@ -103,4 +103,20 @@ import Testing
         #expect(!rule.isReadQuorum(MemberSet()) && !rule.isDecided(heldBy: MemberSet()))
         #expect(!rule.canStillWrite(without: MemberSet()))
     }
+
+    @Test(
+        "to heal, promises must meet every quorum that can have decided a write or a delete",
+        arguments: [
+            // replicas, write, delete, promises needed
+            (3, 2, 2, 2), (5, 3, 3, 3), (4, 3, 3, 2), (2, 2, 2, 1), (3, 3, 3, 1), (3, 2, 1, 3), (3, 1, 1, 3),
+            (1, 1, 1, 1),
+        ])
+    func healing(replicas: Int, write: Int, delete: Int, needed: Int) {
+        let nodes = (1...replicas).map { NodeName("storage-\($0)") }
+        let level = ConsistencyLevel(replicas: replicas, write: write, read: replicas, delete: delete)!
+        let rule = QuorumRule(healing: [nodes], level: level)
+        #expect(rule.isPrepareQuorum(Set(nodes.prefix(needed))))
+        #expect(!rule.isPrepareQuorum(Set(nodes.prefix(needed - 1))))
+        #expect(rule.isWriteQuorum(Set(nodes.prefix(write))) && !rule.isWriteQuorum(Set(nodes.prefix(write - 1))))
+    }
 }

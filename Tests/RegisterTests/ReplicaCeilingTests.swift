@@ -112,7 +112,7 @@ import Testing
         var replica = Replica(ceiling: 100, ceilingStep: 100)
         #expect(replica.stage("k", ballot: ballot(200), stored: .unreadable).answer == .abstained)
         #expect(replica.read("k", stored: .unreadable).answer == .abstained)
-        #expect(replica.commit("k", state("x", 200), stored: .unreadable).answer == .abstained)
+        #expect(replica.commit("k", state("x", 100), stored: .unreadable).answer == .abstained)
         #expect(replica.pendingCount == 0)
         let old = replica.learn("k", state("x", 100), stored: .unreadable)
         #expect(old.answer == .tooOld && old.append == nil && old.counter == 100)

@@ -59,6 +59,7 @@ extension FakeStorageNode {
     // MARK: - Comparison
 
     func digest(_ request: DigestPartitionsRequest, _ ring: RingTable) throws -> Reply {
+        if isInDoubt { throw Refusal(status: .abstained) }
         var digests: [Int: PartitionDigest] = [:]
         for (name, state) in registers {
             let partition = ring.partition(of: name)
@@ -90,7 +91,9 @@ extension FakeStorageNode {
             : registers.filter { partitions.contains(ring.partition(of: $0.key)) }.map {
                 (
                     $0.key.indexKey,
-                    PartitionEntry(name: Wire.RegisterName($0.key), tag: BallotNumber($0.value.tag))
+                    PartitionEntry(
+                        name: Wire.RegisterName($0.key), tag: BallotNumber($0.value.tag),
+                        doubtful: isDoubtful($0.key))
                 )
             }
         let page = keys.sorted { $0.order.lexicographicallyPrecedes($1.order) }

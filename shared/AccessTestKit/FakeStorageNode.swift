@@ -46,13 +46,19 @@ public struct FakeStorageNode: Sendable {
 
     var staged: [BlobID: ByteBuffer] = [:]
     var lastHint: UInt64 = 0
-    private var replica = RegisterReplica<Model.RegisterName, StoredRecord>(ceiling: 0)
+    var replica = RegisterReplica<Model.RegisterName, StoredRecord>(ceiling: 0)
+    /// Names one loss of memory; 0: it remembers everything.
+    var doubtPosition: UInt64 = 0
+    /// Got since the loss.
+    var taught = Set<Model.RegisterName>()
+    /// The highest counter that it was told will be in use.
+    var noted: UInt64 = 0
 
     public init() {}
 
     /// Loses memory: promises, staged blobs.
     public mutating func restart() {
-        replica = RegisterReplica(ceiling: replica.ceiling)
+        replica = RegisterReplica(ceiling: replica.ceiling, isDoubtful: doubtPosition != 0)
         staged = [:]
     }
 
@@ -77,6 +83,9 @@ public struct FakeStorageNode: Sendable {
         case .forgetReleases: return try forgetReleases(.init(decoding: body))
         case .digestPartitions: return try digest(.init(decoding: body), ring)
         case .listPartition: return try listPartition(.init(decoding: body), ring)
+        case .fetchDoubts: return fetchDoubts()
+        case .fence: return try fence(.init(decoding: body))
+        case .trust: return try trust(.init(decoding: body))
         default: throw Refusal(status: .unknownType)
         }
     }
@@ -84,7 +93,7 @@ public struct FakeStorageNode: Sendable {
     // MARK: - Registers
 
     private func durable(_ name: Model.RegisterName) -> DurableState<StoredRecord> {
-        registers[name].map { .found($0) } ?? .absent
+        isDoubtful(name) ? .doubtful : registers[name].map { .found($0) } ?? .absent
     }
 
     private func named(_ name: Wire.RegisterName?) throws -> Model.RegisterName {
@@ -97,6 +106,7 @@ public struct FakeStorageNode: Sendable {
     ) -> Answer {
         if let append = decision.append {
             registers[name] = append.state
+            taught.insert(name)
             for blob in append.state.record?.blobs ?? [] {
                 if let bytes = staged.removeValue(forKey: blob) { blobs[blob] = bytes }
             }
@@ -165,9 +175,10 @@ public struct FakeStorageNode: Sendable {
             case .learned: .learned
             case .known: .known
             case .blobMissing: .learnBlobMissing
-            case .tooOld: throw Refusal(status: .abstained)
+            case .tooOld: .learnTooOld
+            case .abstained: throw Refusal(status: .abstained)
             }
-        return (LearnReply(outcome: outcome).encoded(), [])
+        return (LearnReply(outcome: outcome, counter: decision.counter).encoded(), [])
     }
 
     private func hasBlobs(of state: State) -> Bool {

@@ -36,6 +36,9 @@ struct Placement: Sendable {
             read: consistency.read)
     }
 
+    /// For repair: a round that is right without the promise of a replica that has lost its memory.
+    var ruleOfHealing: QuorumRule { QuorumRule(healing: sets, level: consistency) }
+
     /// For reading: the order says whom to ask first.
     func rule(ordering: ([NodeName]) -> [NodeName]) -> QuorumRule {
         QuorumRule(sets: sets.map(ordering), level: consistency)

@@ -135,6 +135,24 @@ public final class RegisterClient: Sendable {
         ) { _ in .keep }.0.state
     }
 
+    /// Decides a register again, under a ballot above a counter: such a state heals a replica that has lost what it had
+    /// promised and accepted up to that counter. Needs promises only of so many replicas that no decided state can
+    /// be missed, none of them one that has lost its memory. A register that none of them has becomes a tombstone:
+    /// what only the other one may have was never decided.
+    public func confirm(
+        _ name: Model.RegisterName, above counter: UInt64
+    ) async throws(AccessError) -> ConfirmedRegister {
+        clock.observe(counter)
+        let deadline = operationDeadline
+        _ = try await queues.enter(name)
+        defer { queues.leave(name) }
+        let success = try await propose(
+            name, \.ruleOfHealing, staged: nil, .random(), .init(), until: deadline
+        ) { current in current == nil ? .write(.tombstone) : .confirm }.0
+        guard let state = success.state else { throw .damaged("a round ended without a state") }
+        return ConfirmedRegister(state: state, holders: success.holders)
+    }
+
     // MARK: - Changing
 
     /// Runs rounds until the change is decided. `change` is pure, must not block, and may be called several times, each

@@ -9,6 +9,9 @@ public enum Change: Sendable {
     case write(StoredRecord)
     /// Change nothing, but answer from a decided state.
     case keep
+    /// Change nothing, but decide the state again, under the ballot of this round. A register that was never written
+    /// has nothing to decide.
+    case confirm
     /// A condition does not hold: ``AccessError/refused(_:)`` with this error, once the state is known to be decided.
     case refuse(any Error)
 }
@@ -27,6 +30,13 @@ public struct RegisterSnapshot: Sendable {
 
     /// The record, unless it is a tombstone or was never written.
     public var liveRecord: StoredRecord? { state.flatMap { $0.isLive ? $0.record : nil } }
+}
+
+/// A register that was decided anew.
+public struct ConfirmedRegister: Sendable {
+    public var state: RegisterState<StoredRecord>
+    /// Replicas that are known to have it.
+    public var holders: [NodeName]
 }
 
 /// How an update ended.

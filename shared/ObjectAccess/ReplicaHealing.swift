@@ -66,10 +66,34 @@ public final class ReplicaHealing: Sendable {
         for node in nodes { try await teach(name, state, blob: blob, to: node) }
     }
 
-    /// Installs a decided state at a node.
+    /// Gives a replica that has lost its memory a state that was decided above everything that it can have forgotten.
+    /// - Parameter counter: the bound of the replica's doubt, behind which the other replicas are fenced.
+    public func restore(
+        _ name: Model.RegisterName, to node: NodeName, above counter: UInt64
+    ) async throws(AccessError) {
+        let confirmed = try await registers.confirm(name, above: counter)
+        if confirmed.holders.contains(node) { return }
+        try await teach(name, confirmed.state, blob: nil, to: node)
+    }
+
+    /// Installs a decided state at a node. One that has lost what it had of this register takes only a state above that:
+    /// then the register is decided once more.
     private func teach(
         _ name: Model.RegisterName, _ state: RegisterState<StoredRecord>, blob: ByteBuffer?, to node: NodeName
     ) async throws(AccessError) {
+        let answer = try await learn(name, state, blob: blob, at: node)
+        guard answer.outcome == .learnTooOld else { return }
+        let confirmed = try await registers.confirm(name, above: answer.counter)
+        if confirmed.holders.contains(node) { return }
+        guard try await learn(name, confirmed.state, blob: blob, at: node).outcome != .learnTooOld else {
+            throw .damaged("\(node) has lost something newer than what can be decided now")
+        }
+    }
+
+    /// Sends the blob when it is asked for, or at once when it is given.
+    private func learn(
+        _ name: Model.RegisterName, _ state: RegisterState<StoredRecord>, blob: ByteBuffer?, at node: NodeName
+    ) async throws(AccessError) -> LearnReply {
         var bytes = blob
         for attempt in 1...2 {
             let staged = state.blob.flatMap { id in bytes.map { StagedBlob(id: id, bytes: $0) } }
@@ -79,7 +103,7 @@ public final class ReplicaHealing: Sendable {
             let reply = try await ask(
                 .learn, message, payload: staged.map { [$0.bytes] } ?? [], of: node, answer: LearnReply.self
             ).message
-            guard reply.outcome == .learnBlobMissing else { return }
+            guard reply.outcome == .learnBlobMissing else { return reply }
             guard attempt == 1, let wanted = state.blob else { break }
             bytes = try await registers.fetchBlob(name: name, blob: wanted)
         }

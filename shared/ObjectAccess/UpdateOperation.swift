@@ -140,6 +140,7 @@ final class UpdateOperation: Sendable {
         switch change(current) {
         case .write(let record): return state.machine.decided(.write(record))
         case .keep: return state.machine.decided(.keep)
+        case .confirm: return state.machine.decided(.confirm)
         case .refuse(let error):
             state.refusal = error
             return state.machine.decided(.refuse)

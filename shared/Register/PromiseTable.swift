@@ -38,6 +38,12 @@ struct PromiseTable<Name: Hashable & Sendable>: Sendable {
         return nil
     }
 
+    /// Forgets every promise up to a ballot, itself included.
+    mutating func removeAll(upTo ballot: Ballot) {
+        entries = entries.filter { $0.value.ballot > ballot }
+        compactIfSparse()
+    }
+
     /// Keeps the queue within a small multiple of the entries.
     private mutating func compactIfSparse() {
         guard queue.count > 64, queue.count > 4 * entries.count else { return }

@@ -31,7 +31,7 @@ public struct MemberSet: Hashable, Sendable {
 public struct QuorumRule: Sendable, Equatable {
     /// All replicas, each once, those of the first set first and in its order of preference.
     public let members: [NodeName]
-    private let sets: [Requirement]
+    private var sets: [Requirement]
 
     private struct Requirement: Sendable, Equatable {
         var mask: UInt32
@@ -60,6 +60,20 @@ public struct QuorumRule: Sendable, Equatable {
             }
             let write = scaled(level.write)
             return (min(write, size / 2 + 1), deleting ? scaled(level.delete) : write, scaled(level.read))
+        }
+    }
+
+    /// For rounds that heal replicas which have lost their memory: as many promises as meet every quorum that can have
+    /// decided a write or a delete, so that those who have forgotten need not be among them. Where one replica can decide
+    /// alone that is all of them, and nothing can be healed.
+    public init(healing sets: [[NodeName]], level: ConsistencyLevel) {
+        let usual = QuorumRule(sets: sets, level: level)
+        let deleting = QuorumRule(sets: sets, level: level, deleting: true)
+        self = usual
+        self.sets = zip(usual.sets, deleting.sets).map { write, delete in
+            var set = write
+            set.prepare = set.size - min(write.write, delete.write) + 1
+            return set
         }
     }
 

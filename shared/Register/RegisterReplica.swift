@@ -9,8 +9,8 @@ import Model
 ///    promised, and after a restart every key counts as promised up to the ceiling.
 /// 2. **Nothing is shown before it is durable**: a state is visible to later requests from the moment of its decision,
 ///    but every answer that depends on it names its append in `after`.
-/// 3. **A replica without memory has no vote**: not for a record that it cannot read, and not at all while it is not
-///    proved complete.
+/// 3. **A replica without memory has no vote**: not for a record that it cannot read, not for keys of which it may have
+///    lost records (`doubt`), and not at all while it is not proved complete.
 ///
 /// Memory is bounded: a promise is kept only while it is higher than the tag of the key's state, and at most
 /// `promisesMax` of them. Beyond that the oldest ones are forgotten by raising the *minimum promise* of the whole
@@ -25,6 +25,8 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
     public private(set) var ceiling: UInt64
     /// Whether the replica votes. false: it was wiped or replaced and is not proved complete yet.
     public var hasVote: Bool
+    /// What it may have forgotten about keys that its shell calls `doubtful`.
+    public private(set) var doubt: ReplicaDoubt
 
     private let ceilingStep: UInt64
     private let promisesMax: Int
@@ -44,11 +46,16 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
 
     /// - Parameters:
     ///   - ceiling: the durable ceiling of this disk; 0 on a disk that has never answered anybody.
+    ///   - isDoubtful: records of unknown keys were lost, and perhaps the last ceilings with them.
     ///   - ceilingStep: how far ahead the ceiling is raised.
-    public init(ceiling: UInt64, hasVote: Bool = true, ceilingStep: UInt64 = 1 << 20, promisesMax: Int = 100_000) {
+    public init(
+        ceiling: UInt64, hasVote: Bool = true, isDoubtful: Bool = false, ceilingStep: UInt64 = 1 << 20,
+        promisesMax: Int = 100_000
+    ) {
         precondition(ceilingStep > 0 && promisesMax > 0, "a replica needs room for at least one promise")
         self.ceiling = ceiling
         self.hasVote = hasVote
+        doubt = isDoubtful ? .unbounded : .none
         self.ceilingStep = ceilingStep
         self.promisesMax = promisesMax
         ceilingRequested = ceiling
@@ -89,7 +96,10 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
         guard state.tag.counter <= Ballot.counterMax else {
             return decision(.refused(promise: .init(counter: Ballot.counterMax, writer: .max)))
         }
-        guard let (held, ticket) = seen(name, stored) else { return decision(.abstained) }
+        let known = seen(name, stored)
+        // Whatever the replica has forgotten of this key, it was below: accepting is no lie, and gives it back its vote.
+        guard known != nil || bound(stored).map({ state.tag.counter > $0 }) == true else { return decision(.abstained) }
+        let (held, ticket) = known ?? (nil, nil)
         if let held, held.tag == state.tag {
             return decision(
                 hasVote ? .accepted : .abstained,
@@ -111,10 +121,13 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
         guard state.tag.counter <= Ballot.counterMax else { return decision(.known) }
         if let (held, ticket) = seen(name, stored) {
             if let held, held.tag >= state.tag { return decision(.known, after: Durability(append: ticket)) }
-        } else if state.tag.counter <= ceilingRequested {
-            // The lost record may be a higher accepted one. Nothing above the ceiling can be.
-            counter = max(counter, ceilingRequested)
-            return decision(.tooOld)
+        } else {
+            guard let bound = bound(stored) else { return decision(.abstained) }
+            guard state.tag.counter > bound else {
+                // The lost record may be a higher accepted one. Nothing above the bound can be.
+                counter = max(counter, bound)
+                return decision(.tooOld)
+            }
         }
         guard hasBlobs else { return decision(.blobMissing) }
         return install(name, state, answering: .learned)
@@ -124,6 +137,35 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
         guard let (state, ticket) = seen(name, stored), hasVote else { return decision(.abstained) }
         return decision(.state(state), after: Durability(append: ticket))
     }
+
+    // MARK: - Doubt
+
+    /// From now on every key counts as promised up to `counter`, also after a restart: no commit below it that is still
+    /// under way can succeed here. The answer waits for the ceiling, and for everything that was accepted before, so that
+    /// who has it finds all of that in the index. Tickets must be reported as synced in their order.
+    /// - Parameter isBound: nothing that this replica has forgotten has a higher counter.
+    public mutating func fence(to counter: UInt64, isBound: Bool = false) -> FenceDecision<Record> {
+        guard counter <= Ballot.counterMax else { return decision(.refused) }
+        minimum = max(minimum, Ballot(counter: counter, writer: .max))
+        promises.removeAll(upTo: minimum)
+        if isBound {
+            switch doubt {
+            case .none: break
+            case .unbounded: doubt = .bounded(counter)
+            case .bounded(let old): doubt = .bounded(max(old, counter))
+            }
+        }
+        let newest = tickets.keys.max().map { AppendTicket(number: $0) }
+        let raise = cover(counter)
+        return decision(
+            .fenced, after: Durability(append: newest, ceiling: unlessDurable(counter)), raise: raise)
+    }
+
+    /// Records of unknown keys were lost, or keys were taken over from a disk that is gone.
+    public mutating func distrust() { doubt = .unbounded }
+
+    /// It has got everything that it may have forgotten.
+    public mutating func trust() { doubt = .none }
 
     // MARK: - Events of the disk
 
@@ -147,9 +189,18 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
             guard let newest, newest.state.tag > state.tag else { return (state, nil) }
             return (newest.state, AppendTicket(number: newest.ticket))
         case .absent: return (newest?.state, newest.map { AppendTicket(number: $0.ticket) })
-        case .unreadable:
-            // A pending state over an unreadable one came by `learn`, which has proved that it is newer.
+        case .unreadable, .doubtful:
+            // A pending state over a lost one is above all that was lost.
             return newest.map { ($0.state, AppendTicket(number: $0.ticket)) }
+        }
+    }
+
+    /// No ballot that the replica has forgotten for this key has a higher counter. nil: nobody knows how high they were.
+    private func bound(_ stored: DurableState<Record>) -> UInt64? {
+        switch (stored, doubt) {
+        case (.doubtful, .bounded(let counter)): counter
+        case (.unreadable, .none), (.unreadable, .bounded): ceilingRequested
+        default: nil
         }
     }
 

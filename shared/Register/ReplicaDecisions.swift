@@ -28,9 +28,22 @@ public struct Durability: Sendable, Hashable {
 public enum DurableState<Record: RegisterRecord>: Sendable, Equatable {
     case absent
     case found(RegisterState<Record>)
-    /// There is something, or may be, but it cannot be read: the replica abstains for this key until a decided state
-    /// is learned that is newer than anything it can have voted for.
+    /// There is something, but it cannot be read: the replica abstains for this key until it gets a state that is newer
+    /// than anything it can have voted for.
     case unreadable
+    /// Records of unknown keys were lost, and this key may be one of them: nothing is here, or something that is older
+    /// than the loss. The replica abstains until it gets a state above the bound of its ``ReplicaDoubt``.
+    case doubtful
+}
+
+/// Whether a replica has lost records of unknown keys, and how high their ballots can have been.
+public enum ReplicaDoubt: Sendable, Hashable {
+    /// It remembers everything that it has promised and accepted.
+    case none
+    /// It may also have lost ceilings, so that nobody knows how far it has voted: nothing can heal it yet.
+    case unbounded
+    /// No promise and no acceptance that it has forgotten has a higher counter.
+    case bounded(UInt64)
 }
 
 public enum StageAnswer<Record: RegisterRecord>: Sendable, Equatable {
@@ -57,8 +70,16 @@ public enum LearnAnswer: Sendable, Equatable {
     /// The replica has this tag or a higher one.
     case known
     case blobMissing
-    /// Too old to heal an unreadable record: the writer's round must use a counter above `counter` of the decision.
+    /// Too old to heal what the replica has lost: the writer's round must use a counter above `counter` of the decision.
     case tooOld
+    /// Nothing can heal it yet: see ``ReplicaDoubt/unbounded``.
+    case abstained
+}
+
+public enum FenceAnswer: Sendable, Equatable {
+    case fenced
+    /// The counter is above all that are allowed.
+    case refused
 }
 
 public enum ReadAnswer<Record: RegisterRecord>: Sendable, Equatable {
@@ -90,3 +111,4 @@ public typealias StageDecision<Record: RegisterRecord> = ReplicaDecision<Record,
 public typealias CommitDecision<Record: RegisterRecord> = ReplicaDecision<Record, CommitAnswer>
 public typealias LearnDecision<Record: RegisterRecord> = ReplicaDecision<Record, LearnAnswer>
 public typealias ReadDecision<Record: RegisterRecord> = ReplicaDecision<Record, ReadAnswer<Record>>
+public typealias FenceDecision<Record: RegisterRecord> = ReplicaDecision<Record, FenceAnswer>

@@ -97,7 +97,8 @@ extension DiskReplica {
             switch decision.answer {
             case .learned: return (decision, .success(.learned))
             case .blobMissing: return (decision, .success(.blobMissing))
-            case .tooOld: return (decision, .failure(unreadable(name)))
+            case .tooOld: return (decision, .success(.tooOld(counter: decision.counter)))
+            case .abstained: return (decision, .failure(unreadable(name)))
             case .known:
                 // Somebody brings back content that this disk has lost.
                 if healing, let blob, case .found(let held) = found.stored, held.tag == new.tag {

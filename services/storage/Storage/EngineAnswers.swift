@@ -49,7 +49,11 @@ public struct CommitResult: Sendable, Equatable {
     public var counter: UInt64
 }
 
-public enum LearnResult: Sendable { case learned, known, blobMissing }
+public enum LearnResult: Sendable, Equatable {
+    case learned, known, blobMissing
+    /// It cannot replace what this replica may have lost: a state above this counter can.
+    case tooOld(counter: UInt64)
+}
 
 public struct ChunkAnswer: Sendable, Equatable {
     /// Of the whole chunk.

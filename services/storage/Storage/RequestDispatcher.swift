@@ -96,6 +96,7 @@ struct RequestDispatcher: Sendable {
                 case .learned: responder.reply(LearnReply(outcome: .learned))
                 case .known: responder.reply(LearnReply(outcome: .known))
                 case .blobMissing: responder.reply(LearnReply(outcome: .learnBlobMissing))
+                case .tooOld(let counter): responder.reply(LearnReply(outcome: .learnTooOld, counter: counter))
                 }
             }
         }

@@ -1642,7 +1642,7 @@ public struct Doubt: WireMessage, Equatable {
     public var position: UInt64
     /// 256 bits, the lowest of byte 0 is slot 0
     public var slots: [UInt8]
-    /// nothing it has forgotten has a higher ballot counter
+    /// nothing it has forgotten has a higher ballot counter; 0: nobody knows yet
     public var ceiling: UInt64
 
     public init(
@@ -1705,11 +1705,15 @@ public struct FetchDoubtsRequest: WireMessage, Equatable {
 
 public struct FetchDoubtsReply: WireMessage, Equatable {
     public var doubts: [Doubt]
+    /// the highest ballot counter that the node has promised up to, or knows to be in use
+    public var ceiling: UInt64
 
     public init(
-        doubts: [Doubt] = []
+        doubts: [Doubt] = [],
+        ceiling: UInt64 = 0
     ) {
         self.doubts = doubts
+        self.ceiling = ceiling
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -1719,6 +1723,7 @@ public struct FetchDoubtsReply: WireMessage, Equatable {
     public init(reading pointer: UnsafeRawPointer) {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchDoubtsReply.self).pointee
         doubts = (0..<c.n_doubts).map { Doubt(reading: UnsafeRawPointer(c.doubts[$0]!)) }
+        ceiling = c.ceiling
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -1728,18 +1733,28 @@ public struct FetchDoubtsReply: WireMessage, Equatable {
             c.pointee.n_doubts = doubts.count
             c.pointee.doubts = arena.messages(doubts, as: Martlet__V1__Doubt.self)
         }
+        c.pointee.ceiling = ceiling
         return UnsafeMutableRawPointer(c)
     }
 }
 
-/// Every key of the node counts as promised up to this counter, durably.
+/// Every key of the node counts as promised up to this counter, durably. The answer comes when all that was accepted
+/// before is in the index.
 public struct FenceRequest: WireMessage, Equatable {
     public var counter: UInt64
+    /// only note durably that the counter will be in use: what must come before any fence at it
+    public var note: Bool
+    /// of this node: `counter` is above all that these have forgotten
+    public var doubts: [Doubt]
 
     public init(
-        counter: UInt64 = 0
+        counter: UInt64 = 0,
+        note: Bool = false,
+        doubts: [Doubt] = []
     ) {
         self.counter = counter
+        self.note = note
+        self.doubts = doubts
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -1749,12 +1764,19 @@ public struct FenceRequest: WireMessage, Equatable {
     public init(reading pointer: UnsafeRawPointer) {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__FenceRequest.self).pointee
         counter = c.counter
+        note = c.note != 0
+        doubts = (0..<c.n_doubts).map { Doubt(reading: UnsafeRawPointer(c.doubts[$0]!)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
         let c = arena.allocate(Martlet__V1__FenceRequest.self)
         martlet__v1__fence_request__init(c)
         c.pointee.counter = counter
+        c.pointee.note = note ? 1 : 0
+        if !doubts.isEmpty {
+            c.pointee.n_doubts = doubts.count
+            c.pointee.doubts = arena.messages(doubts, as: Martlet__V1__Doubt.self)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }

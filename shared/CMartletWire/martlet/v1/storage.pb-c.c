@@ -4808,7 +4808,7 @@ const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_request__descriptor =
   (ProtobufCMessageInit) martlet__v1__fetch_doubts_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__fetch_doubts_reply__field_descriptors[1] =
+static const ProtobufCFieldDescriptor martlet__v1__fetch_doubts_reply__field_descriptors[2] =
 {
   {
     "doubts",
@@ -4822,14 +4822,27 @@ static const ProtobufCFieldDescriptor martlet__v1__fetch_doubts_reply__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ceiling",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchDoubtsReply, ceiling),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__fetch_doubts_reply__field_indices_by_name[] = {
+  1,   /* field[1] = ceiling */
   0,   /* field[0] = doubts */
 };
 static const ProtobufCIntRange martlet__v1__fetch_doubts_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_reply__descriptor =
 {
@@ -4839,14 +4852,14 @@ const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_reply__descriptor =
   "Martlet__V1__FetchDoubtsReply",
   "martlet.v1",
   sizeof(Martlet__V1__FetchDoubtsReply),
-  1,
+  2,
   martlet__v1__fetch_doubts_reply__field_descriptors,
   martlet__v1__fetch_doubts_reply__field_indices_by_name,
   1,  martlet__v1__fetch_doubts_reply__number_ranges,
   (ProtobufCMessageInit) martlet__v1__fetch_doubts_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__fence_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor martlet__v1__fence_request__field_descriptors[3] =
 {
   {
     "counter",
@@ -4860,14 +4873,40 @@ static const ProtobufCFieldDescriptor martlet__v1__fence_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "note",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FenceRequest, note),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "doubts",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__FenceRequest, n_doubts),
+    offsetof(Martlet__V1__FenceRequest, doubts),
+    &martlet__v1__doubt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__fence_request__field_indices_by_name[] = {
   0,   /* field[0] = counter */
+  2,   /* field[2] = doubts */
+  1,   /* field[1] = note */
 };
 static const ProtobufCIntRange martlet__v1__fence_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor martlet__v1__fence_request__descriptor =
 {
@@ -4877,7 +4916,7 @@ const ProtobufCMessageDescriptor martlet__v1__fence_request__descriptor =
   "Martlet__V1__FenceRequest",
   "martlet.v1",
   sizeof(Martlet__V1__FenceRequest),
-  1,
+  3,
   martlet__v1__fence_request__field_descriptors,
   martlet__v1__fence_request__field_indices_by_name,
   1,  martlet__v1__fence_request__number_ranges,

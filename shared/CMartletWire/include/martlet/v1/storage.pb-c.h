@@ -786,7 +786,7 @@ struct  Martlet__V1__Doubt
    */
   ProtobufCBinaryData slots;
   /*
-   * nothing it has forgotten has a higher ballot counter
+   * nothing it has forgotten has a higher ballot counter; 0: nobody knows yet
    */
   uint64_t ceiling;
 };
@@ -809,23 +809,37 @@ struct  Martlet__V1__FetchDoubtsReply
   ProtobufCMessage base;
   size_t n_doubts;
   Martlet__V1__Doubt **doubts;
+  /*
+   * the highest ballot counter that the node has promised up to, or knows to be in use
+   */
+  uint64_t ceiling;
 };
 #define MARTLET__V1__FETCH_DOUBTS_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_doubts_reply__descriptor) \
-    , 0,NULL }
+    , 0,NULL, 0 }
 
 
 /*
- * Every key of the node counts as promised up to this counter, durably.
+ * Every key of the node counts as promised up to this counter, durably. The answer comes when all that was accepted
+ * before is in the index.
  */
 struct  Martlet__V1__FenceRequest
 {
   ProtobufCMessage base;
   uint64_t counter;
+  /*
+   * only note durably that the counter will be in use: what must come before any fence at it
+   */
+  protobuf_c_boolean note;
+  /*
+   * of this node: `counter` is above all that these have forgotten
+   */
+  size_t n_doubts;
+  Martlet__V1__Doubt **doubts;
 };
 #define MARTLET__V1__FENCE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fence_request__descriptor) \
-    , 0 }
+    , 0, 0, 0,NULL }
 
 
 struct  Martlet__V1__FenceReply
