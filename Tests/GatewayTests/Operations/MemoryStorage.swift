@@ -53,7 +53,7 @@ final class MemoryStorage: ObjectStorage {
             let present = contents.registers[name]
             if present?.recentOperations.contains(operation) == true { return present }
             switch change(present) {
-            case .keep: return present
+            case .keep, .confirm: return present
             case .refuse(let error): throw AccessError.refused(error)
             case .write(let record):
                 if let staged { contents.blobs[staged.id] = staged.bytes }
