@@ -15,6 +15,8 @@ public enum Limits {
     public static let messageSizeMax = 16 << 20
     /// Body of an XML request.
     public static let xmlBodySizeMax = 2 << 20
+    /// From the first byte of an upload to the register that refers to it. Unreferenced chunks must be kept longer.
+    public static let uploadTimeMax = Duration.seconds(24 * 3600)
     public static let listKeysMax = 1000
     /// Recent operations kept in a register's state.
     public static let recentOperations = 8

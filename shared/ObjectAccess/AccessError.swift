@@ -36,11 +36,16 @@ struct FailureTally: Sendable {
 
     var isEmpty: Bool { counts.isEmpty }
 
-    func has(_ status: Status) -> Bool { counts.contains { $0.status == status } }
+    func has(_ status: Status) -> Bool { count(status) > 0 }
+
+    func count(_ status: Status) -> Int { counts.first { $0.status == status }?.count ?? 0 }
+
+    /// The full disks alone stand in the way, most likely: waiting helps nobody.
+    var isForFullDisks: Bool { 2 * count(.diskFull) > counts.reduce(0) { $0 + $1.count } }
 
     /// The error for a quorum that cannot be reached. What the operator must act on goes before what passes.
     var error: AccessError {
-        if has(.diskFull) { return .diskFull }
+        if isForFullDisks { return .diskFull }
         if has(.overloaded) { return .overloaded }
         if has(.abstained) { return .damaged(description) }
         if has(.unavailable), counts.count == 1 { return .notReady(description) }

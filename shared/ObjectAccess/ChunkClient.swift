@@ -33,7 +33,7 @@ public final class ChunkClient: Sendable {
                 environment, name, body: body, bytes: bytes, rule: placement.rule(),
                 context: context.at(placement.epoch))
             guard let failures = await put.run() else { return }
-            guard attempt < Self.putAttemptsMax, !Task.isCancelled else {
+            guard attempt < Self.putAttemptsMax, !failures.isForFullDisks, !Task.isCancelled else {
                 environment.metrics.failed(.chunkPut)
                 throw failures.error
             }

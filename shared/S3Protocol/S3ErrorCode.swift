@@ -14,6 +14,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case expiredToken = "ExpiredToken"
     case illegalLocationConstraint = "IllegalLocationConstraintException"
     case incompleteBody = "IncompleteBody"
+    case insufficientStorage = "InsufficientStorage"
     case internalError = "InternalError"
     case invalidAccessKeyId = "InvalidAccessKeyId"
     case invalidArgument = "InvalidArgument"
@@ -95,6 +96,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         case .internalError: 500
         case .notImplemented: 501
         case .serviceUnavailable, .slowDown: 503
+        case .insufficientStorage: 507
         default: 400
         }
     }
@@ -121,6 +123,8 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         .expiredToken: "The provided token has expired.",
         .illegalLocationConstraint: "The specified location constraint is not valid for this endpoint.",
         .incompleteBody: "You did not provide the number of bytes specified by the Content-Length HTTP header",
+        .insufficientStorage: "The disks of the storage nodes are full, nothing was stored. Deleting objects or adding "
+            + "disks makes room.",
         .internalError: "We encountered an internal error. Please try again.",
         .invalidAccessKeyId: "The AWS Access Key Id you provided does not exist in our records.",
         .invalidArgument: "Invalid Argument",

@@ -1,7 +1,9 @@
+import Logging
 import MessageBus
 import Model
 import NIOCore
 import ObjectAccess
+import Observability
 import S3Protocol
 import Synchronization
 import Testing
@@ -66,11 +68,19 @@ import Wire
         }
     }
 
+    private func writer(_ storage: MemoryStorage) -> ContentWriter {
+        let abandoned = AbandonedContent(
+            storage: storage, logger: Logger(label: "test"), metrics: MetricsRegistry())
+        return ContentWriter(
+            storage: storage, abandoned: abandoned, owner: owner, deadline: .now + .seconds(60), now: { .now },
+            context: MessageContext())
+    }
+
     private func write(_ source: Source, expected: UInt64? = nil, sizeMax: UInt64 = 1 << 30) async throws
         -> (WrittenContent, MemoryStorage)
     {
         let storage = MemoryStorage()
-        let writer = ContentWriter(storage: storage, owner: owner, context: MessageContext())
+        let writer = writer(storage)
         return (
             try await writer.write(source, expected: expected, sizeMax: sizeMax, besideRegister: true), storage
         )
@@ -114,7 +124,7 @@ import Wire
     @Test("a stream reads in pieces of any size, and no more than its window ahead")
     func stream() async throws {
         let storage = MemoryStorage()
-        let writer = ContentWriter(storage: storage, owner: owner, context: MessageContext())
+        let writer = writer(storage)
         let content = try await writer.write(
             Source([Limits.chunkSize, Limits.chunkSize, Limits.chunkSize, 77]), expected: nil, besideRegister: true)
         let blob = try #require(content.blob)

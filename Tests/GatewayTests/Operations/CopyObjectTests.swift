@@ -81,4 +81,32 @@ import Testing
             .copyObject, .PUT, bucket: "bobs", key: "b", headers: ["x-amz-copy-source": "box/a"], as: TestGateway.bob)
         #expect(answer.code == "AccessDenied")
     }
+
+    @Test("a source whose content is gone while it is copied: try again if it was replaced, damage if not")
+    func replacedSource() async throws {
+        let gateway = try await TestGateway.withBucket()
+        let storage = gateway.storage
+        @Sendable func dropTail() {
+            storage.contents.withLock { contents in
+                contents.chunks = contents.chunks.filter { $0.key.index < 4 }
+            }
+        }
+        await gateway.put("a", pattern(5 << 20))
+        storage.contents.withLock { contents in
+            contents.beforePut = {
+                storage.contents.withLock { $0.beforePut = nil }
+                dropTail()
+                await gateway.put("a", [1])
+            }
+        }
+        let answer = await copy(gateway, "box/a", "b")
+        #expect(answer.code == "ServiceUnavailable")
+        #expect(answer.text.contains("replaced"))
+        await gateway.put("a", pattern(5 << 20))
+        dropTail()
+        #expect(await copy(gateway, "box/a", "b").code == "InternalError")
+        #expect(await gateway.get("b").status == 404)
+        await gateway.operations.abandoned.settle()
+        #expect(storage.contents.withLock { $0.dropped.count } >= 2)
+    }
 }

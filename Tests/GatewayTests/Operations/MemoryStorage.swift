@@ -14,10 +14,19 @@ final class MemoryStorage: ObjectStorage {
         var blobs: [BlobID: ByteBuffer] = [:]
         var chunks: [ChunkName: ByteBuffer] = [:]
         var owners: [ChunkName: Gateway.RegisterName] = [:]
+        var dropped: Set<ChunkName> = []
         var chunksUnderWay = 0
         var chunksUnderWayMax = 0
         /// Thrown by the next calls.
         var failure: AccessError?
+        /// Thrown by changes of registers alone.
+        var updateFailure: AccessError?
+        /// Called before a chunk is put, without the lock.
+        var beforePut: (@Sendable () async -> Void)?
+        /// Called before a chunk is read, without the lock.
+        var beforeGet: (@Sendable () async -> Void)?
+        /// Called before chunks are dropped, without the lock.
+        var beforeDrop: (@Sendable () async -> Void)?
         /// Called before each change, without the lock.
         var beforeUpdate: (@Sendable (Gateway.RegisterName) async -> Void)?
     }
@@ -49,6 +58,7 @@ final class MemoryStorage: ObjectStorage {
     ) async throws -> StoredRegister? {
         try checkFailure()
         if let hook = contents.withLock({ $0.beforeUpdate }) { await hook(name) }
+        if let failure = contents.withLock({ $0.updateFailure }) { throw failure }
         return try contents.withLock { contents in
             let present = contents.registers[name]
             if present?.recentOperations.contains(operation) == true { return present }
@@ -69,6 +79,7 @@ final class MemoryStorage: ObjectStorage {
         _ name: ChunkName, _ bytes: ByteBuffer, owner: Gateway.RegisterName, context: MessageContext
     ) async throws {
         try checkFailure()
+        if let hook = contents.withLock({ $0.beforePut }) { await hook() }
         contents.withLock { contents in
             contents.chunksUnderWay += 1
             contents.chunksUnderWayMax = max(contents.chunksUnderWayMax, contents.chunksUnderWay)
@@ -81,8 +92,20 @@ final class MemoryStorage: ObjectStorage {
         }
     }
 
+    func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool {
+        if let hook = contents.withLock({ $0.beforeDrop }) { await hook() }
+        return contents.withLock { contents in
+            for index in chunks {
+                contents.chunks[ChunkName(blob: blob, index: index)] = nil
+                contents.dropped.insert(ChunkName(blob: blob, index: index))
+            }
+            return true
+        }
+    }
+
     func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer {
         try checkFailure()
+        if let hook = contents.withLock({ $0.beforeGet }) { await hook() }
         let chunk = contents.withLock { $0.chunks[name] }
         guard let chunk, let bytes = chunk.getSlice(at: chunk.readerIndex + offset, length: length) else {
             throw AccessError.absent

@@ -2,6 +2,7 @@ import Checksums
 import Model
 import NIOHTTP1
 import S3Protocol
+import Synchronization
 import Testing
 import Wire
 
@@ -42,6 +43,28 @@ private struct Upload {
     }
 
     func abort() async -> Answer { await send(.abortMultipartUpload) }
+
+    func name() throws -> UploadName {
+        let bucket = try #require(gateway.cluster.view.buckets["box"]?.bucketID)
+        return UploadName(bucket: bucket, key: Array(key.utf8), id: try #require(OperationID(hex: id)))
+    }
+}
+
+extension TestGateway {
+    /// The live registers of parts.
+    fileprivate var parts: [PartRecord] {
+        storage.contents.withLock { contents in
+            contents.registers.filter { $0.key.keyspace == .parts && $0.value.isLive }
+                .compactMap { try? PartRecord(stored: $0.value.record!) }
+        }
+    }
+}
+
+private final class Observed<Value: Sendable>: Sendable {
+    private let state = Mutex<Value?>(nil)
+
+    var value: Value? { state.withLock { $0 } }
+    func set(_ value: Value) { state.withLock { $0 = value } }
 }
 
 @Suite struct MultipartTests {
@@ -174,6 +197,143 @@ private struct Upload {
         let exists = await gateway.get("big").status == 200
         #expect((complete.status == 200) == exists)
         #expect((complete.status == 200) != (abort.status == 204))
+    }
+
+    // MARK: - Half completed uploads
+
+    /// Puts an upload into the state that a gateway leaves that dies after the first step of its completion.
+    private func leaveCompleting(_ upload: Upload) throws {
+        let name = try upload.name()
+        upload.gateway.storage.contents.withLock { contents in
+            var record = try! UploadRecord(stored: contents.registers[name.register]!.record!)
+            record.state = .uploadCompleting
+            contents.registers[name.register]!.record = record.stored
+        }
+    }
+
+    @Test("a completion that died before it wrote the object can be repeated")
+    func completeHalfCompleted() async throws {
+        let gateway = try await TestGateway.withBucket()
+        let upload = try await Upload(gateway)
+        let etag = await upload.put(1, rest)
+        try leaveCompleting(upload)
+        #expect(await upload.complete([(1, etag)]).status == 200)
+        #expect(await gateway.get("big").body == rest)
+    }
+
+    @Test(
+        "a completion that died before it wrote the object can be aborted, and never happens then",
+        arguments: [false, true])
+    func abortHalfCompleted(exists: Bool) async throws {
+        let gateway = try await TestGateway.withBucket()
+        if exists { await gateway.put("big", [7]) }
+        let before = await gateway.send(.headObject, .HEAD, key: "big")
+        let upload = try await Upload(gateway)
+        let etag = await upload.put(1, rest)
+        try leaveCompleting(upload)
+        #expect(await upload.abort().status == 204)
+        #expect(await upload.abort().code == "NoSuchUpload")
+        #expect(await upload.complete([(1, etag)]).code == "NoSuchUpload")
+        let after = await gateway.send(.headObject, .HEAD, key: "big")
+        #expect(after.status == (exists ? 200 : 404))
+        #expect(after.headers == before.headers)
+        #expect(await gateway.send(.listMultipartUploads).values("Upload", "Key").isEmpty)
+        #expect(gateway.parts.isEmpty)
+    }
+
+    @Test(
+        "a completion that died after it wrote the object is not undone by an abort, which cleans up",
+        arguments: [false, true])
+    func abortCompleted(overwritten: Bool) async throws {
+        let gateway = try await TestGateway.withBucket()
+        let upload = try await Upload(gateway)
+        let etag = await upload.put(1, rest)
+        let left = gateway.storage.contents.withLock { contents in
+            contents.registers.filter { $0.key.keyspace != .objects }
+        }
+        #expect(await upload.complete([(1, etag)]).status == 200)
+        gateway.storage.contents.withLock { $0.registers.merge(left) { $1 } }
+        try leaveCompleting(upload)
+        if overwritten { await gateway.put("big", [7]) }
+        #expect(await upload.abort().code == "NoSuchUpload")
+        #expect(await gateway.get("big").body == (overwritten ? [7] : rest))
+        #expect(gateway.parts.isEmpty)
+        #expect(await gateway.send(.listMultipartUploads).values("Upload", "Key").isEmpty)
+    }
+
+    @Test("an abort that comes between the steps of a completion wins")
+    func abortBetween() async throws {
+        let gateway = try await TestGateway.withBucket()
+        let upload = try await Upload(gateway)
+        let etag = await upload.put(1, rest)
+        let aborted = Observed<Int>()
+        gateway.storage.contents.withLock { contents in
+            contents.beforeUpdate = { [storage = gateway.storage] register in
+                guard register.keyspace == .objects else { return }
+                storage.contents.withLock { $0.beforeUpdate = nil }
+                aborted.set(await upload.abort().status)
+            }
+        }
+        #expect(await upload.complete([(1, etag)]).code == "NoSuchUpload")
+        #expect(aborted.value == 204)
+        #expect(await gateway.get("big").status == 404)
+        #expect(await gateway.send(.listMultipartUploads).values("Upload", "Key").isEmpty)
+        #expect(gateway.parts.isEmpty)
+    }
+
+    @Test("a completion that takes too long between parts and object is refused whole, and can be repeated")
+    func late() async throws {
+        let gateway = try await TestGateway.withBucket()
+        let upload = try await Upload(gateway)
+        let etag = await upload.put(1, rest)
+        gateway.storage.contents.withLock { contents in
+            contents.beforeUpdate = { [time = gateway.time] register in
+                if register.keyspace == .objects { time.pass(S3Operations.completionTimeMax) }
+            }
+        }
+        let answer = await upload.complete([(1, etag)])
+        #expect(answer.status == 503)
+        #expect(answer.code == "ServiceUnavailable")
+        gateway.storage.contents.withLock { $0.beforeUpdate = nil }
+        #expect(await gateway.get("big").status == 404)
+        #expect(await upload.put(2, rest).hasPrefix("\""))
+        #expect(await upload.complete([(1, etag)]).status == 200)
+        #expect(await gateway.get("big").body == rest)
+    }
+
+    // MARK: - Registers of parts
+
+    @Test("a part knows the key of its object, and its register goes with the upload")
+    func partRegisters() async throws {
+        let gateway = try await TestGateway.withBucket()
+        let upload = try await Upload(gateway)
+        let etag = await upload.put(1, rest)
+        await upload.put(2, rest)
+        #expect(gateway.parts.map(\.objectKey) == [Array("big".utf8), Array("big".utf8)])
+        #expect(await upload.complete([(1, etag)]).status == 200)
+        #expect(gateway.parts.isEmpty)
+        #expect(await gateway.get("big").body == rest)
+    }
+
+    @Test("a part whose upload ends while it is written does not stay", arguments: [false, true])
+    func endsMeanwhile(atTheLastMoment: Bool) async throws {
+        let gateway = try await TestGateway.withBucket()
+        let upload = try await Upload(gateway)
+        gateway.storage.contents.withLock { contents in
+            contents.beforeUpdate = { [storage = gateway.storage] register in
+                guard register.keyspace == .parts, atTheLastMoment else { return }
+                storage.contents.withLock { $0.beforeUpdate = nil }
+                _ = await upload.abort()
+            }
+        }
+        let body = RequestBody(five) { if !atTheLastMoment { _ = await upload.abort() } }
+        let answer = await gateway.send(
+            .uploadPart, .PUT, key: "big", query: [("uploadId", upload.id), ("partNumber", "1")], content: body)
+        #expect(answer.code == "NoSuchUpload")
+        #expect(gateway.parts.isEmpty)
+        await gateway.operations.abandoned.settle()
+        // What a register has referred to is released by the change of the register, not dropped here.
+        #expect(gateway.storage.contents.withLock { $0.dropped.count } == (atTheLastMoment ? 0 : 5))
     }
 
     @Test("an unknown upload id", arguments: ["", "x", "0123456789abcdef0123456789abcdef"])

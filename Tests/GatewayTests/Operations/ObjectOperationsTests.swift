@@ -240,7 +240,7 @@ import Testing
         "failures of the storage as clients see them",
         arguments: [
             (AccessError.noQuorum("x"), 503, "ServiceUnavailable"), (.overloaded, 503, "SlowDown"),
-            (.outcomeUnknown, 503, "ServiceUnavailable"), (.diskFull, 503, "ServiceUnavailable"),
+            (.outcomeUnknown, 503, "ServiceUnavailable"), (.diskFull, 507, "InsufficientStorage"),
             (.deadlineExceeded, 503, "ServiceUnavailable"), (.notReady("x"), 503, "ServiceUnavailable"),
             (.damaged("x"), 500, "InternalError"),
         ] as [(AccessError, Int, String)])
@@ -271,6 +271,22 @@ import Testing
         #expect(late.broken)
         remove(0)
         #expect(await gateway.get("a").status == 500)
+    }
+
+    @Test("an object that was replaced since its register was read is answered as it is now")
+    func replacedWhileRead() async throws {
+        let gateway = try await TestGateway.withBucket()
+        await gateway.put("a", pattern(4 << 20))
+        gateway.storage.contents.withLock { contents in
+            contents.beforeGet = {
+                gateway.storage.contents.withLock { contents in
+                    contents.beforeGet = nil
+                    contents.chunks = [:]
+                }
+                await gateway.put("a", pattern(2 << 20, seed: 1))
+            }
+        }
+        #expect(await gateway.get("a").body == pattern(2 << 20, seed: 1))
     }
 
     // MARK: - Delete

@@ -2,7 +2,9 @@ import Logging
 import Model
 import NIOCore
 import NIOHTTP1
+import Observability
 import S3Protocol
+import Synchronization
 import Testing
 import Wire
 
@@ -12,6 +14,7 @@ import Wire
 struct TestGateway {
     let storage: MemoryStorage
     let cluster = MemoryCluster()
+    let time = TestTime()
     let operations: S3Operations
 
     static let now: Int64 = 1_700_000_000_123
@@ -23,7 +26,7 @@ struct TestGateway {
         let buckets = BucketDirectory(cluster: cluster, changes: cluster, refreshInterval: .zero)
         operations = S3Operations(
             storage: storage, buckets: buckets, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            clock: { Self.now })
+            metrics: MetricsRegistry(), clock: { Self.now }, now: { [time] in time.now })
     }
 
     /// With a bucket `box` of alice.
@@ -38,11 +41,20 @@ struct TestGateway {
         _ operation: S3Operation, _ method: HTTPMethod = .GET, bucket: String? = "box", key: String? = nil,
         query: [(String, String?)] = [], headers: HTTPHeaders = [:], body: [UInt8] = [], as user: Identity = alice
     ) async -> Answer {
+        await send(
+            operation, method, bucket: bucket, key: key, query: query, headers: headers,
+            content: RequestBody(bytes: ByteBuffer(bytes: body)), as: user)
+    }
+
+    func send(
+        _ operation: S3Operation, _ method: HTTPMethod = .GET, bucket: String? = "box", key: String? = nil,
+        query: [(String, String?)] = [], headers: HTTPHeaders = [:], content: RequestBody, as user: Identity = alice
+    ) async -> Answer {
         let response = await operations.handle(
             S3Request(
                 id: "request-1", method: method, operation: operation, bucket: bucket, key: key,
                 query: S3Query(query.map { S3Query.Item($0.0, $0.1) }), headers: headers, identity: user,
-                body: RequestBody(bytes: ByteBuffer(bytes: body))))
+                body: content))
         return await Answer(response)
     }
 
@@ -59,6 +71,43 @@ struct TestGateway {
         _ key: String, query: [(String, String?)] = [], headers: HTTPHeaders = [:], as user: Identity = alice
     ) async -> Answer {
         await send(.getObject, key: key, query: query, headers: headers, as: user)
+    }
+}
+
+/// A clock that only tests move.
+final class TestTime: Sendable {
+    private let origin = ContinuousClock.now
+    private let passed = Mutex(Duration.zero)
+
+    var now: ContinuousClock.Instant { passed.withLock { origin + $0 } }
+
+    func pass(_ duration: Duration) { passed.withLock { $0 += duration } }
+}
+
+/// Bytes in pieces of 100,000, with something that happens before the end.
+final class EventfulSource: BodySource {
+    private let rest: Mutex<ByteBuffer>
+    private let beforeEnd: @Sendable () async throws(S3Error) -> Void
+
+    init(_ bytes: [UInt8], beforeEnd: @escaping @Sendable () async throws(S3Error) -> Void) {
+        rest = Mutex(ByteBuffer(bytes: bytes))
+        self.beforeEnd = beforeEnd
+    }
+
+    func next() async throws(S3Error) -> ByteBuffer? {
+        let piece = rest.withLock { $0.readSlice(length: min(100_000, $0.readableBytes)) }
+        if let piece, piece.readableBytes > 0 { return piece }
+        try await beforeEnd()
+        return nil
+    }
+}
+
+extension RequestBody {
+    /// The body of a PutObject or UploadPart.
+    convenience init(_ bytes: [UInt8], beforeEnd: @escaping @Sendable () async throws(S3Error) -> Void) {
+        var plan = BodyPlan(declaredLength: UInt64(bytes.count))
+        plan.computesMD5 = true
+        self.init(plan, source: EventfulSource(bytes, beforeEnd: beforeEnd), budget: nil)
     }
 }
 

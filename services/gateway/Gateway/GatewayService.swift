@@ -90,7 +90,7 @@ public final class GatewayService: ProcessService {
             buckets: BucketDirectory(
                 cluster: context.cluster,
                 changes: ManagerBucketChanges(bus: context.bus, cluster: context.cluster, timeout: .seconds(5))),
-            logger: context.logger, clock: milliseconds)
+            logger: context.logger, metrics: context.metrics, clock: milliseconds)
     }
 
     /// Since 1970.

@@ -8,24 +8,34 @@ import Wire
 /// CompleteMultipartUpload.
 ///
 /// Three registers take part, so the order matters:
-/// 1. the upload's register goes from open to completing: from here on it can no longer be aborted;
+/// 1. the upload's register goes from open to completing: from here on the object's register decides between completion
+///    and abort;
 /// 2. the object's register gets the record, as the operation whose id is the upload's: a repetition, by the client or
-///    after a crash of this gateway, finds the id there and does not write over what came later;
+///    after a crash of this gateway, finds the id there and does not write over what came later. An abort puts an
+///    operation of its own there, which a completion that comes later finds;
 /// 3. the upload's register and those of its parts are deleted.
 /// A repetition after step 3 finds no upload, but the object tells which upload made it. Rejected: to delete the upload
-/// first (a crash would lose the parts), and to leave the race to the object's register (abort does not look at it).
+/// first (a crash would lose the parts), and to let the object's register decide every abort (each would write to a key
+/// that has nothing to do with it).
+///
+/// From the reading of the parts to step 2 passes a bounded time: chunks of a part that was replaced in between are kept
+/// longer than that before anybody looks whether the object refers to them.
 extension S3Operations {
+    /// Far below the time for which released chunks are kept.
+    static let completionTimeMax = Duration.seconds(60)
+
     func completeMultipartUpload(_ call: S3Call) async throws -> S3Response {
         let name = try call.upload()
         let condition = try WriteCondition(call.request.headers)
         let body = try await call.request.body.collect(upTo: Limits.xmlBodySizeMax)
         let document = try CompleteUploadDocument(parsing: Array(body.readableBytesView))
+        let deadline = now() + Self.completionTimeMax
         let snapshot = try await storage.read(name.register, withBlob: false, context: call.context)
         guard let record = snapshot.liveRecord else { return try await completedBefore(name, call) }
         let upload = try UploadRecord(stored: record)
         let object = try await assemble(upload, name, document, call)
         try await change(name, call, to: .uploadCompleting)
-        try await install(object, name, condition, call)
+        try await install(object, name, condition, call, until: deadline)
         // Before the answer: a repetition that comes late must not find the upload again.
         try await storage.delete(name.register, context: call.context)
         await forgetParts(of: name, call)
@@ -59,20 +69,21 @@ extension S3Operations {
     }
 
     private func install(
-        _ object: ObjectRecord, _ name: UploadName, _ condition: WriteCondition, _ call: S3Call
+        _ object: ObjectRecord, _ name: UploadName, _ condition: WriteCondition, _ call: S3Call,
+        until deadline: ContinuousClock.Instant
     ) async throws {
         let record = object.stored
+        let now = self.now
         do {
-            try buckets.checkWritable(call.bucket)
+            do { try buckets.checkWritable(call.bucket) } catch { throw AccessError.refused(error) }
             _ = try await storage.update(
                 call.object, deleting: false, staged: nil, operation: name.id, context: call.context
             ) { state in
+                if state?.wasWritten(by: name) == true { return .keep }
+                if state?.recentOperations.contains(name.abortion) == true { return .refuse(S3Error(.noSuchUpload)) }
+                // Here, where nothing can come between it and the commit but a newer round.
+                guard now() < deadline else { return .refuse(S3Error.completionTooSlow) }
                 do {
-                    if let live = state.flatMap({ $0.isLive ? $0.record : nil }),
-                        try ObjectRecord(stored: live).uploadId == object.uploadId
-                    {
-                        return .keep
-                    }
                     try condition.check(presentIn: state)
                     return .write(record)
                 } catch {
@@ -80,7 +91,7 @@ extension S3Operations {
                 }
             }
         } catch AccessError.refused(let reason) {
-            // The condition does not hold: the client may try another one, or abort.
+            // Nothing was written: the client may try again, under another condition too, or abort.
             try? await change(name, call, to: .uploadOpen)
             throw reason
         }
@@ -166,4 +177,9 @@ private func bytes(hex: String) -> [UInt8] {
         bytes.append(UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16) ?? 0)
     }
     return bytes
+}
+
+extension S3Error {
+    fileprivate static let completionTooSlow = S3Error(
+        .serviceUnavailable, "The upload could not be completed in time. Please try again.")
 }

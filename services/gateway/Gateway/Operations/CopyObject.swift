@@ -8,6 +8,7 @@ import Wire
 /// The object that a copy is made of, found and allowed.
 struct CopyOrigin: Sendable {
     let source: CopySource
+    let register: RegisterName
     let object: ObjectRecord
     let blob: ByteBuffer?
 }
@@ -37,7 +38,7 @@ extension S3Operations {
             object.checksums = origin.object.checksums
             object.checksumType = origin.object.checksumType
         }
-        try await commit(object, call, staged: content.staged, condition: condition)
+        try await commit(object, call, content, condition: condition)
         return .xml(Self.copyResult("CopyObjectResult", etag: object.etag, modified: object.modifiedMilliseconds))
     }
 
@@ -96,7 +97,7 @@ extension S3Operations {
         guard conditions.evaluate(etag: object.etag, modified: object.modifiedSeconds) == .proceed else {
             throw S3Error(.preconditionFailed)
         }
-        return CopyOrigin(source: source, object: object, blob: snapshot.blob)
+        return CopyOrigin(source: source, register: name, object: object, blob: snapshot.blob)
     }
 
     /// Copies bytes chunk by chunk into a blob of their own: blobs belong to one object.
@@ -106,11 +107,27 @@ extension S3Operations {
         let stream = ContentStream(
             storage, origin.object.blobs, range: range, beside: origin.blob, context: call.context)
         let source = HashingSource(stream)
-        let content = try await writer(of: owner, call).write(
-            source, expected: UInt64(range.count), besideRegister: besideRegister)
-        guard content.size == UInt64(range.count) else {
-            throw AccessError.damaged("content is shorter than its record says")
+        do {
+            let content = try await writer(of: owner, call).write(
+                source, expected: UInt64(range.count), besideRegister: besideRegister)
+            try await referring(to: content) {
+                guard content.size == UInt64(range.count) else {
+                    throw AccessError.damaged("content is shorter than its record says")
+                }
+            }
+            return (content, source.md5())
+        } catch AccessError.absent {
+            try await checkUnchanged(origin, call)
+            throw AccessError.absent
         }
-        return (content, source.md5())
+    }
+
+    /// A copy may take longer than the content of an object that was replaced is kept.
+    private func checkUnchanged(_ origin: CopyOrigin, _ call: S3Call) async throws {
+        let present = try ObjectRecord(
+            try await storage.read(origin.register, withBlob: false, context: call.context))
+        guard present?.blobs == origin.object.blobs else {
+            throw S3Error(.serviceUnavailable, "The source was replaced while it was being copied. Please try again.")
+        }
     }
 }

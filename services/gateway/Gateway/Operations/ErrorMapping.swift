@@ -23,14 +23,15 @@ extension S3Error {
         switch error {
         case .refused(let reason): self.init(reason)
         case .overloaded: self.init(.slowDown)
-        case .noQuorum: self.init(.serviceUnavailable, "Too few replicas could be reached. Please try again.")
+        case .noQuorum(let reasons):
+            self.init(.serviceUnavailable, "Too few replicas could be reached (\(reasons)). Please try again.")
         case .outcomeUnknown:
             self.init(
                 .serviceUnavailable,
                 "The outcome of the request is unknown: it may or may not have taken effect. Please try again.")
         case .deadlineExceeded: self.init(.serviceUnavailable, "The replicas did not answer in time.")
         case .notReady: self.init(.serviceUnavailable, "The cluster is not ready yet.")
-        case .diskFull: self.init(.serviceUnavailable, "The storage nodes have no space left.")
+        case .diskFull: self.init(.insufficientStorage)
         case .damaged, .absent: self.init(.internalError, "The content cannot be read: it is damaged or incomplete.")
         }
     }

@@ -8,6 +8,15 @@ import Wire
 /// GetObject and HeadObject.
 extension S3Operations {
     func getObject(_ call: S3Call) async throws -> S3Response {
+        do {
+            return try await openObject(call)
+        } catch AccessError.absent {
+            // Replaced, and its content dropped, since its register was read.
+            return try await openObject(call)
+        }
+    }
+
+    private func openObject(_ call: S3Call) async throws -> S3Response {
         let (object, blob) = try await readObject(call, withBlob: true)
         var answer = try ObjectAnswer(object, call.request)
         guard answer.response.status != .notModified, !answer.range.isEmpty else { return answer.response }

@@ -96,30 +96,73 @@ extension S3Operations {
     ) async throws -> PartRecord {
         let part = PartRecord(
             version: PartRecord.formatVersion, number: UInt32(number), size: content.size,
-            etag: ETag.ofContent(md5: md5), modifiedMilliseconds: clock(), blob: content.blob, checksums: checksums)
-        // The upload may have ended while the part arrived: then nobody would ever look for the part again.
-        _ = try await openUpload(name, call)
-        _ = try await storage.update(name.part(number), context: call.context) { _ in .write(part.stored) }
+            etag: ETag.ofContent(md5: md5), modifiedMilliseconds: clock(), blob: content.blob, checksums: checksums,
+            objectKey: name.key)
+        let now = self.now
+        try await referring(to: content) {
+            _ = try await openUpload(name, call)
+            _ = try await storage.update(name.part(number), context: call.context) { _ in
+                now() < content.deadline ? .write(part.stored) : .refuse(S3Error.uploadTooSlow)
+            }
+        }
+        try await checkNotEnded(name, number, call)
         return part
+    }
+
+    /// The upload may have ended while the part was written: then nobody would ever look for the part again. While it is
+    /// being completed the part stays: the completion may have seen it, and removes what it did not take.
+    private func checkNotEnded(_ name: UploadName, _ number: Int, _ call: S3Call) async throws {
+        let upload = try? await storage.read(name.register, withBlob: false, context: call.context)
+        guard let upload, upload.liveRecord == nil else { return }
+        try await storage.delete(name.part(number), context: call.context)
+        throw S3Error(.noSuchUpload)
     }
 
     // MARK: - Abort
 
-    /// Decided by the upload's register: whoever changes it first, abort or complete, wins.
+    /// Of an open upload its register decides: whoever changes it first, abort or complete, wins. Of one that is being
+    /// completed, or whose completion died half way, the object's register decides.
     func abortMultipartUpload(_ call: S3Call) async throws -> S3Response {
         let name = try call.upload()
+        do {
+            try await remove(name, call) { $0 == .uploadOpen }
+        } catch AccessError.refused(BeingCompleted.upload) {
+            let hasCompleted = try await preventCompletion(of: name, call)
+            try await remove(name, call) { _ in true }
+            await forgetParts(of: name, call)
+            guard !hasCompleted else { throw S3Error(.noSuchUpload) }
+            return S3Response(status: .noContent)
+        }
+        await forgetParts(of: name, call)
+        return S3Response(status: .noContent)
+    }
+
+    private enum BeingCompleted: Error {
+        case upload
+    }
+
+    private func remove(
+        _ name: UploadName, _ call: S3Call, if isAllowed: @escaping @Sendable (UploadState) -> Bool
+    ) async throws {
         try await storage.delete(name.register, context: call.context) { record in
             guard let record else { return S3Error(.noSuchUpload) }
             do {
-                let upload = try UploadRecord(stored: record)
-                return upload.state == .uploadOpen
-                    ? nil : S3Error(.operationAborted, "The upload is being completed.")
+                return isAllowed(try UploadRecord(stored: record).state) ? nil : BeingCompleted.upload
             } catch {
                 return error
             }
         }
-        await forgetParts(of: name, call)
-        return S3Response(status: .noContent)
+    }
+
+    /// Writes what is there under an operation that a completion recognises, unless the completion was first. Returns
+    /// whether it was.
+    private func preventCompletion(of name: UploadName, _ call: S3Call) async throws -> Bool {
+        let state = try await storage.update(
+            call.object, deleting: false, staged: nil, operation: name.abortion, context: call.context
+        ) { state in
+            state?.wasWritten(by: name) == true ? .keep : .write(state?.record ?? .tombstone)
+        }
+        return state?.wasWritten(by: name) == true
     }
 
     /// Removes the registers of parts that no upload refers to any more. What is left over after a failure harms

@@ -20,6 +20,8 @@ protocol ObjectStorage: Sendable {
     /// - Parameter owner: the register that is to refer to the chunk; of a part, the register of its upload.
     func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, owner: RegisterName, context: MessageContext) async throws
     func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer
+    /// Returns whether all replicas have dropped them.
+    func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool
     func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage
 }
 
@@ -71,6 +73,10 @@ struct ClusterObjectStorage: ObjectStorage {
 
     func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer {
         try await chunks.get(name, offset: offset, length: length, context: context)
+    }
+
+    func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool {
+        try await self.chunks.drop(blob, chunks: chunks, context: context).isComplete
     }
 
     func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage {

@@ -16,7 +16,7 @@ extension S3Operations {
         var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: md5))
         object.checksums = body.checksumFields
         object.checksumType = object.checksums.isEmpty ? "" : "FULL_OBJECT"
-        try await commit(object, call, staged: content.staged, condition: condition)
+        try await commit(object, call, content, condition: condition)
         var response = S3Response(headers: ["ETag": ETag.quoted(object.etag)])
         for (algorithm, value) in object.checksums.checksums {
             response.headers.add(name: algorithm.headerName, value: value)
@@ -25,11 +25,6 @@ extension S3Operations {
             response.headers.add(name: "x-amz-checksum-type", value: object.checksumType)
         }
         return response
-    }
-
-    /// - Parameter owner: the register that is to refer to the content; of a part, the register of its upload.
-    func writer(of owner: RegisterName, _ call: S3Call) -> ContentWriter {
-        ContentWriter(storage: storage, owner: owner, context: call.context)
     }
 
     func newObject(_ headers: ObjectHeaders, _ call: S3Call, content: WrittenContent, etag: String) -> ObjectRecord {
@@ -41,18 +36,22 @@ extension S3Operations {
 
     /// Makes the object the one of its key, if the condition holds.
     func commit(
-        _ object: ObjectRecord, _ call: S3Call, staged: StagedBlob?, condition: WriteCondition
+        _ object: ObjectRecord, _ call: S3Call, _ content: WrittenContent, condition: WriteCondition
     ) async throws {
-        try buckets.checkWritable(call.bucket)
         let record = object.stored
-        _ = try await storage.update(
-            call.object, deleting: false, staged: staged, operation: .random(), context: call.context
-        ) { state in
-            do {
-                try condition.check(presentIn: state)
-                return .write(record)
-            } catch {
-                return .refuse(error)
+        let now = self.now
+        try await referring(to: content) {
+            try buckets.checkWritable(call.bucket)
+            _ = try await storage.update(
+                call.object, deleting: false, staged: content.staged, operation: .random(), context: call.context
+            ) { state in
+                guard now() < content.deadline else { return .refuse(S3Error.uploadTooSlow) }
+                do {
+                    try condition.check(presentIn: state)
+                    return .write(record)
+                } catch {
+                    return .refuse(error)
+                }
             }
         }
     }

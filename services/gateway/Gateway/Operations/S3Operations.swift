@@ -2,6 +2,7 @@ import ClusterState
 import Logging
 import MessageBus
 import Model
+import Observability
 import S3Protocol
 import Wire
 
@@ -30,14 +31,20 @@ final class S3Operations: S3Handling {
     let logger: Logger
     /// Milliseconds since 1970: only for what people read.
     let clock: @Sendable () -> Int64
+    /// For deadlines.
+    let now: @Sendable () -> ContinuousClock.Instant
+    let abandoned: AbandonedContent
 
     init(
-        storage: any ObjectStorage, buckets: BucketDirectory, logger: Logger, clock: @escaping @Sendable () -> Int64
+        storage: any ObjectStorage, buckets: BucketDirectory, logger: Logger, metrics: MetricsRegistry,
+        clock: @escaping @Sendable () -> Int64, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.storage = storage
         self.buckets = buckets
         self.logger = logger
         self.clock = clock
+        self.now = now
+        abandoned = AbandonedContent(storage: storage, logger: logger, metrics: metrics)
     }
 
     func handle(_ request: S3Request) async -> S3Response {

@@ -12,6 +12,9 @@ struct UploadName: Sendable, Hashable {
     /// Also the id of the operation that completes the upload: a repetition recognises itself in the object's register.
     var id: OperationID
 
+    /// The operation that writes to the object's register that the upload will never complete.
+    var abortion: OperationID { OperationID(id.bytes.map { ~$0 })! }
+
     /// Key of the object, a zero byte, the id.
     var register: RegisterName {
         RegisterName(bucket: bucket, keyspace: .uploads, key: key + [0] + id.bytes)
@@ -36,6 +39,15 @@ struct UploadName: Sendable, Hashable {
             return nil
         }
         self.init(bucket: bucket, key: Array(registerKey.dropLast(Self.idSize + 1)), id: id)
+    }
+}
+
+extension StoredRegister {
+    /// Whether the completion of this upload is among the last operations on the object, or made what is there now.
+    func wasWritten(by upload: UploadName) -> Bool {
+        if recentOperations.contains(upload.id) { return true }
+        guard isLive, let record, let object = try? ObjectRecord(stored: record) else { return false }
+        return object.uploadId == upload.id.description
     }
 }
 
