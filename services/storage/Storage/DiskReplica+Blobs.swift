@@ -37,8 +37,10 @@ extension DiskReplica {
         }
     }
 
-    /// `length` 0: to the end.
-    func chunk(_ name: ChunkName, offset: Int, length: Int, probe: Bool) throws -> ChunkAnswer {
+    /// `length` 0: to the end. `withOrigin`: reads the record even when only its presence is asked for.
+    func chunk(
+        _ name: ChunkName, offset: Int, length: Int, probe: Bool, withOrigin: Bool = false
+    ) throws -> ChunkAnswer {
         let key = BlobKey(name)
         guard let location = try index.blob(key) else {
             if index.doubt != 0 { throw StorageError.abstained("this disk has lost records") }
@@ -49,18 +51,30 @@ extension DiskReplica {
         guard offset <= size, length <= size - offset else {
             throw StorageError.malformed("beyond the end of the chunk")
         }
-        if probe { return ChunkAnswer(size: size) }
-        let whole = try content(key, at: location)
-        let count = length == 0 ? size - offset : length
-        guard offset != 0 || count != size else { return ChunkAnswer(size: size, content: whole) }
-        let part = whole.bytes.getSlice(at: whole.bytes.readerIndex + offset, length: count) ?? ByteBuffer()
-        return ChunkAnswer(size: size, content: CheckedBytes(bytes: part, checksum: crc32c(part)))
+        var answer = ChunkAnswer(size: size)
+        if probe, !withOrigin { return answer }
+        let record = try record(key, at: location)
+        if withOrigin, case .chunk(_, let owner, let time) = RecordHead(type: record.type, head: record.head) {
+            answer.origin = ChunkOrigin(owner: owner, writtenMilliseconds: time)
+        }
+        if !probe { answer.content = Self.part(of: record, offset, length == 0 ? size - offset : length) }
+        return answer
+    }
+
+    private static func part(of record: LogRecord, _ offset: Int, _ count: Int) -> CheckedBytes {
+        let whole = record.payload
+        guard offset != 0 || count != whole.readableBytes else {
+            return CheckedBytes(bytes: whole, checksum: record.payloadChecksum)
+        }
+        let part = whole.getSlice(at: whole.readerIndex + offset, length: count) ?? ByteBuffer()
+        return CheckedBytes(bytes: part, checksum: crc32c(part))
     }
 
     /// nil: it is not here, or known to be damaged. `owner`: the register beside which it stands.
     func content(of key: BlobKey, owner: RegisterName? = nil) throws -> CheckedBytes? {
         guard let location = try index.blob(key), !isDamaged(key, location) else { return nil }
-        return try content(key, at: location, owner: owner)
+        let record = try record(key, at: location, owner: owner)
+        return CheckedBytes(bytes: record.payload, checksum: record.payloadChecksum)
     }
 
     func isMissingOrDamaged(_ key: BlobKey) -> Bool {
@@ -72,15 +86,15 @@ extension DiskReplica {
         location.isDamaged || damage.contains(.content(key, at: location.position), disk: path)
     }
 
-    private func content(
+    private func record(
         _ key: BlobKey, at location: BlobLocation, owner: RegisterName? = nil
-    ) throws -> CheckedBytes {
+    ) throws -> LogRecord {
         do {
-            return try record(of: key, at: location)
+            return try read(key, at: location)
         } catch {
             // Compaction may have moved it, and removed the segment.
             if let moved = try index.blob(key), moved.position != location.position {
-                return try content(key, at: moved, owner: owner)
+                return try record(key, at: moved, owner: owner)
             }
             metrics.checksumErrors.increment()
             logger.error("content cannot be read", metadata: ["disk": "\(path)", "error": "\(error)"])
@@ -89,13 +103,13 @@ extension DiskReplica {
         }
     }
 
-    private func record(of key: BlobKey, at location: BlobLocation) throws(ObjectLogError) -> CheckedBytes {
+    private func read(_ key: BlobKey, at location: BlobLocation) throws(ObjectLogError) -> LogRecord {
         let position = LogPosition(rawValue: location.position)
         let record = try log.read(at: position, size: Int(location.recordSize))
         let type = key.index == nil ? LogRecordType.blob : .chunk
         guard record.type == type.rawValue, record.head.starts(with: key.bytes) else {
             throw .damaged(position, "another record stands there")
         }
-        return CheckedBytes(bytes: record.payload, checksum: record.payloadChecksum)
+        return record
     }
 }

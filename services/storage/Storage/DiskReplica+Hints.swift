@@ -6,18 +6,19 @@ import ObjectLog
 extension DiskReplica {
     /// Completes when they are durable.
     func noteHints(_ hints: [[UInt8]], _ completion: @escaping Completion<Void>) {
-        appendAll(hints.map { .hint($0) }, completion) { place, index in
-            .hint(id: place.position, hints[index], recordSize: place.size)
-        }
+        appendAll(hints.map { .hint($0) }, completion)
     }
 
     func forgetHints(_ ids: [UInt64], _ completion: @escaping Completion<Void>) {
-        appendAll(ids.isEmpty ? [] : [.forgetHints(ids)], completion) { place, _ in .forgetHints(ids, place) }
+        appendAll(ids.isEmpty ? [] : [.forgetHints(ids)], completion)
     }
+}
 
-    private func appendAll(
-        _ entries: [LogEntry], _ completion: @escaping Completion<Void>,
-        _ change: (RecordPlace, Int) -> IndexChange
+/// Records of the node itself.
+extension DiskReplica {
+    /// Appends them, one behind the other; completes when they are durable and in the index.
+    func appendAll(
+        _ entries: [LogEntry], urgency: Urgency = .lazy, _ completion: @escaping Completion<Void>
     ) {
         guard !entries.isEmpty else { return completion(.success(())) }
         run(completion) {
@@ -27,18 +28,26 @@ extension DiskReplica {
                 let isAppended = try state.withLock { state in
                     if let failure = state.failure { throw failure }
                     guard try log.hasRoom(room) else { return false }
-                    for (index, entry) in entries.enumerated() {
-                        let position = try log.append(entry, urgency: .lazy)
-                        let place = RecordPlace(position: position.rawValue, size: UInt32(entry.recordSize))
-                        let isLast = index == entries.count - 1
-                        let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(())) }
-                        state.queue.append(
-                            Queued(position: position, change: change(place, index), answer: isLast ? answer : nil))
-                    }
+                    for entry in entries.dropLast() { try append(entry, urgency: .lazy, answer: nil, &state) }
+                    let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(())) }
+                    if let last = entries.last { try append(last, urgency: urgency, answer: answer, &state) }
                     return true
                 }
                 if isAppended { return nil }
             }
         }
+    }
+
+    /// Under the lock, with room made sure before.
+    @discardableResult
+    func append(
+        _ entry: LogEntry, urgency: Urgency, answer: Held?, _ state: inout State
+    ) throws -> LogPosition {
+        let position = try log.append(entry, urgency: urgency)
+        guard let change = IndexChange(entry, at: position) else {
+            throw StorageError.malformed("a record of type \(entry.type) without meaning")
+        }
+        state.queue.append(Queued(position: position, change: change, answer: answer))
+        return position
     }
 }

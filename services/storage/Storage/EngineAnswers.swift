@@ -1,3 +1,4 @@
+import MetadataIndex
 import Model
 import NIOCore
 
@@ -60,6 +61,28 @@ public struct ChunkAnswer: Sendable, Equatable {
     public var size: Int
     /// The part that was asked for; nil: only whether it is here.
     public var content: CheckedBytes?
+    /// When it was asked for.
+    public var origin: ChunkOrigin?
+}
+
+/// Where a chunk comes from, as its first writer said.
+public struct ChunkOrigin: Sendable, Equatable {
+    /// The register that is to refer to it; nil: not known.
+    public var owner: RegisterName?
+    /// Wall clock in milliseconds.
+    public var writtenMilliseconds: Int64
+
+    public init(owner: RegisterName?, writtenMilliseconds: Int64) {
+        self.owner = owner
+        self.writtenMilliseconds = writtenMilliseconds
+    }
+}
+
+/// Content in chunks that a register of this node no longer refers to.
+public struct NodeRelease: Sendable, Equatable {
+    /// Of this node: sorts by age, then by disk.
+    public var id: [UInt8]
+    public var release: BlobRelease
 }
 
 /// Called once, on a worker or on the writer thread of a disk: must not block.

@@ -166,10 +166,25 @@ extension IndexChange {
     /// What a record found in the log means. nil: a type or version that this software does not know.
     init?(_ record: ReplayedRecord) {
         let place = RecordPlace(position: record.position.rawValue, size: UInt32(record.recordSize))
-        let location = BlobLocation(
-            position: place.position, recordSize: place.size, size: UInt32(record.payloadSize),
-            checksum: record.payloadChecksum, isDamaged: !record.payloadIntact)
-        switch RecordHead(type: record.type, head: record.head) {
+        self.init(
+            RecordHead(type: record.type, head: record.head),
+            BlobLocation(
+                position: place.position, recordSize: place.size, size: UInt32(record.payloadSize),
+                checksum: record.payloadChecksum, isDamaged: !record.payloadIntact), place)
+    }
+
+    /// What a record that was appended means.
+    init?(_ entry: LogEntry, at position: LogPosition) {
+        let place = RecordPlace(position: position.rawValue, size: UInt32(entry.recordSize))
+        self.init(
+            RecordHead(type: entry.type, head: entry.head),
+            BlobLocation(
+                position: place.position, recordSize: place.size, size: UInt32(entry.payload.readableBytes),
+                checksum: entry.payloadChecksum), place)
+    }
+
+    private init?(_ head: RecordHead?, _ location: BlobLocation, _ place: RecordPlace) {
+        switch head {
         case .register(let name, let value):
             self = .register(name, IndexedRegister(value: value, position: place.position, recordSize: place.size))
         case .blob(let blob, let owner): self = .blob(BlobKey(blob), location, owner: owner)

@@ -13,7 +13,9 @@ struct RequestDispatcher: Sendable {
     let ring: @Sendable () -> RingTable?
 
     /// Types that only make sense with the ring that the sender planned with.
-    static let checksEpoch: Set<MessageType> = [.read, .stage, .commit, .learn, .list, .putChunk, .getChunk]
+    static let checksEpoch: Set<MessageType> = [
+        .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .dropChunks,
+    ]
 
     func serve(_ request: IncomingRequest, _ responder: Responder) {
         do {
@@ -25,6 +27,9 @@ struct RequestDispatcher: Sendable {
             case .list: try list(request, responder)
             case .putChunk: try putChunk(request, responder)
             case .getChunk: try getChunk(request, responder)
+            case .dropChunks: try dropChunks(request, responder)
+            case .fetchReleases: try fetchReleases(request, responder)
+            case .forgetReleases: try forgetReleases(request, responder)
             case .noteHint: try noteHint(request, responder)
             case .fetchHints: try fetchHints(request, responder)
             case .forgetHints: try forgetHints(request, responder)
@@ -127,26 +132,6 @@ struct RequestDispatcher: Sendable {
         responder.reply(ListReply(entries: entries, truncated: page.isTruncated))
     }
 
-    // MARK: - Chunks
-
-    private func putChunk(_ request: IncomingRequest, _ responder: Responder) throws {
-        let message = try request.decoded(PutChunkRequest.self)
-        let content = CheckedBytes(bytes: try singlePayload(request), checksum: message.crc32c)
-        engine.putChunk(try chunk(message.blob, message.index), content) { result in
-            responder.answer(result) { responder.reply(PutChunkReply(existed: $0)) }
-        }
-    }
-
-    private func getChunk(_ request: IncomingRequest, _ responder: Responder) throws {
-        let message = try request.decoded(GetChunkRequest.self)
-        let answer = try engine.chunk(
-            try chunk(message.blob, message.index), offset: Int(message.offset), length: Int(message.length),
-            probe: message.probe)
-        responder.reply(
-            GetChunkReply(size: UInt32(clamping: answer.size), crc32c: answer.content?.checksum ?? 0),
-            payload: answer.content.map { [$0.bytes] } ?? [])
-    }
-
     // MARK: - Hints
 
     private func noteHint(_ request: IncomingRequest, _ responder: Responder) throws {
@@ -229,7 +214,7 @@ struct RequestDispatcher: Sendable {
         return ring
     }
 
-    private func name(_ message: Wire.RegisterName?) throws(BusError) -> Model.RegisterName {
+    func name(_ message: Wire.RegisterName?) throws(BusError) -> Model.RegisterName {
         guard let name = Model.RegisterName(message) else { throw BusError(.malformed, "no register name") }
         return name
     }
@@ -239,7 +224,7 @@ struct RequestDispatcher: Sendable {
         return state
     }
 
-    private func chunk(_ blob: [UInt8], _ index: UInt32) throws(BusError) -> ChunkName {
+    func chunk(_ blob: [UInt8], _ index: UInt32) throws(BusError) -> ChunkName {
         guard let blob = BlobID(blob) else { throw BusError(.malformed, "no blob id") }
         return ChunkName(blob: blob, index: index)
     }
@@ -252,7 +237,7 @@ struct RequestDispatcher: Sendable {
         return BlobPayload(id: id, content: CheckedBytes(bytes: try singlePayload(request), checksum: checksum))
     }
 
-    private func singlePayload(_ request: IncomingRequest) throws(BusError) -> ByteBuffer {
+    func singlePayload(_ request: IncomingRequest) throws(BusError) -> ByteBuffer {
         guard request.payload.count <= 1 else { throw BusError(.malformed, "more than one payload") }
         return request.payload.first ?? ByteBuffer()
     }

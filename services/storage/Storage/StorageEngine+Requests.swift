@@ -46,17 +46,24 @@ extension StorageEngine {
 
     // MARK: - Chunks
 
-    public func putChunk(_ name: ChunkName, _ content: CheckedBytes, _ completion: @escaping Completion<Bool>) {
-        on(completion, { () throws(StorageError) in try disk(of: name) }) { $0.putChunk(name, content, completion) }
+    /// `origin`: kept with the chunk; a time of 0 is now.
+    public func putChunk(
+        _ name: ChunkName, _ content: CheckedBytes, origin: ChunkOrigin? = nil, _ completion: @escaping Completion<Bool>
+    ) {
+        on(completion, { () throws(StorageError) in try disk(of: name) }) {
+            $0.putChunk(
+                name, content, owner: origin?.owner, writtenMilliseconds: origin?.writtenMilliseconds ?? 0, completion)
+        }
     }
 
+    /// `withOrigin`: the answer tells where the chunk comes from.
     public func chunk(
-        _ name: ChunkName, offset: Int = 0, length: Int = 0, probe: Bool = false
+        _ name: ChunkName, offset: Int = 0, length: Int = 0, probe: Bool = false, withOrigin: Bool = false
     ) throws(StorageError) -> ChunkAnswer {
         let disk = try disk(of: name)
-        do { return try disk.chunk(name, offset: offset, length: length, probe: probe) } catch {
-            throw StorageError(error)
-        }
+        do {
+            return try disk.chunk(name, offset: offset, length: length, probe: probe, withOrigin: withOrigin)
+        } catch { throw StorageError(error) }
     }
 
     // MARK: - Hints

@@ -20,8 +20,8 @@ public final class StorageService: ProcessService {
     private let refused: Counter
 
     private static let served: [MessageType] = [
-        .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .noteHint, .fetchHints, .forgetHints,
-        .digestPartitions, .listPartition, .fetchDamage,
+        .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .dropChunks, .fetchReleases, .forgetReleases,
+        .noteHint, .fetchHints, .forgetHints, .digestPartitions, .listPartition, .fetchDamage,
     ]
 
     /// Opens the disks: this may take a while after a crash.

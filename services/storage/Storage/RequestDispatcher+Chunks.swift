@@ -1,0 +1,67 @@
+import MessageBus
+import MetadataIndex
+import Model
+import NIOCore
+import Wire
+
+/// Chunks, and what registers have released of them.
+extension RequestDispatcher {
+    func putChunk(_ request: IncomingRequest, _ responder: Responder) throws {
+        let message = try request.decoded(PutChunkRequest.self)
+        let content = CheckedBytes(bytes: try singlePayload(request), checksum: message.crc32c)
+        let owner = try message.owner.map { try name($0) }
+        guard message.writtenMilliseconds >= 0 else { throw BusError(.malformed, "a time before 1970") }
+        let origin = ChunkOrigin(owner: owner, writtenMilliseconds: message.writtenMilliseconds)
+        engine.putChunk(try chunk(message.blob, message.index), content, origin: origin) { result in
+            responder.answer(result) { responder.reply(PutChunkReply(existed: $0)) }
+        }
+    }
+
+    func getChunk(_ request: IncomingRequest, _ responder: Responder) throws {
+        let message = try request.decoded(GetChunkRequest.self)
+        let answer = try engine.chunk(
+            try chunk(message.blob, message.index), offset: Int(message.offset), length: Int(message.length),
+            probe: message.probe, withOrigin: message.withOwner)
+        let reply = GetChunkReply(
+            size: UInt32(clamping: answer.size), crc32c: answer.content?.checksum ?? 0,
+            owner: answer.origin?.owner.map { Wire.RegisterName($0) },
+            writtenMilliseconds: answer.origin?.writtenMilliseconds ?? 0)
+        responder.reply(reply, payload: answer.content.map { [$0.bytes] } ?? [])
+    }
+
+    func dropChunks(_ request: IncomingRequest, _ responder: Responder) throws {
+        let message = try request.decoded(DropChunksRequest.self)
+        guard let blob = BlobID(message.blob), message.count <= UInt32.max - message.first else {
+            throw BusError(.malformed, "no blob id, or chunks beyond the last")
+        }
+        engine.dropChunks(blob, message.first..<message.first + message.count) { result in
+            responder.answer(result) { responder.reply(DropChunksReply(dropped: UInt32(clamping: $0))) }
+        }
+    }
+
+    // MARK: - Releases
+
+    private static let releasesMax = 1000
+
+    func fetchReleases(_ request: IncomingRequest, _ responder: Responder) throws {
+        let message = try request.decoded(FetchReleasesRequest.self)
+        let limit = min(max(1, Int(message.limit)), Self.releasesMax)
+        let found = try engine.releases(
+            after: message.after, limit: limit, ageMilliseconds: max(0, message.ageMilliseconds))
+        let releases = found.map { item in
+            Release(
+                id: item.id, name: Wire.RegisterName(item.release.name), objectKey: item.release.objectKey,
+                blobs: item.release.blobs.map {
+                    BlobReference(id: $0.id.bytes, size: $0.size, chunkSize: $0.chunkSize)
+                }, notedMilliseconds: item.release.notedMilliseconds)
+        }
+        responder.reply(FetchReleasesReply(releases: releases, total: engine.releaseCount))
+    }
+
+    func forgetReleases(_ request: IncomingRequest, _ responder: Responder) throws {
+        let message = try request.decoded(ForgetReleasesRequest.self)
+        guard message.ids.count <= 10_000 else { throw BusError(.tooLarge, "too many releases at once") }
+        try engine.forgetReleases(message.ids)
+        responder.reply(ForgetReleasesReply())
+    }
+}
