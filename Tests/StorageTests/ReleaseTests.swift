@@ -78,7 +78,9 @@ import Wire
         for losingIndex in [false, true] {
             let engine = try reopen(losingIndex: losingIndex)
             for index in [UInt32(0), 7, 25] {
-                #expect(throws: StorageError.notFound("chunk \(index) of \(blob) was dropped")) { try put(engine, index) }
+                #expect(throws: StorageError.notFound("chunk \(index) of \(blob) was dropped")) {
+                    try put(engine, index)
+                }
                 #expect(throws: StorageError.self) { try engine.chunk(ChunkName(blob: blob, index: index)) }
             }
             #expect(try put(engine, 30 + (losingIndex ? 1 : 0)) == false)
