@@ -19,6 +19,14 @@ public struct LogOwner: Equatable, Sendable {
         do { return try create(in: directory, node: node) } catch { throw .file(error) }
     }
 
+    /// Who a directory belongs to; nil: nobody yet.
+    public static func read(_ directory: any LogDirectory) throws(ObjectLogError) -> LogOwner? {
+        do {
+            guard try directory.names().contains(fileName) else { return nil }
+        } catch { throw .file(error) }
+        return try load(directory)
+    }
+
     private static func create(in directory: any LogDirectory, node: NodeName) throws(FileError) -> LogOwner {
         let owner = LogOwner(node: node, disk: .random())
         let text = "martlet object log \(formatVersion)\nnode \(node)\ndisk \(owner.disk)\n"
@@ -32,6 +40,14 @@ public struct LogOwner: Equatable, Sendable {
 
     private static func load(_ directory: any LogDirectory, expecting node: NodeName) throws(ObjectLogError) -> LogOwner
     {
+        let owner = try load(directory)
+        guard owner.node == node else {
+            throw .foreign("\(directory.path) belongs to node \(owner.node), not to \(node)")
+        }
+        return owner
+    }
+
+    private static func load(_ directory: any LogDirectory) throws(ObjectLogError) -> LogOwner {
         let text: String
         do throws(FileError) {
             text = String(decoding: try directory.open(fileName).read(count: 4096, at: 0), as: UTF8.self)
@@ -46,9 +62,6 @@ public struct LogOwner: Equatable, Sendable {
         guard lines.count >= 3, lines[1].count == 2, lines[2].count == 2, let disk = DiskID(hex: lines[2][1]) else {
             throw .foreign("\(directory.path)/\(fileName) is damaged")
         }
-        guard lines[1][1] == node.rawValue else {
-            throw .foreign("\(directory.path) belongs to node \(lines[1][1]), not to \(node)")
-        }
-        return LogOwner(node: node, disk: disk)
+        return LogOwner(node: NodeName(lines[1][1]), disk: disk)
     }
 }
