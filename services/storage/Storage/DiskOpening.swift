@@ -14,12 +14,26 @@ struct DiskOpening {
 
     /// With the index as it is if it can be used. Otherwise, and when asked to, it is made anew from the log.
     func open(rebuildsIndex: Bool) throws -> OpenedDisk {
-        let opened = try rebuildsIndex ? rebuild() : openOrRebuild()
-        guard opened.isTruncated else { return opened }
+        if let opened = try openUnlessEndIsLost(rebuildsIndex: rebuildsIndex) { return opened }
         // The index tells of records that are gone with the end of the log. Without it, what is left can be trusted
         // to be there, but not to be the newest: the replica abstains until it has learned every key anew.
-        opened.log.stop()
         return try OpenedDisk(self, index: .fresh, hasLostEnd: true)
+    }
+
+    /// nil: the log once was longer. Then nothing stays open.
+    private func openUnlessEndIsLost(rebuildsIndex: Bool) throws -> OpenedDisk? {
+        let known = rebuildsIndex ? checkpointOfOldIndex : 0
+        let opened = try rebuildsIndex ? OpenedDisk(self, index: .fresh) : openOrRebuild()
+        guard opened.isTruncated || opened.log.end.rawValue < known else { return opened }
+        opened.log.stop()
+        return nil
+    }
+
+    /// The old index, if it can be read, still tells how far the log went.
+    private var checkpointOfOldIndex: UInt64 {
+        guard let owner = try? LogOwner.read(files) else { return 0 }
+        let index = try? MetadataIndex(path: indexPath, memory: options.memory, disk: owner.disk)
+        return index?.checkpoint ?? 0
     }
 
     private func openOrRebuild() throws -> OpenedDisk {
@@ -29,17 +43,6 @@ struct DiskOpening {
                 metadata: ["disk": "\(path)", "error": "\(error)"])
             return try OpenedDisk(self, index: .fresh)
         }
-    }
-
-    /// The old index, if it can be read, still tells how far the log went.
-    private func rebuild() throws -> OpenedDisk {
-        let known = try? LogOwner.read(files).map {
-            try MetadataIndex(path: indexPath, memory: options.memory, disk: $0.disk).checkpoint
-        }
-        let opened = try OpenedDisk(self, index: .fresh)
-        guard let known, opened.log.end.rawValue < known else { return opened }
-        opened.log.stop()
-        return try OpenedDisk(self, index: .fresh, hasLostEnd: true)
     }
 
     fileprivate var indexPath: String { path + "/index" }
