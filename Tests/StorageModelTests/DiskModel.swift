@@ -55,7 +55,7 @@ struct DiskModel {
 
     // MARK: - Content: a function of its id
 
-    static let sizes = [0, 1, 500, 512, 4000, 20_000]
+    static let sizes = [0, 1, 500, 512, 4000, 20_000, 90_000]
 
     static func content(_ blob: BlobID, _ index: UInt32 = 0) -> CheckedBytes {
         let size = sizes[Int((blob.low &+ UInt64(index)) % UInt64(sizes.count))]

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Logging
 import MetadataIndex
 import ObjectLog
@@ -41,7 +42,7 @@ final class ModelDisk {
     }
 
     /// A blob of the largest size does not fit into what is left of a segment that has one already.
-    static let segmentSize = 1_400_000
+    static let segmentSize = 1_150_000
 
     private let folder: TemporaryFolder
     private var files: SimulatedDirectory
@@ -126,17 +127,42 @@ final class ModelDisk {
         return try body(rebuilt)
     }
 
-    /// Tables never change, so they are linked.
+    /// Copies the directory of an index that may be in use: again, when its files have changed meanwhile.
     private static func copy(_ source: String, to target: String) throws {
         let manager = FileManager.default
+        for _ in 0..<100 {
+            let before = try fingerprint(source)
+            let copied = Result { try copyOnce(source, to: target) }
+            if try fingerprint(source) == before { return try copied.get() }
+            try manager.removeItem(atPath: target)
+        }
+        throw ModelFault("the index does not come to rest")
+    }
+
+    private static func copyOnce(_ source: String, to target: String) throws {
+        let manager = FileManager.default
         try manager.createDirectory(atPath: target, withIntermediateDirectories: true)
-        for name in try manager.contentsOfDirectory(atPath: source) where name != "LOCK" && !name.hasPrefix("LOG") {
+        for name in try files(of: source) {
             let (from, to) = ("\(source)/\(name)", "\(target)/\(name)")
+            // Tables never change.
             if name.hasSuffix(".sst") {
                 try manager.linkItem(atPath: from, toPath: to)
             } else {
                 try manager.copyItem(atPath: from, toPath: to)
             }
         }
+    }
+
+    private static func files(of index: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: index).filter { $0 != "LOCK" && !$0.hasPrefix("LOG") }
+    }
+
+    private static func fingerprint(_ index: String) throws -> [String: Int] {
+        var sizes: [String: Int] = [:]
+        for name in try files(of: index) {
+            var status = stat()
+            sizes[name] = stat("\(index)/\(name)", &status) == 0 ? Int(status.st_size) : -1
+        }
+        return sizes
     }
 }
