@@ -167,6 +167,11 @@ class Cluster:
         return text
 
 
+def stop_cluster(folder):
+    """Also one that came up in part only."""
+    subprocess.run([ROOT / "compose" / "down", "--data", str(folder)], capture_output=True, timeout=120)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     if not (BINARIES / "martlet-gateway").exists():
@@ -177,7 +182,7 @@ def cluster():
         made = Cluster(folder)
         yield made
     finally:
-        subprocess.run([ROOT / "compose" / "down", "--data", str(folder)], capture_output=True, timeout=120)
+        stop_cluster(folder)
         if os.environ.get("MARTLET_KEEP"):
             print(f"kept {folder}", file=sys.stderr)
         else:

@@ -22,6 +22,14 @@ struct DataDirectoryTests {
         _ = try DataDirectory(path: path, role: "storage")
     }
 
+    @Test("The root of a new file system is as good as an empty folder")
+    func newFileSystem() throws {
+        let path = temporary()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try FileManager.default.createDirectory(atPath: path + "/lost+found", withIntermediateDirectories: true)
+        _ = try DataDirectory(path: path, role: "storage")
+    }
+
     @Test("A folder of another role, of a newer format or of another program is refused")
     func foreign() throws {
         let path = temporary()
