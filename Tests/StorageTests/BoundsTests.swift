@@ -1,3 +1,4 @@
+import MetadataIndex
 import Model
 import NIOCore
 import Synchronization
@@ -53,12 +54,13 @@ import Threads
 
     @Test("A key's disk depends on its name only, and every disk gets its share")
     func diskOfKey() {
-        let set = DiskSet(disks: ["a", "b", "c"])
+        let disks = { DiskTable([("a", 1), ("b", 1), ("c", 1)]) }
         var shares = [0, 0, 0]
         for number in 0..<3000 {
             let key = Array("key \(number)".utf8)
-            #expect(set.disk(ofSlotKey: key) == DiskSet(disks: ["a", "b", "c"]).disk(ofSlotKey: key))
-            shares[set.disk(ofSlotKey: key)] += 1
+            let disk = disks().slots[SlotSet.slot(ofKey: key)]
+            #expect(disk == disks().slots[SlotSet.slot(ofKey: Array("key \(number)".utf8))])
+            shares[disk] += 1
         }
         #expect(shares.allSatisfy { $0 > 800 })
     }

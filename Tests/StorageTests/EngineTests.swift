@@ -175,11 +175,19 @@ import Wire
         #expect(found.sorted { $0.index < $1.index } == chunks)
     }
 
-    @Test("A node that is configured with other disks than it has used does not start")
+    @Test(
+        "A disk that is configured additionally is added, one that is not configured any more goes on, also a used one")
     func changedDisks() throws {
         try open(disks: 2).stop()
-        #expect(throws: StorageError.self) { try open(disks: 3) }
-        try open(disks: 2).stop()
+        for disks in [3, 2] {
+            let engine = try open(disks: disks)
+            defer { engine.stop() }
+            #expect(engine.disks.count == 3)
+        }
+        // Its log may be anybody's.
+        try open("storage-2", disks: 1).stop()
+        try FileManager.default.moveItem(atPath: path + "/storage-2/disk-1", toPath: path + "/storage-1/disk-4")
+        #expect(throws: StorageError.self) { try open(disks: 4) }
     }
 
     @Test("A disk that cannot be opened is left out, the others serve")

@@ -16,6 +16,7 @@ extension IndexApplication {
     mutating func apply(_ key: BlobKey, _ location: BlobLocation, _ owner: BlobOwner?) throws {
         var new = location
         if key.index == nil { new.tag = owner?.tag }
+        if isLeft(key, owner, new.position) { return meet(new.place, .garbage) }
         let old: BlobLocation?
         switch try entry(key) {
         case .dropped(var marker)?:
@@ -89,6 +90,21 @@ extension IndexApplication {
             }
             put(key, .dropped(marker))
         }
+    }
+
+    // MARK: - Slots that were left
+
+    /// Content of a slot that was left.
+    mutating func forget(_ key: BlobKey) throws {
+        guard case .stored(let location)? = try entry(key) else { return }
+        retire(location)
+        delete(key)
+    }
+
+    mutating func forgetUnclaimed(of name: RegisterName) throws {
+        guard counts.unclaimed > 0 else { return }
+        for blob in try unclaimedBlobs(of: name).now { try forget(BlobKey(blob)) }
+        try changeUnclaimed(of: name) { $0 = [] }
     }
 
     // MARK: - Entries

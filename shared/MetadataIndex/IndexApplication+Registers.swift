@@ -2,6 +2,7 @@ import Model
 
 extension IndexApplication {
     mutating func apply(_ name: RegisterName, _ new: IndexedRegister) throws {
+        if isLeft(name, new.position) { return meet(new.place, .garbage) }
         let old = try register(name)
         if let old, old.position == new.position { return }
         if let old, isOutdone(new, by: old) { return meet(new.place, .garbage) }
@@ -43,7 +44,7 @@ extension IndexApplication {
         }
     }
 
-    private mutating func count(_ name: RegisterName, _ new: RegisterValue, _ old: RegisterValue?) throws {
+    mutating func count(_ name: RegisterName, _ new: RegisterValue, _ old: RegisterValue?) throws {
         let wasLive = old?.isLive ?? false
         guard name.keyspace == .objects, wasLive || new.isLive else { return }
         var totals = try buckets[name.bucket] ?? index.bucketTotals(name.bucket)

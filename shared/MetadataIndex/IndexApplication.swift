@@ -12,6 +12,7 @@ struct IndexApplication {
     var counts: EntryCounts
     private(set) var ceiling: UInt64?
     private(set) var doubts: SlotDoubts?
+    var left: LeftSlots?
     private(set) var segments: [UInt32: SegmentTotals] = [:]
     var applied = AppliedChanges()
 
@@ -51,6 +52,9 @@ struct IndexApplication {
         case .trust(let position, let slots, let place):
             meet(place, .control)
             changeDoubts { $0.trust(before: position, slots) }
+        case .leftSlots(let position, let slots, let place):
+            meet(place, .control)
+            changeLeft { $0.leave(slots, before: position) }
         }
     }
 

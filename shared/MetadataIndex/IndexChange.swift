@@ -19,6 +19,8 @@ public enum IndexChange: Sendable {
     case doubt(before: UInt64, slots: SlotSet, RecordPlace = .unknown)
     /// Doubt of these slots up to this position is settled.
     case trust(before: UInt64, slots: SlotSet, RecordPlace = .unknown)
+    /// These slots went to another disk: their records before this position count for nothing.
+    case leftSlots(before: UInt64, slots: SlotSet, RecordPlace = .unknown)
     /// The content was found unreadable. It is not in the log; an intact copy that is appended later undoes it.
     /// `owner`: the register beside which it stands, when it is known.
     case damaged(BlobKey, owner: RegisterName? = nil)

@@ -18,6 +18,7 @@ enum IndexKeys {
     static let ceiling = metaKey("ceiling")
     static let totals = metaKey("totals")
     static let doubt = metaKey("doubt")
+    static let left = metaKey("left")
 
     private static func metaKey(_ name: String) -> [UInt8] { [meta] + Array(name.utf8) }
 

@@ -12,6 +12,8 @@ public struct IndexQuery: Sendable {
     /// Keys that have it behind the prefix are rolled up. Empty: none are.
     public var delimiter: [UInt8]
     public var limit: Int
+    /// Only keys of these slots; nil: of all.
+    public var slots: SlotSet?
 
     public init(
         bucket: BucketID, keyspace: Keyspace = .objects, prefix: [UInt8] = [], after: [UInt8] = [],
@@ -56,6 +58,9 @@ extension MetadataIndex {
         var page = IndexPage()
         try database.scan(from: query.start(space), below: IndexKeys.successor(of: space + query.prefix)) { step in
             let key = step.key[space.count...]
+            if let slots = query.slots, !slots.contains(SlotSet.slot(ofKey: Array(step.key.dropFirst()))) {
+                return .next
+            }
             let common = query.commonPrefix(of: key)
             guard let value = IndexedRegister(decoding: step.value)?.value else {
                 throw IndexError.corruption("unreadable entry of a register")

@@ -17,6 +17,7 @@ public final class MetadataIndex: Sendable {
         var totals: StorageTotals
         var counts: EntryCounts
         var doubts: SlotDoubts
+        var left: LeftSlots
         var segments: [UInt32: SegmentTotals]
         var flushed: UInt64
     }
@@ -50,6 +51,7 @@ public final class MetadataIndex: Sendable {
             totals: try database.get(IndexKeys.totals) { StorageTotals(decoding: $0) }.flatMap { $0 } ?? .init(),
             counts: try database.get(IndexKeys.counts) { EntryCounts(decoding: $0) }.flatMap { $0 } ?? .init(),
             doubts: try database.get(IndexKeys.doubt) { SlotDoubts(decoding: $0) }.flatMap { $0 } ?? .init(),
+            left: try database.get(IndexKeys.left) { LeftSlots(decoding: $0) }.flatMap { $0 } ?? .init(),
             segments: segments, flushed: checkpoint)
     }
 
@@ -79,7 +81,10 @@ public final class MetadataIndex: Sendable {
     public func doubt(ofSlot slot: Int) -> UInt64 { state.withLock { $0.doubts.position(ofSlot: slot) } }
     /// The slots that share a position, the lowest position first.
     public var doubts: [(slots: SlotSet, before: UInt64)] { slotDoubts.groups }
+    /// Those of which something cannot be trusted.
+    public var doubted: SlotSet { SlotSet(slotDoubts.groups.flatMap(\.slots.slots)) }
     var slotDoubts: SlotDoubts { state.withLock { $0.doubts } }
+    var leftSlots: LeftSlots { state.withLock { $0.left } }
 
     // MARK: - Reading
 
@@ -150,9 +155,23 @@ public final class MetadataIndex: Sendable {
     private func applyLocked(
         _ changes: [IndexChange], checkpoint: UInt64, milliseconds: Int64
     ) throws -> AppliedChanges {
+        let application = try run(checkpoint: checkpoint, milliseconds: milliseconds) { application in
+            for change in changes { try application.apply(change) }
+        }
+        return application.applied
+    }
+
+    /// Changes entries that no record speaks of.
+    func change(_ body: (inout IndexApplication) throws -> Void) throws {
+        try writing.withLock { _ in _ = try run(checkpoint: checkpoint, milliseconds: 0, body) }
+    }
+
+    private func run(
+        checkpoint: UInt64, milliseconds: Int64, _ body: (inout IndexApplication) throws -> Void
+    ) throws -> IndexApplication {
         let (totals, counts) = state.withLock { ($0.totals, $0.counts) }
         var application = IndexApplication(index: self, totals: totals, counts: counts, milliseconds: milliseconds)
-        for change in changes { try application.apply(change) }
+        try body(&application)
         try application.finish(checkpoint: checkpoint)
         try database.write(application.batch)
         state.withLock { state in
@@ -161,9 +180,10 @@ public final class MetadataIndex: Sendable {
             state.totals = application.totals
             state.counts = application.counts
             if let doubts = application.doubts { state.doubts = doubts }
+            if let left = application.left { state.left = left }
             for (segment, totals) in application.segments { state.segments[segment] = totals }
         }
-        return application.applied
+        return application
     }
 
     /// A segment is gone from the log, and nothing in force was left in it.

@@ -29,7 +29,7 @@ public protocol LogDirectory: AnyObject, Sendable {
 }
 
 extension LogFile {
-    func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
+    public func write(_ bytes: [UInt8], at offset: Int = 0) throws(FileError) {
         var failure: FileError?
         bytes.withUnsafeBytes { buffer in
             let piece = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
@@ -45,7 +45,7 @@ extension LogFile {
     }
 
     /// The bytes from an offset to the end of the file, at most `count`.
-    func read(count: Int, at offset: Int) throws(FileError) -> [UInt8] {
+    public func read(count: Int, at offset: Int) throws(FileError) -> [UInt8] {
         var failure: FileError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(FileError) {

@@ -167,6 +167,9 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
     /// It has got everything that it may have forgotten.
     public mutating func trust() { doubt = .none }
 
+    /// Every promise that was given, or is on its way, is at or below this counter.
+    public var promisedMax: UInt64 { max(ceiling, ceilingRequested) }
+
     // MARK: - Events of the disk
 
     /// The append is durable and the index shows it: `stored` of later calls must be at least this state.

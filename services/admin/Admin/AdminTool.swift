@@ -35,6 +35,7 @@ public struct AdminTool: AsyncParsableCommand {
                 subcommands: [
                     WhereisCommand.self, DiskUsage.self, QueueStats.self, QueueSuspend.self, QueueResume.self,
                     RecoverFile.self, RecoverConsistency.self, RecoverNode.self, RepairStatus.self,
+                    DiskCommand.self,
                 ]),
             CommandGroup(
                 name: "Users",

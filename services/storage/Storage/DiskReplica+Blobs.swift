@@ -27,6 +27,7 @@ extension DiskReplica {
                 try log.waitForRoom(room)
                 let isAppended = try state.withLock { state in
                     if let failure = state.failure { throw failure }
+                    try checkOwner(SlotSet.slot(ofKey: name.ringKey), state)
                     guard try log.hasRoom(room) else { return false }
                     let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(false)) }
                     try appendContent(key, content, entry, urgency: .now, answer: answer, &state)
@@ -43,7 +44,9 @@ extension DiskReplica {
     ) throws -> ChunkAnswer {
         let key = BlobKey(name)
         guard let location = try index.blob(key) else {
-            if index.doubt != 0 { throw StorageError.abstained("this disk has lost records") }
+            if index.hasDoubt, index.doubt(ofSlot: SlotSet.slot(ofKey: name.ringKey)) != 0 {
+                throw StorageError.abstained("this disk has lost records")
+            }
             throw StorageError.notFound("no chunk \(name.index) of \(name.blob)")
         }
         guard !isDamaged(key, location) else { throw StorageError.abstained("the chunk is damaged") }

@@ -16,9 +16,11 @@ extension DiskReplica {
 
 /// Records of the node itself.
 extension DiskReplica {
-    /// Appends them, one behind the other; completes when they are durable and in the index.
+    /// Appends them, one behind the other; completes when they are durable and in the index. `slots`: those that the disk
+    /// must own for it.
     func appendAll(
-        _ entries: [LogEntry], urgency: Urgency = .lazy, _ completion: @escaping Completion<Void>
+        _ entries: [LogEntry], urgency: Urgency = .lazy, owning slots: SlotSet = SlotSet(),
+        _ completion: @escaping Completion<Void>
     ) {
         guard !entries.isEmpty else { return completion(.success(())) }
         run(completion) {
@@ -27,6 +29,7 @@ extension DiskReplica {
                 try log.waitForRoom(room)
                 let isAppended = try state.withLock { state in
                     if let failure = state.failure { throw failure }
+                    guard state.ownsAll || slots.subtracting(state.owned).isEmpty else { throw StorageError.moved }
                     guard try log.hasRoom(room) else { return false }
                     for entry in entries.dropLast() { try append(entry, urgency: .lazy, answer: nil, &state) }
                     let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(())) }

@@ -12,7 +12,8 @@ extension DiskReplica {
             let wanted = try keys.filter { try !index.isDropped($0) }
             let present = try wanted.count { try index.blob($0) != nil }
             guard !wanted.isEmpty else { return { _ in completion(.success(0)) } }
-            appendAll([.dropChunks(blob, wanted.compactMap(\.index))], urgency: .now) { result in
+            let slots = SlotSet(wanted.map { SlotSet.slot(ofKey: $0.bytes) })
+            appendAll([.dropChunks(blob, wanted.compactMap(\.index))], urgency: .now, owning: slots) { result in
                 if case .success = result {
                     for key in wanted { self.damage.healed(.content(key), disk: self.path) }
                 }

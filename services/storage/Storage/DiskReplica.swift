@@ -27,6 +27,9 @@ final class DiskReplica: Sendable {
         var failure: StorageError?
         /// A ceiling that could not be appended because there was no room.
         var ceilingWanted: UInt64?
+        /// The slots for which this disk decides.
+        var owned = SlotSet.all
+        var ownsAll = true
     }
 
     struct Queued {
@@ -47,10 +50,13 @@ final class DiskReplica: Sendable {
     let digests = Mutex(PartitionDigests())
     /// What cannot be read, of all disks of the node.
     let damage: DamageList
+    /// What changes while slots are copied to another disk.
+    let changes = Mutex<SlotChanges?>(nil)
     /// Called after hints have become durable, on the writer thread.
     let onHints: @Sendable (Int) -> Void
     /// Grows whenever states leave the machine for the index: what was read from the index before may be old.
     private let generation = Atomic<UInt64>(0)
+    private let indexDamage = Atomic<Bool>(false)
 
     init(
         path: String, log: ObjectLog, index: MetadataIndex, staged: StagedBlobs, damage: DamageList,
@@ -100,6 +106,7 @@ final class DiskReplica: Sendable {
                     if let failure = state.failure { throw failure }
                     guard try log.hasRoom(room) else { return nil }
                 }
+                try checkOwner(SlotSet.slot(ofKey: name.indexKey), state)
                 retryCeiling(&state)
                 let isCurrent = generation.load(ordering: .acquiring) == before
                 return try body(&state, isCurrent ? early : look(name, blobs))
@@ -116,16 +123,24 @@ final class DiskReplica: Sendable {
 
     /// What the index has for a key, and whether it can be trusted.
     private func stored(_ name: RegisterName) -> DurableState<ReplicaRecord> {
-        let doubt = index.doubt
+        let doubt = index.hasDoubt ? index.doubt(ofSlot: SlotSet.slot(ofKey: name.indexKey)) : 0
         do throws(IndexError) {
             guard let found = try index.register(name) else { return doubt == 0 ? .absent : .unreadable }
             return found.position < doubt ? .unreadable : .found(ReplicaState(found.value))
         } catch {
-            metrics.indexErrors.increment()
-            logger.error("the index cannot be read", metadata: ["disk": "\(path)", "error": "\(error)"])
+            note(error)
             return .unreadable
         }
     }
+
+    /// An error of the index. A damaged one is to be rebuilt: whoever looks after the disk asks for ``isIndexDamaged``.
+    func note(_ error: IndexError) {
+        metrics.indexErrors.increment()
+        logger.error("the index cannot be read", metadata: ["disk": "\(path)", "error": "\(error)"])
+        if error.isCorruption { indexDamage.store(true, ordering: .relaxed) }
+    }
+
+    var isIndexDamaged: Bool { indexDamage.load(ordering: .relaxed) }
 
     // MARK: - Under the lock
 
@@ -187,7 +202,7 @@ final class DiskReplica: Sendable {
             Queued(position: position, change: .blob(key, location, owner: owner), answer: answer))
     }
 
-    private func raiseCeiling(to counter: UInt64, _ state: inout State) {
+    func raiseCeiling(to counter: UInt64, _ state: inout State) {
         state.ceilingWanted = max(state.ceilingWanted ?? 0, counter)
         retryCeiling(&state)
     }
@@ -213,12 +228,16 @@ extension DiskReplica: ObjectLogObserver {
             return Array(state.queue[..<count])
         }
         do {
+            let changes = durable.map(\.change)
             try digests.withLock { digests in
                 digests.update(
-                    try index.apply(
-                        durable.map(\.change), checkpoint: batch.end.rawValue, milliseconds: Self.wallMilliseconds))
+                    try index.apply(changes, checkpoint: batch.end.rawValue, milliseconds: Self.wallMilliseconds))
+                self.changes.withLock { tracked in
+                    if tracked != nil { for change in changes { tracked?.note(change) } }
+                }
             }
         } catch {
+            if let error = error as? IndexError { note(error) }
             logger.critical("the index cannot be written", metadata: ["disk": "\(path)", "error": "\(error)"])
             return fail(.unavailable("index: \(error)"), with: durable)
         }

@@ -26,6 +26,8 @@ enum LogRecordType: UInt8 {
     case dropChunks = 8
     /// Head: as of a doubt, which is settled.
     case trust = 9
+    /// Head: as of a doubt. The slots went to another disk: their records before the position count for nothing.
+    case leftSlots = 10
 }
 
 extension LogEntry {
@@ -71,6 +73,10 @@ extension LogEntry {
     static func doubt(before position: LogPosition, slots: SlotSet) -> LogEntry { slotted(.doubt, position, slots) }
     static func trust(before position: LogPosition, slots: SlotSet) -> LogEntry { slotted(.trust, position, slots) }
 
+    static func leftSlots(before position: LogPosition, slots: SlotSet) -> LogEntry {
+        slotted(.leftSlots, position, slots)
+    }
+
     private static func slotted(_ type: LogRecordType, _ position: LogPosition, _ slots: SlotSet) -> LogEntry {
         var head: [UInt8] = []
         head.appendNumber(position.rawValue)
@@ -94,6 +100,7 @@ enum RecordHead: Equatable {
     case forgetHints([UInt64])
     case doubt(before: UInt64, slots: SlotSet)
     case trust(before: UInt64, slots: SlotSet)
+    case leftSlots(before: UInt64, slots: SlotSet)
     case dropChunks(BlobID, [UInt32], watermark: UInt64)
 
     init?(type: UInt8, head: [UInt8]) {
@@ -116,6 +123,7 @@ enum RecordHead: Equatable {
         case .forgetHints: .forgetHints(numbers(&reader))
         case .doubt: slots(&reader).map { .doubt(before: $0.before, slots: $0.slots) }
         case .trust: slots(&reader).map { .trust(before: $0.before, slots: $0.slots) }
+        case .leftSlots: slots(&reader).map { .leftSlots(before: $0.before, slots: $0.slots) }
         case .dropChunks: dropChunks(&reader)
         }
     }
@@ -194,6 +202,7 @@ extension IndexChange {
         case .forgetHints(let ids): self = .forgetHints(ids, place)
         case .doubt(let position, let slots): self = .doubt(before: position, slots: slots, place)
         case .trust(let position, let slots): self = .trust(before: position, slots: slots, place)
+        case .leftSlots(let position, let slots): self = .leftSlots(before: position, slots: slots, place)
         case .dropChunks(let blob, let indexes, let watermark):
             self = .dropChunks(blob, indexes, watermark: watermark, place)
         case nil: return nil

@@ -15,7 +15,7 @@ struct NodeCommands {
         case "mq-stats": try ReportCoding.encode(queues)
         case "status": try ReportCoding.encode(status)
         case "whereis": try ReportCoding.encode(try register(arguments))
-        default: nil
+        default: try DiskCommands(engine: engine).run(verb, arguments)
         }
     }
 
@@ -26,16 +26,12 @@ struct NodeCommands {
                 return DiskUsageReport.Disk(
                     path: slot.path, activeObjects: totals?.activeRecords ?? 0, totalObjects: totals?.totalRecords ?? 0,
                     activeSize: totals?.activeBytes ?? 0, totalSize: totals?.totalBytes ?? 0,
-                    state: Self.state(of: slot))
+                    state: Self.usageState(engine.state(of: slot)))
             })
     }
 
-    /// "ok", "read-only", "failed" or "full".
-    static func state(of slot: StorageEngine.Slot) -> String {
-        guard let disk = try? slot.replica.get() else { return "failed" }
-        if disk.failure != nil { return "read-only" }
-        return disk.log.isFull ? "full" : "ok"
-    }
+    /// As `du` has called it from the beginning.
+    private static func usageState(_ state: DiskSlot.State) -> String { state == .running ? "ok" : state.rawValue }
 
     private var queues: QueuesReport {
         let count = engine.hintCount
@@ -66,10 +62,11 @@ struct NodeCommands {
     private var status: Status {
         let disks = engine.slots.map { slot in
             switch slot.replica {
-            case .failure(let error): Status.Disk(path: slot.path, state: "failed", reason: error.description)
+            case .failure(let error):
+                Status.Disk(path: slot.path, state: engine.state(of: slot).rawValue, reason: error.description)
             case .success(let disk):
                 Status.Disk(
-                    path: slot.path, state: Self.state(of: slot), reason: disk.failure?.description,
+                    path: slot.path, state: engine.state(of: slot).rawValue, reason: disk.failure?.description,
                     logEnd: "\(disk.log.end)", tombstones: disk.index.totals.tombstones,
                     doubtBefore: disk.index.doubt == 0 ? nil : "\(LogPosition(rawValue: disk.index.doubt))")
             }

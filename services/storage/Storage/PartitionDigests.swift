@@ -28,6 +28,16 @@ struct PartitionDigests {
     }
 
     private var state = State.none
+    /// Keys of other slots are not counted; nil: all are.
+    private(set) var owned: SlotSet?
+
+    /// The disk answers for other slots than before: what is known or being made is void.
+    mutating func setOwned(_ slots: SlotSet) {
+        owned = slots == .all ? nil : slots
+        state = .none
+    }
+
+    func counts(_ key: @autoclosure () -> [UInt8]) -> Bool { owned?.contains(SlotSet.slot(ofKey: key())) ?? true }
 
     /// The digests, when they are known for this scheme.
     func digests(for scheme: PartitionScheme) -> [Digest]? {
@@ -58,9 +68,9 @@ struct PartitionDigests {
             state = .building(scheme, waiting: waiting)
         case .ready(let scheme, var digests):
             state = .none
-            for change in changes.registers { scheme.apply(change, to: &digests) }
-            for chunk in changes.chunks { scheme.add(chunk, to: &digests) }
-            for chunk in changes.droppedChunks { scheme.remove(chunk, from: &digests) }
+            for change in changes.registers where counts(change.name.indexKey) { scheme.apply(change, to: &digests) }
+            for chunk in changes.chunks where counts(chunk.ringKey) { scheme.add(chunk, to: &digests) }
+            for chunk in changes.droppedChunks where counts(chunk.ringKey) { scheme.remove(chunk, from: &digests) }
             state = .ready(scheme, digests)
         }
     }
@@ -118,25 +128,25 @@ struct PartitionScheme: Sendable, Equatable {
 extension DiskReplica {
     /// The digests of every partition on this disk. nil: they are being made for somebody else.
     func partitionDigests(_ scheme: PartitionScheme) throws -> [PartitionDigests.Digest]? {
-        enum Plan { case known([PartitionDigests.Digest]), wait, scan(RegisterScan, ChunkScan) }
+        enum Plan { case known([PartitionDigests.Digest]), wait, scan(RegisterScan, ChunkScan, SlotSet?) }
         let plan = digests.withLock { digests -> Plan in
             if let known = digests.digests(for: scheme) { return .known(known) }
             if digests.isBuilding { return .wait }
             digests.begin(scheme)
-            return .scan(index.registers(), index.chunks())
+            return .scan(index.registers(), index.chunks(), digests.owned)
         }
         switch plan {
         case .known(let known): return known
         case .wait: return nil
-        case .scan(let registers, let chunks):
+        case .scan(let registers, let chunks, let owned):
             do {
                 var made = scheme.empty
                 try registers.visit { name, tag in
-                    scheme.add(name, tag, to: &made)
+                    if owned?.contains(SlotSet.slot(ofKey: name.indexKey)) ?? true { scheme.add(name, tag, to: &made) }
                     return true
                 }
                 try chunks.visit { chunk in
-                    scheme.add(chunk, to: &made)
+                    if owned?.contains(SlotSet.slot(ofKey: chunk.ringKey)) ?? true { scheme.add(chunk, to: &made) }
                     return true
                 }
                 return digests.withLock { digests in

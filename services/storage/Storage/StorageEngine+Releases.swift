@@ -12,16 +12,28 @@ extension StorageEngine {
         guard !chunks.isEmpty, chunks.count <= Self.droppedChunksMax else {
             return completion(.failure(.malformed("1 to \(Self.droppedChunksMax) chunks can be dropped at once")))
         }
-        do throws(StorageError) {
-            var parts: [ObjectIdentifier: (disk: DiskReplica, indexes: [UInt32])] = [:]
-            for index in chunks {
-                let disk = try disk(of: ChunkName(blob: blob, index: index))
-                parts[ObjectIdentifier(disk), default: (disk, [])].indexes.append(index)
+        dropChunks(blob, Array(chunks), completion)
+    }
+
+    private func dropChunks(_ blob: BlobID, _ chunks: [UInt32], _ completion: @escaping Completion<Int>) {
+        let routing = set.routing
+        let parts = Dictionary(grouping: chunks) { index in
+            routing.disk(ofSlot: slot(of: ChunkName(blob: blob, index: index))).number
+        }
+        let sum = SummedAnswers(count: parts.count, completion)
+        for (number, indexes) in parts {
+            switch routing.disk(number)?.replica {
+            case .success(let disk)?:
+                disk.dropChunks(blob, indexes) { answer in
+                    guard case .failure(.moved) = answer else { return sum.add(answer) }
+                    let slots = SlotSet(indexes.map { self.slot(of: ChunkName(blob: blob, index: $0)) })
+                    self.set.park(slots, version: routing.version) { error in
+                        if let error { sum.add(.failure(error)) } else { self.dropChunks(blob, indexes, sum.add) }
+                    }
+                }
+            case .failure(let error)?: sum.add(.failure(error))
+            case nil: sum.add(.failure(.unavailable("a disk is gone")))
             }
-            let sum = SummedAnswers(count: parts.count, completion)
-            for part in parts.values { part.disk.dropChunks(blob, part.indexes, sum.add) }
-        } catch {
-            completion(.failure(error))
         }
     }
 

@@ -2,6 +2,7 @@ import MetadataIndex
 import Model
 import Register
 import Ring
+import Synchronization
 
 extension StorageEngine {
     // MARK: - Registers
@@ -9,9 +10,7 @@ extension StorageEngine {
     public func read(
         _ name: RegisterName, withBlob: Bool = false, _ completion: @escaping Completion<ReadResult>
     ) {
-        on(completion, { () throws(StorageError) in try disk(of: name) }) {
-            $0.read(name, withBlob: withBlob, completion)
-        }
+        on(slot(of: name), completion) { $0.read(name, withBlob: withBlob, $1) }
     }
 
     /// Phase 1, with a blob that a later commit will refer to.
@@ -19,9 +18,7 @@ extension StorageEngine {
         _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload? = nil,
         _ completion: @escaping Completion<StageResult>
     ) {
-        on(completion, { () throws(StorageError) in try disk(of: name) }) {
-            $0.stage(name, ballot, blob: blob, completion)
-        }
+        on(slot(of: name), completion) { $0.stage(name, ballot, blob: blob, $1) }
     }
 
     /// Phase 2: durable when it completes with `accepted`.
@@ -29,9 +26,7 @@ extension StorageEngine {
         _ name: RegisterName, _ state: ReplicaState, blob: BlobPayload? = nil,
         _ completion: @escaping Completion<CommitResult>
     ) {
-        on(completion, { () throws(StorageError) in try disk(of: name) }) {
-            $0.commit(name, state, blob: blob, completion)
-        }
+        on(slot(of: name), completion) { $0.commit(name, state, blob: blob, $1) }
     }
 
     /// Installs a state that is known to be decided.
@@ -39,9 +34,7 @@ extension StorageEngine {
         _ name: RegisterName, _ state: ReplicaState, blob: BlobPayload? = nil,
         _ completion: @escaping Completion<LearnResult>
     ) {
-        on(completion, { () throws(StorageError) in try disk(of: name) }) {
-            $0.learn(name, state, blob: blob, completion)
-        }
+        on(slot(of: name), completion) { $0.learn(name, state, blob: blob, $1) }
     }
 
     // MARK: - Chunks
@@ -50,9 +43,9 @@ extension StorageEngine {
     public func putChunk(
         _ name: ChunkName, _ content: CheckedBytes, origin: ChunkOrigin? = nil, _ completion: @escaping Completion<Bool>
     ) {
-        on(completion, { () throws(StorageError) in try disk(of: name) }) {
+        on(slot(of: name), completion) {
             $0.putChunk(
-                name, content, owner: origin?.owner, writtenMilliseconds: origin?.writtenMilliseconds ?? 0, completion)
+                name, content, owner: origin?.owner, writtenMilliseconds: origin?.writtenMilliseconds ?? 0, $1)
         }
     }
 
@@ -60,41 +53,73 @@ extension StorageEngine {
     public func chunk(
         _ name: ChunkName, offset: Int = 0, length: Int = 0, probe: Bool = false, withOrigin: Bool = false
     ) throws(StorageError) -> ChunkAnswer {
-        let disk = try disk(of: name)
-        do {
-            return try disk.chunk(name, offset: offset, length: length, probe: probe, withOrigin: withOrigin)
-        } catch { throw StorageError(error) }
+        while true {
+            let (disk, version) = set.disk(ofSlot: slot(of: name))
+            do {
+                return try disk.replica.get().chunk(
+                    name, offset: offset, length: length, probe: probe, withOrigin: withOrigin)
+            } catch {
+                // What a disk does not have any more, another may have now.
+                let isMoved = set.routing.version != version
+                guard case .notFound = StorageError(error), isMoved else { throw StorageError(error) }
+            }
+        }
     }
 
     // MARK: - Hints
 
-    /// They are kept on the first disk.
+    /// They are kept on the first disk that takes writes.
     public func noteHints(_ hints: [[UInt8]], _ completion: @escaping Completion<Void>) {
-        on(completion, { () throws(StorageError) in try hintDisk }) { $0.noteHints(hints, completion) }
+        guard let disk = set.hintDisk() else { return completion(.failure(.unavailable("no disk takes hints"))) }
+        disk.noteHints(hints, completion)
     }
 
     public func forgetHints(_ ids: [UInt64], _ completion: @escaping Completion<Void>) {
-        on(completion, { () throws(StorageError) in try hintDisk }) { $0.forgetHints(ids, completion) }
+        let byDisk = Dictionary(grouping: ids.map { HintID($0) }, by: \.disk)
+        let answers = JoinedCompletion(count: byDisk.count, completion)
+        guard !byDisk.isEmpty else { return completion(.success(())) }
+        for (number, ids) in byDisk {
+            switch set.routing.disk(number)?.replica {
+            case .success(let disk)?: disk.forgetHints(ids.map(\.position), answers.complete)
+            case .failure(let error)? where set.table.disk(number)?.standing != .retired:
+                answers.complete(.failure(error))
+            // The disk is gone, and its hints with it.
+            default: answers.complete(.success(()))
+            }
+        }
     }
 
+    /// Those that can be read, in the order of their ids.
     public func hints(after: UInt64, limit: Int) throws -> [(id: UInt64, hint: [UInt8])] {
-        try hintDisk.index.hints(after: after, limit: limit)
+        let start = HintID(after)
+        var page: [(id: UInt64, hint: [UInt8])] = []
+        for disk in slots.sorted(by: { $0.number < $1.number }) where disk.number >= start.disk {
+            guard page.count < limit, case .success(let replica) = disk.replica else { continue }
+            let hints = try replica.index.hints(
+                after: disk.number == start.disk ? start.position : 0, limit: limit - page.count)
+            page += hints.map { (HintID(disk: disk.number, position: $0.id).rawValue, $0.hint) }
+        }
+        return page
     }
 
-    public var hintCount: UInt64 { (try? hintDisk.index.hintCount) ?? 0 }
-
-    private var hintDisk: DiskReplica { get throws(StorageError) { try slots[0].replica.get() } }
+    public var hintCount: UInt64 { disks.reduce(0) { $0 + $1.index.hintCount } }
 
     // MARK: - Listing
 
     /// A page of a bucket over all disks, in order. Abstains when a disk is missing or cannot be trusted.
     public func list(_ query: IndexQuery) throws -> IndexPage {
-        let disks = try allDisks()
-        guard disks.allSatisfy({ $0.index.doubt == 0 }) else {
-            throw StorageError.abstained("a disk of this node has lost records")
+        try withAllDisks { disks in
+            guard disks.allSatisfy({ $0.replica.canBeTrusted($0.slots) }) else {
+                throw StorageError.abstained("a disk of this node has lost records")
+            }
+            if disks.count == 1, disks[0].slots == nil { return try disks[0].replica.index.list(query) }
+            let pages = try disks.map { disk in
+                var query = query
+                query.slots = disk.slots
+                return try disk.replica.index.list(query)
+            }
+            return Self.merge(pages, limit: query.limit)
         }
-        if disks.count == 1 { return try disks[0].index.list(query) }
-        return Self.merge(try disks.map { try $0.index.list(query) }, limit: query.limit)
     }
 
     /// Keys stand on one disk each, common prefixes may stand on several. Behind the end of a truncated page the others
@@ -127,12 +152,14 @@ extension StorageEngine {
     /// Digests of the node's partitions, by number. Throws `overloaded` while another request has them made.
     func digests(_ ring: RingTable) throws -> [PartitionDigests.Digest] {
         let scheme = PartitionScheme(ring: ring)
-        var sum = scheme.empty
-        for disk in try allDisks() {
-            guard let digests = try disk.partitionDigests(scheme) else { throw StorageError.overloaded }
-            for index in digests.indices { sum[index].add(digests[index]) }
+        return try withAllDisks { disks in
+            var sum = scheme.empty
+            for disk in disks {
+                guard let digests = try disk.replica.partitionDigests(scheme) else { throw StorageError.overloaded }
+                for index in digests.indices { sum[index].add(digests[index]) }
+            }
+            return sum
         }
-        return sum
     }
 
     /// Registers of some partitions behind a cursor, in the order of names, and the next cursor; nil: that was all. Looks
@@ -140,10 +167,11 @@ extension StorageEngine {
     public func registers(
         ofPartitions partitions: Set<Int>, ring: RingTable, after cursor: [UInt8]?, limit: Int
     ) throws -> (entries: [(name: RegisterName, tag: Ballot)], next: [UInt8]?) {
-        try page(after: cursor, limit: limit) { disk, visit in
+        try page(after: cursor, limit: limit) { disk, slots, visit in
             try disk.index.registers(after: cursor).visit { name, tag in
                 let key = name.indexKey
-                return visit(key, partitions.contains(ring.partition(ofBytes: key)) ? (name, tag) : nil)
+                let isWanted = partitions.contains(ring.partition(ofBytes: key)) && slots.counts(key)
+                return visit(key, isWanted ? (name, tag) : nil)
             }
         }
     }
@@ -152,9 +180,10 @@ extension StorageEngine {
     public func chunks(
         ofPartitions partitions: Set<Int>, ring: RingTable, after cursor: [UInt8]?, limit: Int
     ) throws -> (entries: [ChunkName], next: [UInt8]?) {
-        try page(after: cursor, limit: limit) { disk, visit in
+        try page(after: cursor, limit: limit) { disk, slots, visit in
             try disk.index.chunks(after: cursor.flatMap { BlobKey($0) }).visit { chunk in
-                visit(BlobKey(chunk).bytes, partitions.contains(ring.partition(of: chunk)) ? chunk : nil)
+                let isWanted = partitions.contains(ring.partition(of: chunk)) && slots.counts(chunk.ringKey)
+                return visit(BlobKey(chunk).bytes, isWanted ? chunk : nil)
             }
         }
     }
@@ -165,27 +194,29 @@ extension StorageEngine {
     /// every disk was looked at.
     private func page<Entry>(
         after cursor: [UInt8]?, limit: Int,
-        _ walk: (DiskReplica, _ visit: (_ key: [UInt8], Entry?) -> Bool) throws -> Void
+        _ walk: (DiskReplica, SlotSet?, _ visit: (_ key: [UInt8], Entry?) -> Bool) throws -> Void
     ) throws -> (entries: [Entry], next: [UInt8]?) {
-        var found: [(key: [UInt8], entry: Entry)] = []
-        var end: [UInt8]?
-        for disk in try allDisks() {
-            var (looked, taken) = (0, 0)
-            try walk(disk) { key, entry in
-                looked += 1
-                if let entry {
-                    taken += 1
-                    found.append((key, entry))
+        try withAllDisks { disks in
+            var found: [(key: [UInt8], entry: Entry)] = []
+            var end: [UInt8]?
+            for disk in disks {
+                var (looked, taken) = (0, 0)
+                try walk(disk.replica, disk.slots) { key, entry in
+                    looked += 1
+                    if let entry {
+                        taken += 1
+                        found.append((key, entry))
+                    }
+                    guard looked >= Self.keysPerScan || taken >= limit else { return true }
+                    end = Self.earlier(end, key)
+                    return false
                 }
-                guard looked >= Self.keysPerScan || taken >= limit else { return true }
-                end = Self.earlier(end, key)
-                return false
             }
+            found.sort { $0.key.lexicographicallyPrecedes($1.key) }
+            if found.count > limit { end = Self.earlier(end, found[limit - 1].key) }
+            if let end { found = Array(found.prefix { !end.lexicographicallyPrecedes($0.key) }) }
+            return (found.map(\.entry), end)
         }
-        found.sort { $0.key.lexicographicallyPrecedes($1.key) }
-        if found.count > limit { end = Self.earlier(end, found[limit - 1].key) }
-        if let end { found = Array(found.prefix { !end.lexicographicallyPrecedes($0.key) }) }
-        return (found.map(\.entry), end)
     }
 
     private static func earlier(_ a: [UInt8]?, _ b: [UInt8]) -> [UInt8] {
@@ -194,9 +225,61 @@ extension StorageEngine {
 
     // MARK: - Common
 
-    private func on<Answer>(
-        _ completion: Completion<Answer>, _ disk: () throws(StorageError) -> DiskReplica, _ body: (DiskReplica) -> Void
+    func slot(of name: RegisterName) -> Int { SlotSet.slot(ofKey: name.indexKey) }
+    func slot(of chunk: ChunkName) -> Int { SlotSet.slot(ofKey: chunk.ringKey) }
+
+    /// Asks the disk of a slot, and the next one when it gave the slot away meanwhile.
+    private func on<Answer: Sendable>(
+        _ slot: Int, _ completion: @escaping Completion<Answer>,
+        _ body: @escaping @Sendable (DiskReplica, @escaping Completion<Answer>) -> Void
     ) {
-        do throws(StorageError) { body(try disk()) } catch { completion(.failure(error)) }
+        let (disk, version) = set.disk(ofSlot: slot)
+        switch disk.replica {
+        case .failure(let error): completion(.failure(error))
+        case .success(let replica):
+            body(replica) { answer in
+                guard case .failure(.moved) = answer else { return completion(answer) }
+                self.set.park(SlotSet([slot]), version: version) { error in
+                    if let error { completion(.failure(error)) } else { self.on(slot, completion, body) }
+                }
+            }
+        }
+    }
+}
+
+extension DiskReplica {
+    /// Whether nothing of these slots may be missing or old.
+    func canBeTrusted(_ slots: SlotSet?) -> Bool {
+        guard index.hasDoubt else { return true }
+        return index.doubted.intersection(slots ?? .all).isEmpty
+    }
+}
+
+extension SlotSet? {
+    /// Whether a key of the index is one of the slots; nil: each is.
+    fileprivate func counts(_ key: @autoclosure () -> [UInt8]) -> Bool {
+        map { $0.contains(SlotSet.slot(ofKey: key())) } ?? true
+    }
+}
+
+/// One answer for several: the first failure, or success when all have come.
+private final class JoinedCompletion: Sendable {
+    private let left: Mutex<Int>
+    private let completion: Completion<Void>
+
+    init(count: Int, _ completion: @escaping Completion<Void>) {
+        left = Mutex(count)
+        self.completion = completion
+    }
+
+    var complete: Completion<Void> {
+        { answer in
+            let isLast = self.left.withLock { left in
+                guard left > 0 else { return false }
+                left = if case .failure = answer { 0 } else { left - 1 }
+                return left == 0
+            }
+            if isLast { self.completion(answer) }
+        }
     }
 }

@@ -1,11 +1,8 @@
 import Logging
 import MetadataIndex
 import Model
-import NIOCore
 import ObjectLog
 import Observability
-import Register
-import Ring
 import Synchronization
 
 /// The replica of a node: its disks, without bus and process around it.
@@ -16,11 +13,17 @@ public final class StorageEngine: Sendable {
         public var node: NodeName
         /// Where the node remembers which disks it has.
         public var dataDirectory: String
+        /// Those that it begins with; new ones are added.
         public var disks: [String]
         public var segmentSize = 64 << 20
         public var indexMemory = 256 << 20
         public var stagedMemory = 128 << 20
         public var flushDistance = 256 << 20
+        /// Bytes a second that go from one disk to another while slots are moved; 0: as fast as it goes.
+        public var moveRate = 0
+        /// Opens a directory of the log's file layer: tests put simulated ones in.
+        var logDirectory: @Sendable (_ path: String) throws -> any LogDirectory = { try RealDirectory($0) }
+        var isSimulated = false
 
         public init(node: NodeName, dataDirectory: String, disks: [String]) {
             self.node = node
@@ -29,74 +32,48 @@ public final class StorageEngine: Sendable {
         }
     }
 
-    /// One configured disk: in service, or the reason why not.
-    struct Slot: Sendable {
-        let path: String
-        let replica: Result<DiskReplica, StorageError>
-    }
-
     let options: Options
-    let slots: [Slot]
-    private let set: DiskSet
+    let set: DiskSet
+    let opener: DiskOpener
+    let mover: SlotMover
+    let logger: Logger
+    let metrics: MetricsRegistry
+    let upkeep: DiskUpkeep
     private let staged: StagedBlobs
-    private let logger: Logger
     private let hints: HintListener
     /// What the disks cannot read.
     let damage: DamageList
 
-    /// Opens every disk. One that fails is reported and left out; it is an error when all do, or when one is another's.
+    /// Opens every disk. One that fails is reported, left out and tried again later; it is an error when one is in use by
+    /// another process, another node's or a newer version's, or when nobody knows which disk holds what.
     public init(_ options: Options, metrics: MetricsRegistry, logger: Logger) throws {
         self.options = options
         self.logger = logger
-        let record = options.dataDirectory + "/disks.json"
-        var set = try DiskSet.load(path: record, configured: options.disks)
-        let staged = StagedBlobs(sizeMax: options.stagedMemory)
-        self.staged = staged
-        let memory = IndexMemory(limit: options.indexMemory, indexes: set.disks.count)
-        let counters = StorageMetrics(metrics)
-        let hints = HintListener()
-        self.hints = hints
-        let damage = DamageList(metrics)
-        self.damage = damage
-        slots = try set.disks.map { path in
-            try Self.open(
-                path, mustHaveLog: set.wasUsed(path), options, memory, staged, damage, counters, logger, hints)
+        self.metrics = metrics
+        let (staged, hints) = (StagedBlobs(sizeMax: options.stagedMemory), HintListener())
+        (self.staged, self.hints) = (staged, hints)
+        damage = DamageList(metrics)
+        opener = DiskOpener(
+            options: options, memory: IndexMemory(limit: options.indexMemory, indexes: max(1, options.disks.count)),
+            staged: staged, damage: damage, metrics: StorageMetrics(metrics), logger: logger,
+            onHints: { hints.notify($0) })
+        let file = DiskTableFile(directory: try options.logDirectory(options.dataDirectory))
+        let table = try opener.table(file)
+        set = DiskSet(table, file: file)
+        mover = SlotMover(set: set, rate: options.moveRate, insists: !options.isSimulated, logger: logger)
+        upkeep = DiskUpkeep(set: set, opener: opener, mover: mover, logger: logger)
+        do { try upkeep.openAll() } catch {
+            for disk in disks { disk.stop() }
+            throw error
         }
-        let usable = slots.filter { if case .success = $0.replica { true } else { false } }
-        guard !usable.isEmpty else { throw StorageError.unavailable("no disk can be used") }
-        try set.noteUse(of: usable.map(\.path), path: record)
-        self.set = set
+        for disk in slots { register(disk, metrics) }
         metrics.gauge("storage_staged_bytes", help: "Blobs in memory that wait for their commit.") {
             Double(staged.bytes)
         }
     }
 
-    private static func open(
-        _ path: String, mustHaveLog: Bool, _ options: Options, _ memory: IndexMemory, _ staged: StagedBlobs,
-        _ damage: DamageList, _ metrics: StorageMetrics, _ logger: Logger, _ hints: HintListener
-    ) throws -> Slot {
-        do {
-            if mustHaveLog, try !DiskReplica.hasLog(path: path) {
-                throw StorageError.unavailable(
-                    "its log is gone: a disk that was wiped or replaced must not vote for what it has forgotten")
-            }
-            let disk = DiskOptions(
-                node: options.node, segmentSize: options.segmentSize, memory: memory,
-                flushDistance: options.flushDistance)
-            let replica = try DiskReplica.open(
-                path: path, options: disk, staged: staged, damage: damage, metrics: metrics, logger: logger,
-                onHints: { hints.notify($0) })
-            return Slot(path: path, replica: .success(replica))
-        } catch {
-            switch error {
-            case ObjectLogError.locked, ObjectLogError.foreign, ObjectLogError.newerFormat: throw error
-            default: break
-            }
-            metrics.diskFailures.increment()
-            logger.critical("a disk cannot be used", metadata: ["disk": "\(path)", "error": "\(error)"])
-            return Slot(path: path, replica: .failure(.unavailable("\(path): \(error)")))
-        }
-    }
+    /// Begins with what needs a thread of its own: moving slots between disks.
+    public func start() { mover.start() }
 
     /// Blobs in memory that wait for their commit.
     var stagedBytes: Int { staged.bytes }
@@ -118,28 +95,52 @@ public final class StorageEngine: Sendable {
     public func maintain() {
         staged.dropExpired()
         for disk in disks { disk.maintain(flushDistance: options.flushDistance) }
+        upkeep.check()
     }
 
     /// Writes what waits and closes everything.
-    public func stop() { for disk in disks { disk.stop() } }
+    public func stop() {
+        mover.stop()
+        upkeep.stop()
+        for disk in disks { disk.stop() }
+    }
+
+    // MARK: - Disks
+
+    /// All disks of the node, retired ones too.
+    var slots: [DiskSlot] { self.set.disks }
 
     /// Those in service.
     var disks: [DiskReplica] { slots.compactMap { try? $0.replica.get() } }
 
     func disk(of name: RegisterName) throws(StorageError) -> DiskReplica {
-        try slots[set.disks.count == 1 ? 0 : set.disk(ofSlotKey: name.indexKey)].replica.get()
+        try set.disk(ofSlot: SlotSet.slot(ofKey: name.indexKey)).disk.replica.get()
     }
 
     func disk(of chunk: ChunkName) throws(StorageError) -> DiskReplica {
-        try slots[set.disks.count == 1 ? 0 : set.disk(ofSlotKey: chunk.ringKey)].replica.get()
+        try set.disk(ofSlot: SlotSet.slot(ofKey: chunk.ringKey)).disk.replica.get()
     }
 
-    /// All disks, or the reason why one is missing: for answers that must not leave anything out.
-    func allDisks() throws(StorageError) -> [DiskReplica] {
-        var all: [DiskReplica] = []
-        for slot in slots { all.append(try slot.replica.get()) }
+    /// All disks that answer for something, or the reason why one is missing: for answers that must not leave anything
+    /// out. `slots`: what of its index counts; nil: everything.
+    func allDisks(_ routing: DiskSet.Routing) throws(StorageError) -> [(replica: DiskReplica, slots: SlotSet?)] {
+        var all: [(DiskReplica, SlotSet?)] = []
+        let isShared = set.isShared
+        for disk in routing.inUse { all.append((try disk.replica.get(), isShared ? routing.slots(of: disk) : nil)) }
         return all
     }
+
+    /// Asks all disks at a moment at which no slot changes its disk.
+    func withAllDisks<R>(_ body: ([(replica: DiskReplica, slots: SlotSet?)]) throws -> R) throws -> R {
+        for _ in 0..<Self.routingAttempts {
+            let routing = set.routing
+            let result = Result { try body(try allDisks(routing)) }
+            if set.routing.version == routing.version { return try result.get() }
+        }
+        throw StorageError.overloaded
+    }
+
+    private static let routingAttempts = 8
 }
 
 /// Who is told of new hints: known only after the disks are open.

@@ -15,6 +15,8 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The request makes no sense, or its payload does not match its checksum.
     case malformed(String)
     case overloaded
+    /// The slot is another disk's: the engine asks that one. Nobody outside sees it.
+    case moved
 
     init(_ error: any Error) {
         switch error {
@@ -39,7 +41,7 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unavailable: .unavailable
         case .failed: .internalError
         case .malformed: .malformed
-        case .overloaded: .overloaded
+        case .overloaded, .moved: .overloaded
         }
     }
 
@@ -50,6 +52,7 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
             reason
         case .diskFull: "the disk is full"
         case .overloaded: "too much work is waiting"
+        case .moved: "the slot is another disk's"
         }
     }
 }

@@ -34,6 +34,7 @@ public final class StorageService: ProcessService {
             disks: configured.isEmpty ? [context.dataDirectory + "/disk-1"] : configured)
         options.segmentSize = configuration[StorageSettings.segmentSize].bytes
         options.indexMemory = configuration[StorageSettings.indexMemory].bytes
+        options.moveRate = configuration[StorageSettings.moveRate].bytes
         options.stagedMemory = configuration[StorageSettings.stagedMemory].bytes
         let (metrics, logger) = (context.metrics, context.logger)
         engine = try await Self.blocking { [options] in try StorageEngine(options, metrics: metrics, logger: logger) }
@@ -54,6 +55,7 @@ public final class StorageService: ProcessService {
         let bus = context.bus
         engine.onHints { [engine] _ in bus.publish(.hintsAdded, HintsAdded(total: engine.hintCount)) }
         engine.onDamage { count in bus.publish(.damageFound, DamageFound(total: UInt64(count))) }
+        engine.start()
         pool.start(threads: context.configuration[StorageSettings.workers], name: "storage-worker")
         maintenance.withLock { $0.thread = BlockingThread(name: "storage-upkeep") { self.maintain() } }
     }
@@ -106,8 +108,8 @@ public final class StorageService: ProcessService {
 
     public func readiness() async -> [String: Bool] {
         Dictionary(
-            uniqueKeysWithValues: engine.slots.enumerated().map { index, slot in
-                ("disk-\(index + 1)", ["ok", "full"].contains(NodeCommands.state(of: slot)))
+            uniqueKeysWithValues: engine.slots.map { disk in
+                (disk.label, [.running, .full, .draining, .retired].contains(engine.state(of: disk)))
             })
     }
 

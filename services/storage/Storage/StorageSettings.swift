@@ -4,7 +4,9 @@ import Configuration
 public enum StorageSettings {
     public static let disks = Setting<[String]>(
         "storage.disks", default: [],
-        help: "Directories that hold the data, one a disk; default: disk-1 in node.data. Fixed after the first start.")
+        help:
+            "Directories that hold the data, one a disk; default: disk-1 in node.data. New ones are added at the start; one "
+            + "that is left out stays in service until it is drained.")
     public static let segmentSize = Setting<ByteSize>(
         "storage.segment_size", default: .mebibytes(64), in: .mebibytes(4)...(.gibibytes(1)),
         help: "Size of new segments of the object log; existing ones keep theirs.")
@@ -14,11 +16,14 @@ public enum StorageSettings {
     public static let stagedMemory = Setting<ByteSize>(
         "storage.staged_memory", default: .mebibytes(128), in: .mebibytes(4)...(.gibibytes(1024)),
         help: "Memory for content that has arrived but is not committed yet; what exceeds it is sent again.")
+    public static let moveRate = Setting<ByteSize>(
+        "storage.move_rate", default: .mebibytes(64), in: .mebibytes(1)...(.gibibytes(1024)),
+        help: "Bytes a second that go from one disk of the node to another while a disk is added or drained.")
     public static let workers = Setting(
         "storage.workers", default: 4, in: 1...256, help: "Threads that serve requests and may wait for a disk.")
     public static let queue = Setting(
         "storage.queue", default: 4096, in: 16...1_000_000,
         help: "Requests that may wait for a worker; beyond it they are refused as overload.")
 
-    public static let all: [any AnySetting] = [disks, segmentSize, indexMemory, stagedMemory, workers, queue]
+    public static let all: [any AnySetting] = [disks, segmentSize, indexMemory, stagedMemory, moveRate, workers, queue]
 }

@@ -6,7 +6,7 @@ public struct DiskUsageReport: Codable, Sendable, Equatable {
         public var totalObjects: UInt64
         public var activeSize: UInt64
         public var totalSize: UInt64
-        /// "ok", "read-only", "failed" or "full".
+        /// "ok", "full", "draining", "read-only", "opening", "rebuilding", "failed" or "retired".
         public var state: String
 
         public init(

@@ -8,6 +8,7 @@ struct NodeVerbs: Sendable {
     /// Forwarded verbs whose first argument names the node.
     static let toNode: Set<String> = [
         "status", "du", "dump-ring", "update-log-level", "mq-stats", "mq-suspend", "mq-resume",
+        "disk-list", "disk-add", "disk-weight", "disk-drain", "disk-replace", "disk-remove", "disk-trust",
     ]
     /// Verbs that any repair process carries out.
     static let toRepair: Set<String> = ["recover-file", "recover-consistency", "recover-node", "repair-status"]

@@ -103,8 +103,11 @@ public struct RebuildIndexCommand: ParsableCommand {
 
 /// Where a node keeps its data.
 enum NodeDisks {
-    /// `storage.disks`, or one in the data directory.
+    /// Those that the node has had in service; at first `storage.disks`, or one in the data directory.
     static func paths(data: String, _ configuration: Configuration) throws -> [String] {
+        if let table = try DiskTableFile(directory: try RealDirectory(data)).load() {
+            return table.disks.filter { $0.standing != .retired }.map(\.path)
+        }
         let configured = configuration[StorageSettings.disks]
         return configured.isEmpty ? [data + "/disk-1"] : configured
     }

@@ -1,0 +1,164 @@
+import Model
+
+/// For each slot, before which position of the log its records count for nothing: the slot went to another disk.
+///
+/// The entries are taken out of the index later, some at a time; until then they are only hidden by whoever asks.
+struct LeftSlots: Sendable, Equatable {
+    /// 0: nothing was left.
+    private var before: [UInt64]
+    /// Slots of which the index may still have entries.
+    private(set) var pending = SlotSet()
+    private(set) var isEmpty = true
+
+    init() { before = Array(repeating: 0, count: SlotSet.count) }
+
+    mutating func leave(_ slots: SlotSet, before position: UInt64) {
+        for slot in slots.slots where position > before[slot] {
+            before[slot] = position
+            pending.insert(slot)
+        }
+        isEmpty = before.allSatisfy { $0 == 0 }
+    }
+
+    mutating func forgotten() { pending = SlotSet() }
+
+    func contains(_ position: UInt64, ofSlot slot: Int) -> Bool { position < before[slot] }
+
+    func encoded() -> [UInt8] {
+        var bytes = pending.bytes
+        for number in before { bytes.appendNumber(number) }
+        return bytes
+    }
+
+    init?(decoding bytes: UnsafeRawBufferPointer) {
+        self.init()
+        var reader = ByteReader(bytes)
+        guard let pending = reader.bytes(SlotSet.count / 8).flatMap({ SlotSet(bytes: $0) }) else { return nil }
+        self.pending = pending
+        for slot in 0..<SlotSet.count {
+            guard let number: UInt64 = reader.number() else { return nil }
+            before[slot] = number
+        }
+        isEmpty = before.allSatisfy { $0 == 0 }
+    }
+}
+
+/// How far ``MetadataIndex/forgetLeft(after:limit:)`` has come.
+public struct LeftCursor: Sendable {
+    fileprivate var left: LeftSlots
+    fileprivate var key: [UInt8]
+}
+
+extension MetadataIndex {
+    /// Whether the index may have entries of slots that were left.
+    public var hasLeft: Bool { !leftSlots.pending.isEmpty }
+
+    /// Whether a record of a key of this slot counts for nothing, because the slot was left after it was written.
+    public func hasLeft(slot: Int, position: UInt64) -> Bool { leftSlots.contains(position, ofSlot: slot) }
+
+    /// Takes out entries of slots that were left. Looks at about `limit` entries; nil: that was all.
+    public func forgetLeft(after cursor: LeftCursor? = nil, limit: Int) throws -> LeftCursor? {
+        var next: LeftCursor?
+        try change { application in
+            let left = leftSlots
+            guard !left.pending.isEmpty else { return }
+            var start = cursor?.left == left ? cursor!.key : [IndexKeys.registers]
+            var (looked, key) = (0, [UInt8]?.none)
+            if start[0] == IndexKeys.registers {
+                key = try forgetRegisters(from: start, left, limit, &looked, &application)
+                start = [IndexKeys.blobs]
+            }
+            if key == nil { key = try forgetChunks(from: start, left, limit, &looked, &application) }
+            next = key.map { LeftCursor(left: left, key: $0) }
+            if next == nil { application.changeLeft { $0.forgotten() } }
+        }
+        return next
+    }
+
+    private func forgetRegisters(
+        from start: [UInt8], _ left: LeftSlots, _ limit: Int, _ looked: inout Int,
+        _ application: inout IndexApplication
+    ) throws -> [UInt8]? {
+        var next: [UInt8]?
+        var gone: [RegisterName] = []
+        try database.scan(from: start, below: [IndexKeys.registers + 1]) { step in
+            guard looked < limit else {
+                next = Array(step.key)
+                return .stop
+            }
+            looked += 1
+            let key = Array(step.key.dropFirst())
+            guard let position = IndexedRegister.position(in: step.value), let name = RegisterName(indexKey: key) else {
+                throw IndexError.corruption("unreadable entry of a register")
+            }
+            if left.contains(position, ofSlot: SlotSet.slot(ofKey: key)) { gone.append(name) }
+            return .next
+        }
+        for name in gone { try application.forget(name) }
+        return next
+    }
+
+    private func forgetChunks(
+        from start: [UInt8], _ left: LeftSlots, _ limit: Int, _ looked: inout Int,
+        _ application: inout IndexApplication
+    ) throws -> [UInt8]? {
+        var next: [UInt8]?
+        var gone: [BlobKey] = []
+        try database.scan(from: start, below: [IndexKeys.blobs + 1]) { step in
+            guard looked < limit else {
+                next = Array(step.key)
+                return .stop
+            }
+            looked += 1
+            guard let key = BlobKey(step.key.dropFirst()), let entry = BlobEntry(decoding: step.value) else {
+                throw IndexError.corruption("unreadable entry of a blob")
+            }
+            guard key.index != nil, case .stored(let location) = entry else { return .next }
+            // A chunk's key is also its place on the ring.
+            if left.contains(location.position, ofSlot: SlotSet.slot(ofKey: key.bytes)) { gone.append(key) }
+            return .next
+        }
+        for key in gone { try application.forget(key) }
+        return next
+    }
+}
+
+extension IndexApplication {
+    /// A register of a slot that was left, with the blobs beside it.
+    mutating func forget(_ name: RegisterName) throws {
+        guard let old = try register(name) else { return }
+        retire(old.place)
+        totals.retire(record: old.recordSize)
+        if old.value.isTombstone { totals.tombstones &-= 1 }
+        try count(name, RegisterValue(tag: .zero), old.value)
+        for blob in old.value.blobs { try forget(BlobKey(blob)) }
+        try forgetUnclaimed(of: name)
+        registers[name] = .some(nil)
+        batch.delete(IndexKeys.register(name.indexKey))
+    }
+
+    func isLeft(_ name: RegisterName, _ position: UInt64) -> Bool {
+        let left = left ?? index.leftSlots
+        return !left.isEmpty && left.contains(position, ofSlot: SlotSet.slot(ofKey: name.indexKey))
+    }
+
+    func isLeft(_ key: BlobKey, _ owner: BlobOwner?, _ position: UInt64) -> Bool {
+        let left = left ?? index.leftSlots
+        guard !left.isEmpty else { return false }
+        if key.index != nil { return left.contains(position, ofSlot: SlotSet.slot(ofKey: key.bytes)) }
+        return owner.map { isLeft($0.name, position) } ?? false
+    }
+
+    mutating func changeLeft(_ body: (inout LeftSlots) -> Void) {
+        var changed = left ?? index.leftSlots
+        body(&changed)
+        left = changed
+        batch.put(IndexKeys.left, changed.encoded())
+    }
+}
+
+extension SlotSet {
+    public func union(_ other: SlotSet) -> SlotSet { SlotSet(slots + other.slots) }
+    public func intersection(_ other: SlotSet) -> SlotSet { SlotSet(slots.filter(other.contains)) }
+    public func subtracting(_ other: SlotSet) -> SlotSet { SlotSet(slots.filter { !other.contains($0) }) }
+}
