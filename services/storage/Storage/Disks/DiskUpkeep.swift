@@ -40,24 +40,34 @@ final class DiskUpkeep: Sendable {
 
     // MARK: - Start and end
 
-    /// Blocks until each disk is in service or has failed.
+    /// Opens all disks at once. Blocks until each is in service or has failed.
     func openAll() throws {
         let table = set.table
-        var opened: [(DiskSlot, DiskReplica)] = []
+        let results = Monitor<[(disk: DiskSlot, result: Result<DiskReplica, any Error>)]>([])
+        var threads: [BlockingThread] = []
         for disk in set.disks {
             guard let entry = table.disk(disk.number), entry.standing != .retired else {
                 disk.enter(.retired)
                 continue
             }
-            do {
-                opened.append((disk, try opener.open(entry, slots: SlotSet(table.slots(of: entry.number)))))
-            } catch let error as ObjectLogError where error.isSomebodyElses {
-                for (_, replica) in opened { replica.stop() }
-                throw error
-            } catch { fail(disk, error) }
+            threads.append(
+                BlockingThread(name: "disk-open") { [opener] in
+                    let result = Result { try opener.open(entry, slots: SlotSet(table.slots(of: entry.number))) }
+                    results.withLock { $0.append((disk, result)) }
+                })
         }
-        // Before any of them answers anybody.
+        for thread in threads { thread.join() }
+        try putInService(results.withLock { $0 })
+    }
+
+    private func putInService(_ results: [(disk: DiskSlot, result: Result<DiskReplica, any Error>)]) throws {
+        let opened = results.compactMap { disk, result in (try? result.get()).map { (disk, $0) } }
         do {
+            for case (let disk, .failure(let error)) in results {
+                if let error = error as? ObjectLogError, error.isSomebodyElses { throw error }
+                fail(disk, error)
+            }
+            // Before any of them answers anybody.
             try set.change { table in
                 for (disk, replica) in opened { table.noteService(of: disk.number, id: replica.id) }
             }

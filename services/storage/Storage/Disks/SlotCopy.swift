@@ -18,7 +18,7 @@ struct SlotCopy {
     private var entries: [LogEntry] = []
     private var bytes = 0
     /// Content that the source could not read: the other replicas of the cluster have it.
-    private(set) var unreadable = 0
+    private(set) var unreadable: Set<DamagedRecord> = []
 
     init(source: DiskReplica, target: DiskReplica, slots: SlotSet, pace: @escaping (Int) throws -> Void) {
         self.source = source
@@ -75,7 +75,7 @@ struct SlotCopy {
 
     private mutating func copy(_ name: RegisterName) throws {
         guard let register = try source.index.register(name) else { return }
-        for blob in register.value.blobs { try copy(BlobKey(blob)) }
+        for blob in register.value.blobs { try copy(BlobKey(blob), of: name) }
         if let there = try target.index.register(name), there.value.tag == register.value.tag { return }
         try add(.register(name, register.value))
     }
@@ -88,7 +88,7 @@ struct SlotCopy {
     }
 
     /// A blob beside a register, or a chunk.
-    private mutating func copy(_ key: BlobKey) throws {
+    private mutating func copy(_ key: BlobKey, of owner: RegisterName? = nil) throws {
         guard let location = try source.index.blob(key) else { return }
         if let there = try target.index.blob(key), !there.isDamaged { return }
         do {
@@ -98,8 +98,8 @@ struct SlotCopy {
                 LogEntry(
                     type: record.type, head: record.head, payload: record.payload,
                     payloadChecksum: record.payloadChecksum))
-        } catch let error as ObjectLogError {
-            unreadable += 1
+        } catch let error as ObjectLogError where error.meansDamage {
+            if unreadable.count < DamageList.limit { unreadable.insert(.missing(key, owner: owner)) }
             source.logger.error(
                 "content cannot be read and is not moved", metadata: ["disk": "\(source.path)", "error": "\(error)"])
         }

@@ -37,7 +37,8 @@ struct SlotMove {
         try copy.copyAll()
         try catchUp(&copy)
         try set.inTransition { try cutOver() }
-        return copy.unreadable
+        for record in copy.unreadable { to.replica.damage.note(record, disk: to.slot.path) }
+        return copy.unreadable.count
     }
 
     private func catchUp(_ copy: inout SlotCopy) throws {

@@ -26,6 +26,12 @@ struct DamagedRecord: Hashable, Sendable {
         Self(key: .content(key), position: position, owner: owner)
     }
 
+    /// Content that should be here and is not: it could not be read when its slot came from another disk.
+    static func missing(_ key: BlobKey, owner: Model.RegisterName?) -> Self { .content(key, at: 0, owner: owner) }
+
+    /// Whether it is there again, or another copy is, when the index has the key at this position.
+    func isHealed(by current: UInt64?) -> Bool { position == 0 ? current != nil : current != position }
+
     var kind: Kind {
         switch key {
         case .register: .register

@@ -49,7 +49,7 @@ extension DiskReplica {
     func settleDamage(_ records: some Sequence<DamagedRecord>) {
         for record in records {
             // An index that cannot be read says nothing.
-            guard let isHealed = try? position(of: record.key) != record.position, isHealed else { continue }
+            guard let isHealed = try? record.isHealed(by: position(of: record.key)), isHealed else { continue }
             damage.healed(record.key, disk: path)
         }
     }
