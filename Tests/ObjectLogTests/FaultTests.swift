@@ -28,7 +28,7 @@ import Testing
         let directory = SimulatedDirectory()
         let open = try OpenLog(directory)
         defer { open.log.stop() }
-        directory.setCapacity(3 * (64 << 10))
+        directory.setCapacity(4 * (64 << 10))
         var written: [(LogPosition, LogEntry)] = []
         #expect(throws: ObjectLogError.diskFull) {
             for number in 0..<100 {

@@ -11,6 +11,18 @@ public protocol LogFile: AnyObject, Sendable {
     func size() throws(FileError) -> Int
 }
 
+/// Bytes of the file system that holds a log.
+public struct DiskSpace: Equatable, Sendable {
+    /// That this process may still use.
+    public var free: Int
+    public var total: Int
+
+    public init(free: Int, total: Int) {
+        self.free = free
+        self.total = total
+    }
+}
+
 /// The directory of one log: what the log asks of a file system. Tests inject ``SimulatedDirectory``.
 public protocol LogDirectory: AnyObject, Sendable {
     var path: String { get }
@@ -19,6 +31,9 @@ public protocol LogDirectory: AnyObject, Sendable {
     /// Gives the directory back.
     func unlock()
     func names() throws(FileError) -> [String]
+    /// Of a file, by its name.
+    func size(of name: String) throws(FileError) -> Int
+    func space() throws(FileError) -> DiskSpace
     /// Makes an empty file, replacing one of that name.
     func create(_ name: String) throws(FileError) -> any LogFile
     func open(_ name: String) throws(FileError) -> any LogFile

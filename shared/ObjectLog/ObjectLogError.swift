@@ -29,6 +29,10 @@ public enum ObjectLogError: Error, Sendable, Equatable, CustomStringConvertible 
     /// The bytes at this position are not the record that was written there.
     case damaged(LogPosition, String)
     case recordTooLarge(Int)
+    /// The segment was removed: what was live in it stands elsewhere.
+    case removed(UInt32)
+    /// Only a sealed segment, whose footer is synced, can be removed.
+    case inUse(UInt32)
     case file(FileError)
 
     public var description: String {
@@ -40,6 +44,8 @@ public enum ObjectLogError: Error, Sendable, Equatable, CustomStringConvertible 
         case .foreign(let reason), .newerFormat(let reason): reason
         case .damaged(let position, let reason): "damaged record at \(position): \(reason)"
         case .recordTooLarge(let size): "a record of \(size) bytes does not fit into a segment"
+        case .removed(let segment): "segment \(segment) was removed"
+        case .inUse(let segment): "segment \(segment) is still written to"
         case .file(let error): error.description
         }
     }

@@ -52,6 +52,19 @@ public final class RealDirectory: LogDirectory {
         return names
     }
 
+    public func size(of name: String) throws(FileError) -> Int {
+        var status = stat()
+        guard stat(path + "/" + name, &status) == 0 else { throw FileError("stat", path + "/" + name, code: errno) }
+        return Int(status.st_size)
+    }
+
+    public func space() throws(FileError) -> DiskSpace {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw FileError("statvfs", path, code: errno) }
+        let block = Int(status.f_frsize)
+        return DiskSpace(free: Int(status.f_bavail) * block, total: Int(status.f_blocks) * block)
+    }
+
     public func create(_ name: String) throws(FileError) -> any LogFile {
         try RealFile(path + "/" + name, flags: O_RDWR | O_CREAT | O_TRUNC)
     }

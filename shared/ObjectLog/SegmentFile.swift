@@ -1,4 +1,5 @@
 import Checksums
+import Glibc
 import Model
 
 /// One file of the log: a header, then records. Made at its full size, filled with zeros and synced before its first
@@ -9,14 +10,29 @@ final class SegmentFile: Sendable {
     private static let formatVersion: UInt32 = 1
 
     let number: UInt32
+    /// Bytes that can be read.
     let capacity: Int
+    /// Bytes that it was made with.
+    let madeCapacity: Int
+    let headerIntact: Bool
     let file: any LogFile
 
-    private init(number: UInt32, capacity: Int, file: any LogFile) {
+    private init(number: UInt32, capacity: Int, madeCapacity: Int, headerIntact: Bool = true, file: any LogFile) {
+        self.headerIntact = headerIntact
         self.number = number
         self.capacity = capacity
+        self.madeCapacity = madeCapacity
         self.file = file
     }
+
+    /// The file has lost its end.
+    var isTruncated: Bool { capacity < madeCapacity }
+
+    /// Of the end that was lost; 0 when nobody knows how much it was.
+    var missingBytes: Int { madeCapacity == Int(UInt32.max) ? 0 : max(0, madeCapacity - capacity) }
+
+    /// Where the trailer stands, before which records end.
+    var recordLimit: Int { min(capacity, madeCapacity - SegmentTrailer.size) }
 
     static func name(_ number: UInt32) -> String {
         let digits = String(number)
@@ -32,6 +48,16 @@ final class SegmentFile: Sendable {
 
     /// Makes a segment that is ready for records. A crash on the way leaves only the unfinished file.
     static func prepare(
+        _ number: UInt32, capacity: Int, disk: DiskID, in directory: any LogDirectory
+    ) throws(FileError) -> SegmentFile {
+        do throws(FileError) { return try write(number, capacity: capacity, disk: disk, in: directory) } catch {
+            // What a full disk took of it is needed elsewhere.
+            try? directory.remove(unfinished)
+            throw error
+        }
+    }
+
+    private static func write(
         _ number: UInt32, capacity: Int, disk: DiskID, in directory: any LogDirectory
     ) throws(FileError) -> SegmentFile {
         let file = try directory.create(unfinished)
@@ -56,41 +82,57 @@ final class SegmentFile: Sendable {
         try file.sync()
         try directory.rename(unfinished, to: name(number))
         try directory.sync()
-        return SegmentFile(number: number, capacity: capacity, file: file)
+        return SegmentFile(number: number, capacity: capacity, madeCapacity: capacity, file: file)
     }
 
     static func removeUnfinished(in directory: any LogDirectory) throws(FileError) {
         try directory.remove(unfinished)
     }
 
+    /// Sealed before: where its footer ends. nil: not sealed, or the trailer is damaged.
+    func trailer(seed: UInt32) throws(FileError) -> SegmentTrailer? {
+        guard !isTruncated else { return nil }
+        let bytes = try file.read(count: SegmentTrailer.size, at: capacity - SegmentTrailer.size)
+        return bytes.withUnsafeBytes { SegmentTrailer($0, segment: number, seed: seed) }
+    }
+
+    /// A header that is damaged or cut off is no reason not to read the records: they name their place and their disk.
     static func open(_ number: UInt32, disk: DiskID, in directory: any LogDirectory) throws(ObjectLogError)
         -> SegmentFile
     {
-        let path = directory.path + "/" + name(number)
-        let header: [UInt8]
         let file: any LogFile
+        let header: [UInt8]
         let size: Int
         do {
             file = try directory.open(name(number))
-            header = try file.read(count: headerSize, at: 0)
             size = try file.size()
+            header = try readHeader(of: file)
         } catch { throw .file(error) }
-        let damaged = ObjectLogError.damaged(LogPosition(segment: number, offset: 0), "\(path) has no valid header")
-        guard header.count == headerSize else { throw damaged }
-        let capacity = try header.withUnsafeBytes { bytes -> Result<Int, ObjectLogError> in
+        let made = try header.withUnsafeBytes { bytes -> Result<Int?, ObjectLogError> in
+            guard bytes.count == headerSize else { return .success(Int(UInt32.max)) }
             let body = UnsafeRawBufferPointer(rebasing: bytes[0..<40])
             guard bytes.number(at: 0, UInt64.self) == magic, crc32c(body) == bytes.number(at: 40, UInt32.self) else {
-                return .failure(damaged)
+                return .success(nil)
             }
+            let path = directory.path + "/" + name(number)
             guard bytes.number(at: 8, UInt32.self) <= formatVersion else {
                 return .failure(.newerFormat("\(path) was written by a newer version"))
             }
             guard DiskID(bytes[24..<40]) == disk, bytes.number(at: 12, UInt32.self) == number else {
                 return .failure(.foreign("\(path) belongs to another log"))
             }
-            // A truncated file has lost its end; what is left can be read.
-            return .success(min(Int(clamping: bytes.number(at: 16, UInt64.self)), size))
+            return .success(Int(clamping: bytes.number(at: 16, UInt64.self)))
         }.get()
-        return SegmentFile(number: number, capacity: capacity, file: file)
+        // A truncated file has lost its end; what is left can be read.
+        return SegmentFile(
+            number: number, capacity: min(made ?? size, size), madeCapacity: made ?? size, headerIntact: made != nil,
+            file: file)
+    }
+
+    private static func readHeader(of file: any LogFile) throws(FileError) -> [UInt8] {
+        do throws(FileError) { return try file.read(count: headerSize, at: 0) } catch {
+            guard error.code == EIO else { throw error }
+            return [UInt8](repeating: 0, count: headerSize)
+        }
     }
 }

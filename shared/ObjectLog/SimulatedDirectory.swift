@@ -117,6 +117,21 @@ public final class SimulatedDirectory: LogDirectory {
         }
     }
 
+    public func size(of name: String) throws(FileError) -> Int {
+        try state.withLock { state throws(FileError) in
+            try state.checkAlive()
+            guard let file = state.names[name] else { throw FileError("stat", name, code: ENOENT) }
+            return state.contents[file]?.cached.size ?? 0
+        }
+    }
+
+    public func space() throws(FileError) -> DiskSpace {
+        try state.withLock { state throws(FileError) in
+            try state.checkAlive()
+            return DiskSpace(free: max(0, state.capacity - state.used), total: state.capacity)
+        }
+    }
+
     public func create(_ name: String) throws(FileError) -> any LogFile {
         try state.withLock { state throws(FileError) in
             try state.operate()
@@ -181,7 +196,7 @@ private final class SimulatedFile: LogFile {
                 if error.code == ESHUTDOWN { state.put(pieces, file, offset) }
                 throw error
             }
-            let used = state.names.values.reduce(0) { $0 + (state.contents[$1]?.cached.size ?? 0) }
+            let used = state.used
             let growth = max(0, offset + count - (state.contents[file]?.cached.size ?? 0))
             guard growth == 0 || used + growth <= state.capacity else { throw FileError("write", "file", code: ENOSPC) }
             state.put(pieces, file, offset)
@@ -214,6 +229,8 @@ private final class SimulatedFile: LogFile {
 }
 
 extension SimulatedDirectory.State {
+    fileprivate var used: Int { names.values.reduce(0) { $0 + (contents[$1]?.cached.size ?? 0) } }
+
     fileprivate func checkAlive() throws(FileError) {
         if isDead { throw FileError("use", "disk", code: EIO) }
     }

@@ -1,0 +1,92 @@
+import Checksums
+import Model
+import NIOCore
+import Synchronization
+
+extension ObjectLog {
+    /// The record of `size` bytes at a position, with every checksum verified.
+    public func read(at position: LogPosition, size: Int) throws(ObjectLogError) -> LogRecord {
+        let segment = try file(of: position.segment)
+        guard size >= RecordHeader.size, Int(position.offset) + size <= segment.capacity else {
+            throw .damaged(position, "it would reach beyond the end of its segment")
+        }
+        var buffer = ByteBufferAllocator().buffer(capacity: size)
+        var failure: FileError?
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { memory in
+            do throws(FileError) {
+                return try segment.file.read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: memory[0..<size]), at: Int(position.offset))
+            } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure { throw .file(failure) }
+        guard let header = buffer.withUnsafeReadableBytes({ RecordHeader($0, at: position, seed: seed) }),
+            header.recordSize == size
+        else { throw .damaged(position, "no valid header") }
+        buffer.moveReaderIndex(forwardBy: RecordHeader.size)
+        let head = buffer.readBytes(length: header.headLength) ?? []
+        guard crc32c(buffer) == header.payloadChecksum else {
+            throw .damaged(position, "wrong checksum of the payload")
+        }
+        return LogRecord(
+            position: position, type: header.type, head: head, payload: buffer, payloadChecksum: header.payloadChecksum)
+    }
+
+    func file(of number: UInt32) throws(ObjectLogError) -> SegmentFile {
+        if catalog.withLock({ $0.removed.contains(number) }) { throw .removed(number) }
+        return try files.open(number)
+    }
+}
+
+/// Segments kept open, as many as the process may spend descriptors on.
+final class OpenSegments: Sendable {
+    private struct Known {
+        let file: SegmentFile
+        var lastUse: UInt64
+    }
+
+    private struct State {
+        var known: [UInt32: Known] = [:]
+        var uses: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+    private let max: Int
+    private let disk: DiskID
+    private let directory: any LogDirectory
+
+    init(max: Int, disk: DiskID, directory: any LogDirectory) {
+        self.max = Swift.max(1, max)
+        self.disk = disk
+        self.directory = directory
+    }
+
+    /// A failure, such as too many open files, concerns this attempt only.
+    func open(_ number: UInt32) throws(ObjectLogError) -> SegmentFile {
+        let known = state.withLock { state in
+            state.uses += 1
+            state.known[number]?.lastUse = state.uses
+            return state.known[number]?.file
+        }
+        if let known { return known }
+        let opened = try SegmentFile.open(number, disk: disk, in: directory)
+        remember(opened)
+        return opened
+    }
+
+    func remember(_ segment: SegmentFile) {
+        state.withLock { state in
+            if state.known.count >= max, let oldest = state.known.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+                state.known[oldest.key] = nil
+            }
+            state.uses += 1
+            state.known[segment.number] = Known(file: segment, lastUse: state.uses)
+        }
+    }
+
+    func forget(_ number: UInt32) { state.withLock { $0.known[number] = nil } }
+
+    var count: Int { state.withLock { $0.known.count } }
+}
