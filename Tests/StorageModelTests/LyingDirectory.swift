@@ -21,6 +21,8 @@ final class LyingDirectory: LogDirectory {
     func lock() throws(FileError) -> Bool { try honest.lock() }
     func unlock() { honest.unlock() }
     func names() throws(FileError) -> [String] { try honest.names() }
+    func size(of name: String) throws(FileError) -> Int { try honest.size(of: name) }
+    func space() throws(FileError) -> DiskSpace { try honest.space() }
     func rename(_ name: String, to other: String) throws(FileError) { try honest.rename(name, to: other) }
     func remove(_ name: String) throws(FileError) { try honest.remove(name) }
     func sync() throws(FileError) { try honest.sync() }

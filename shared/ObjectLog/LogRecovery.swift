@@ -115,7 +115,8 @@ struct LogRecovery {
         let number = inventory?.nextNumber ?? 1
         func start(_ segment: SegmentFile, spares: [SegmentFile] = [], next: UInt32? = nil) -> Start {
             Start(
-                segment: segment, position: LogPosition(segment: segment.number, offset: UInt32(SegmentFile.headerSize)),
+                segment: segment,
+                position: LogPosition(segment: segment.number, offset: UInt32(SegmentFile.headerSize)),
                 footer: FooterBuilder(capacity: segment.capacity), spares: spares, nextNumber: next ?? number)
         }
         if let current, let footer {
@@ -145,14 +146,18 @@ struct LogRecovery {
         if numbers.contains(where: catalog.removed.contains) { expected = nil }
     }
 
-    private mutating func check(_ sequence: UInt64, at position: LogPosition, gap: Range<Int>? = nil, isOwn: Bool = false) {
+    private mutating func check(
+        _ sequence: UInt64, at position: LogPosition, gap: Range<Int>? = nil, isOwn: Bool = false
+    ) {
         let missing = expected.map { sequence &- $0 }
         expected = sequence + 1
         nextSequence = sequence + 1
         if let gap {
             note(position.segment, gap, records: missing, isOwn && missing ?? 1 <= 1 ? .footer : .unreadable)
         } else if let missing, missing > 0 {
-            if let lost = report.damages.lastIndex(where: { $0.kind == .lostSegment && $0.end.segment == position.segment }),
+            if let lost = report.damages.lastIndex(where: {
+                $0.kind == .lostSegment && $0.end.segment == position.segment
+            }),
                 report.damages[lost].records == nil
             {
                 report.damages[lost].records = missing

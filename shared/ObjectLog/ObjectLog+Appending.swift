@@ -16,23 +16,23 @@ extension ObjectLog {
         try state.withLock { state throws(ObjectLogError) in
             try state.checkOpen()
             return state.queuedBytes <= configuration.queueSizeMax
-                && supply.holds(state.segmentsNeeded(bytes, priority))
+                && supply.holds(priority.reserve, taking: !state.mayFit(bytes))
         }
     }
 
     /// Waits until `hasRoom`. Call it before taking a lock of your own. Throws `diskFull` when there is none to come.
     public func waitForRoom(_ bytes: Int, priority: AppendPriority = .content) throws(ObjectLogError) {
         try check(size: bytes)
-        let needed = try state.waiting { state, waiter throws(ObjectLogError) -> Int in
+        let fits = try state.waiting { state, waiter throws(ObjectLogError) -> Bool in
             while state.pointee.queuedBytes > configuration.queueSizeMax, state.pointee.failure == nil,
                 !state.pointee.isStopping
             {
                 waiter.wait()
             }
             try state.pointee.checkOpen()
-            return state.pointee.segmentsNeeded(bytes, priority)
+            return state.pointee.mayFit(bytes)
         }
-        try supply.wait(for: needed)
+        try supply.wait(for: priority.reserve, taking: !fits)
     }
 
     /// Queues a record and returns its position. It is durable when the observer has been told of a later position.
@@ -46,7 +46,7 @@ extension ObjectLog {
                 try state.checkOpen()
                 let fits = state.fits(entry)
                 let wakes = urgency == .now ? !state.isUrgent : state.queue.isEmpty
-                guard !fits || supply.holds(priority.reserve) else { return (nil, false) }
+                guard !fits || supply.holds(priority.reserve, taking: false) else { return (nil, false) }
                 if !fits {
                     guard let next = supply.take(leaving: priority.reserve) else { return (nil, false) }
                     state.seal(seed: seed)
@@ -60,7 +60,7 @@ extension ObjectLog {
             if placed.wakes { state.wake() }
             if let position = placed.position { return position }
             let fits = state.withLock { $0.fits(entry) }
-            try supply.wait(for: priority.reserve + (fits ? 0 : 1))
+            try supply.wait(for: priority.reserve, taking: !fits)
         }
     }
 
@@ -77,12 +77,11 @@ extension ObjectLog.State {
         if isStopping { throw .stopped }
     }
 
-    /// Prepared segments that there must be, so that records of so many bytes altogether can be appended.
-    fileprivate func segmentsNeeded(_ bytes: Int, _ priority: AppendPriority) -> Int {
+    /// Whether records of so many bytes altogether go into the active segment, however many they are.
+    fileprivate func mayFit(_ bytes: Int) -> Bool {
         // Of every record the footer has a copy of the head and less than a header; blocks add a little.
         let withFooter = 2 * bytes + 1024
-        let fits = !isEnded && nextOffset + withFooter + Self.footerRoom(footer, head: 0) <= segment.capacity
-        return priority.reserve + (fits ? 0 : 1)
+        return !isEnded && nextOffset + withFooter + Self.footerRoom(footer, head: 0) <= segment.capacity
     }
 
     /// Room for the footer when a record with such a head, and a mark of the log's own, are added.
@@ -93,7 +92,7 @@ extension ObjectLog.State {
     func fits(_ entry: LogEntry) -> Bool {
         !isEnded
             && nextOffset + RecordHeader.aligned(entry.recordSize) + Self.footerRoom(footer, head: entry.head.count)
-            <= segment.capacity
+                <= segment.capacity
     }
 
     /// Whether the last sync is not yet told by a later record.

@@ -31,7 +31,8 @@ extension ObjectLog {
     /// The segments that may have records, the active one last.
     public var segments: [SegmentInfo] {
         let (active, offset, sealing) = state.withLock { ($0.segment.number, $0.nextOffset, $0.sealing) }
-        return catalog.withLock { $0.sizes }.sorted { $0.key < $1.key }.filter { $0.key <= active }.map { number, size in
+        return catalog.withLock { $0.sizes }.sorted { $0.key < $1.key }.filter { $0.key <= active }.map {
+            number, size in
             let end = UInt32(clamping: number == active ? offset : size)
             return SegmentInfo(
                 number: number, capacity: size, isSealed: number < active && !sealing.contains(number),

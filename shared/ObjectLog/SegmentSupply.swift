@@ -33,7 +33,9 @@ final class SegmentSupply: Sendable {
         ready: [SegmentFile], nextNumber: UInt32, segmentSize: Int, reserve: Int, disk: DiskID,
         directory: any LogDirectory
     ) {
-        state = Monitor(State(ready: ready, nextNumber: nextNumber))
+        let free = ((try? directory.space().free) ?? 0) - reserve
+        let missing = max(0, Self.preparedCount - ready.count)
+        state = Monitor(State(ready: ready, nextNumber: nextNumber, hasSpace: free / segmentSize >= missing))
         self.directory = directory
         self.disk = disk
         self.segmentSize = segmentSize
@@ -53,27 +55,28 @@ final class SegmentSupply: Sendable {
         state.wake()
     }
 
-    /// Whether `count` segments are prepared, or one is and there is space for the others.
-    func holds(_ count: Int) -> Bool { state.withLock { $0.holds(count) } }
+    /// Whether as many segments as `reserve` are prepared, besides one to take. Those that are about to be prepared, and
+    /// have the space, count; the one to take must be there.
+    func holds(_ reserve: Int, taking: Bool) -> Bool { state.withLock { $0.holds(reserve, taking: taking) } }
 
     var isFull: Bool { state.withLock { $0.failure == .diskFull } }
 
     /// The next segment, if as many as `reserve` are left behind it.
     func take(leaving reserve: Int) -> SegmentFile? {
-        let taken = state.withLock { $0.holds(reserve + 1) ? $0.ready.removeFirst() : nil }
+        let taken = state.withLock { $0.holds(reserve, taking: true) ? $0.ready.removeFirst() : nil }
         if taken != nil { state.wake() }
         return taken
     }
 
-    /// Waits until it `holds(count)`. On a full disk it says so after one more try.
-    func wait(for count: Int) throws(ObjectLogError) {
+    /// Waits until it holds them. On a full disk it says so after one more try.
+    func wait(for reserve: Int, taking: Bool) throws(ObjectLogError) {
         let attempts = state.withLock { state in
             state.retry = state.failure != nil
             return state.attempts
         }
         state.wake()
         try state.waiting { state, waiter throws(ObjectLogError) in
-            while !state.pointee.holds(count) {
+            while !state.pointee.holds(reserve, taking: taking) {
                 if state.pointee.stopping { throw .stopped }
                 if let failure = state.pointee.failure, state.pointee.attempts != attempts { throw failure }
                 waiter.wait()
@@ -132,7 +135,10 @@ final class SegmentSupply: Sendable {
 }
 
 extension SegmentSupply.State {
-    fileprivate func holds(_ count: Int) -> Bool { ready.count >= count || hasSpace && !ready.isEmpty }
+    fileprivate func holds(_ reserve: Int, taking: Bool) -> Bool {
+        if taking, ready.isEmpty { return false }
+        return hasSpace || ready.count >= reserve + (taking ? 1 : 0)
+    }
 }
 
 extension FileError {

@@ -89,7 +89,9 @@ struct OpenedDisk {
         let index = replay.index!
         self.index = index
         isTruncated = report.damages.contains { $0.kind == .truncated }
-        let lost = report.damages.filter { $0.kind == .unreadable || $0.kind == .missing }
+        let lost = report.damages.filter {
+            [.unreadable, .missing, .lostSegment, .truncatedSegment].contains($0.kind)
+        }
         // What a doubt in the log speaks of already is no news, though an index made anew meets it again.
         let known = max(replay.checkpoint.rawValue, index.doubt)
         let isNews = hasLostEnd || lost.contains { $0.position.rawValue >= known }
