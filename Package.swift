@@ -145,8 +145,8 @@ let testTargets: [Target] = [
     tests(
         "GatewayTests",
         [
-            "Gateway", "S3Protocol", "Signatures", "ObjectAccess", "Register", "Ring", "ClusterState", "MessageBus",
-            "Observability",
+            "Gateway", "S3Protocol", "Signatures", "ObjectAccess", "AccessTestKit", "Register", "Ring", "ClusterState",
+            "MessageBus", "Observability",
             "Wire", "Checksums", "Model", nio, nioPosix, nioEmbedded, nioHTTP, log,
         ]),
     tests("AdminTests", ["Admin", "ClusterState", "MessageBus", "Model", arguments]),

@@ -45,11 +45,13 @@ public final class FakeStorageCluster: RequestSending, ClusterViewing, TimerSche
 
     public init(
         nodes count: Int = 3, consistency: ConsistencyLevel = .majority(of: 3), partitions: Int = 16, seed: UInt64 = 1,
-        buckets: [String: BucketID] = [:]
+        buckets: [String: BucketID] = [:], owner: String = ""
     ) {
         names = (1...count).map { NodeName("storage-\($0)") }
         let entries = buckets.map { name, id in
-            StateEntry(key: "buckets/\(name)", value: BucketRecord(name: name, id: id.bytes).encoded(), revision: 1)
+            StateEntry(
+                key: "buckets/\(name)", value: BucketRecord(name: name, id: id.bytes, owner: owner).encoded(),
+                revision: 1)
         }
         view = Self.makeView(names, consistency, partitions).applying(entries, revision: 1)
         state = Mutex(

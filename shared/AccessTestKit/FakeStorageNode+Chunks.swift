@@ -10,6 +10,7 @@ extension FakeStorageNode {
         }
         let name = ChunkName(blob: blob, index: request.index)
         guard !droppedChunks.contains(name) else { throw Refusal(status: .notFound) }
+        if isFull, chunks[name] == nil { throw Refusal(status: .diskFull) }
         let existed = chunks.updateValue(bytes, forKey: name) != nil
         if !existed {
             chunkOwners[name] = ChunkOwner(

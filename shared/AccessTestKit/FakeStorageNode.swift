@@ -41,6 +41,8 @@ public struct FakeStorageNode: Sendable {
     public var releases: [Release] = []
     /// Refuses everything with this.
     public var refusing: Status?
+    /// Has no room for content: refuses what would store some, and nothing else.
+    public var isFull = false
     /// Forgets staged blobs at once, as a node does whose memory for them is full.
     public var dropsStagedBlobs = false
 
@@ -131,6 +133,7 @@ public struct FakeStorageNode: Sendable {
 
     private mutating func stage(_ request: StageRequest, _ payload: [ByteBuffer]) throws -> Reply {
         let name = try named(request.name)
+        if isFull, request.needsRoom { throw Refusal(status: .diskFull) }
         try keep(request.blob, request.blobCrc32c, payload)
         if dropsStagedBlobs { staged = [:] }
         let decision = replica.stage(name, ballot: Ballot(request.ballot), stored: durable(name))
@@ -151,6 +154,7 @@ public struct FakeStorageNode: Sendable {
         let name = try named(request.name)
         try keep(request.blob, request.blobCrc32c, payload)
         let state = try State(request.state ?? StoredState())
+        if isFull, state.isLive, registers[name]?.record != state.record { throw Refusal(status: .diskFull) }
         let decision = replica.commit(name, state, stored: durable(name), hasBlobs: hasBlobs(of: state))
         var reply = CommitReply(counter: decision.counter)
         switch act(name, decision) {

@@ -174,7 +174,8 @@ public final class RegisterClient: Sendable {
         defer { queues.leave(name) }
         do throws(AccessError) {
             let (success, refusal) = try await propose(
-                name, { $0.rule(deleting: deleting) }, staged: staged, operation, context, until: deadline, change)
+                name, { $0.rule(deleting: deleting) }, staged: staged, needsRoom: !deleting, operation, context,
+                until: deadline, change)
             if success.kind == .refused, let refusal { throw .refused(refusal) }
             return UpdateResult(
                 state: success.state, previous: success.previous,
@@ -186,8 +187,8 @@ public final class RegisterClient: Sendable {
     }
 
     private func propose(
-        _ name: Model.RegisterName, _ rule: (Placement) -> QuorumRule, staged: StagedBlob?, _ id: OperationID,
-        _ context: MessageContext, until deadline: ContinuousClock.Instant,
+        _ name: Model.RegisterName, _ rule: (Placement) -> QuorumRule, staged: StagedBlob?, needsRoom: Bool = false,
+        _ id: OperationID, _ context: MessageContext, until deadline: ContinuousClock.Instant,
         _ change: @escaping UpdateOperation.Decision
     ) async throws(AccessError) -> (ProposerSuccess<StoredRecord>, refusal: (any Error)?) {
         // It may have waited for its turn for so long that nobody wants the answer.
@@ -198,7 +199,8 @@ public final class RegisterClient: Sendable {
             let operation = UpdateOperation(
                 environment, name,
                 machine: Proposer(operation: id, writer: writer, rule: rule(placement)),
-                staged: staged, clock: clock, context: context.at(placement.epoch), change: change)
+                staged: staged, needsRoom: needsRoom, clock: clock, context: context.at(placement.epoch), change: change
+            )
             switch await outcome(of: operation, deadline) {
             case .succeeded(let success, let refusal): return (success, refusal)
             case .failed(.noQuorum, let failures)

@@ -32,18 +32,22 @@ final class UpdateOperation: Sendable {
     private let name: Model.RegisterName
     private let clock: SharedWriterClock
     private let staged: StagedBlob?
+    private let needsRoom: Bool
     private let context: MessageContext
     private let change: Decision
     private let state: Mutex<State>
 
+    /// - Parameter needsRoom: the change is to store something: full disks are to refuse the round at its beginning.
     init(
         _ environment: AccessEnvironment, _ name: Model.RegisterName, machine: Proposer<StoredRecord>,
-        staged: StagedBlob?, clock: SharedWriterClock, context: MessageContext, change: @escaping Decision
+        staged: StagedBlob?, needsRoom: Bool, clock: SharedWriterClock, context: MessageContext,
+        change: @escaping Decision
     ) {
         self.environment = environment
         self.name = name
         self.clock = clock
         self.staged = staged
+        self.needsRoom = needsRoom
         self.context = context
         self.change = change
         state = Mutex(State(machine: machine))
@@ -165,7 +169,7 @@ final class UpdateOperation: Sendable {
         let blob = attempt == 1 ? staged : nil
         let body = StageRequest(
             name: Wire.RegisterName(name), ballot: BallotNumber(ballot), blob: blob?.id.bytes ?? [],
-            blobCrc32c: blob?.checksum ?? 0
+            blobCrc32c: blob?.checksum ?? 0, needsRoom: needsRoom
         ).encoded()
         let payload = blob.map { [$0.bytes] } ?? []
         for node in nodes {

@@ -11,14 +11,14 @@ import Wire
 @testable import Gateway
 
 /// The operations of a gateway over storage and cluster in memory, with users alice and bob.
-struct TestGateway {
+struct TestGateway: GatewayUnderTest {
     let storage: MemoryStorage
     let cluster = MemoryCluster()
     let time = TestTime()
     let operations: S3Operations
 
     static let now: Int64 = 1_700_000_000_123
-    static let alice = Identity.user(UserRecord(id: "alice"))
+    static let alice = Identity.alice
     static let bob = Identity.user(UserRecord(id: "bob"))
 
     init(storage: MemoryStorage = MemoryStorage()) {
@@ -36,10 +36,21 @@ struct TestGateway {
         try await gateway.cluster.refresh()
         return gateway
     }
+}
 
+extension Identity {
+    static let alice = Identity.user(UserRecord(id: "alice"))
+}
+
+/// Something that carries out requests to the bucket `box`.
+protocol GatewayUnderTest {
+    var operations: S3Operations { get }
+}
+
+extension GatewayUnderTest {
     func send(
         _ operation: S3Operation, _ method: HTTPMethod = .GET, bucket: String? = "box", key: String? = nil,
-        query: [(String, String?)] = [], headers: HTTPHeaders = [:], body: [UInt8] = [], as user: Identity = alice
+        query: [(String, String?)] = [], headers: HTTPHeaders = [:], body: [UInt8] = [], as user: Identity = .alice
     ) async -> Answer {
         await send(
             operation, method, bucket: bucket, key: key, query: query, headers: headers,
@@ -48,7 +59,7 @@ struct TestGateway {
 
     func send(
         _ operation: S3Operation, _ method: HTTPMethod = .GET, bucket: String? = "box", key: String? = nil,
-        query: [(String, String?)] = [], headers: HTTPHeaders = [:], content: RequestBody, as user: Identity = alice
+        query: [(String, String?)] = [], headers: HTTPHeaders = [:], content: RequestBody, as user: Identity = .alice
     ) async -> Answer {
         let response = await operations.handle(
             S3Request(
@@ -62,13 +73,13 @@ struct TestGateway {
 
     @discardableResult
     func put(
-        _ key: String, _ body: [UInt8] = Array("content".utf8), headers: HTTPHeaders = [:], as user: Identity = alice
+        _ key: String, _ body: [UInt8] = Array("content".utf8), headers: HTTPHeaders = [:], as user: Identity = .alice
     ) async -> Answer {
         await send(.putObject, .PUT, key: key, headers: headers, body: body, as: user)
     }
 
     func get(
-        _ key: String, query: [(String, String?)] = [], headers: HTTPHeaders = [:], as user: Identity = alice
+        _ key: String, query: [(String, String?)] = [], headers: HTTPHeaders = [:], as user: Identity = .alice
     ) async -> Answer {
         await send(.getObject, key: key, query: query, headers: headers, as: user)
     }
@@ -108,6 +119,27 @@ extension RequestBody {
         var plan = BodyPlan(declaredLength: UInt64(bytes.count))
         plan.computesMD5 = true
         self.init(plan, source: EventfulSource(bytes, beforeEnd: beforeEnd), budget: nil)
+    }
+}
+
+/// Zeros without an end.
+private final class EndlessSource: BodySource {
+    private let onPiece: @Sendable (Int) -> Void
+
+    init(_ onPiece: @escaping @Sendable (Int) -> Void) { self.onPiece = onPiece }
+
+    func next() async throws(S3Error) -> ByteBuffer? {
+        onPiece(100_000)
+        return ByteBuffer(repeating: 0, count: 100_000)
+    }
+}
+
+extension RequestBody {
+    /// A body of this size, or so it says. `onPiece` is told the size of each piece that is taken.
+    convenience init(endless size: UInt64, onPiece: @escaping @Sendable (Int) -> Void) {
+        var plan = BodyPlan(declaredLength: size)
+        plan.computesMD5 = true
+        self.init(plan, source: EndlessSource(onPiece), budget: nil)
     }
 }
 

@@ -44,10 +44,14 @@ extension DiskReplica {
     }
 
     func stage(
-        _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload?, _ completion: @escaping Completion<StageResult>
+        _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload?, needsRoom: Bool = false,
+        _ completion: @escaping Completion<StageResult>
     ) {
         run(completion) {
             if let blob { try verify(blob.content) }
+            // The commit would be refused too, but then nobody could tell any more that nothing has happened.
+            let room = (blob?.content.bytes.readableBytes ?? 0) + Self.spare
+            if needsRoom, log.isFull, try !log.hasRoom(room) { throw StorageError.diskFull }
             return try critical(name, room: 0) { state, found in
                 if let failure = state.failure { throw failure }
                 let decision = state.replica.stage(name, ballot: ballot, stored: found.stored)

@@ -65,7 +65,7 @@ struct RequestDispatcher: Sendable {
         let message = try request.decoded(StageRequest.self)
         let blob = try payload(message.blob, message.blobCrc32c, request)
         guard let ballot = Ballot(message.ballot) else { throw BusError(.malformed, "no ballot") }
-        engine.stage(try name(message.name), ballot, blob: blob) { result in
+        engine.stage(try name(message.name), ballot, blob: blob, needsRoom: message.needsRoom) { result in
             responder.answer(result) { answer in
                 responder.reply(
                     StageReply(

@@ -13,12 +13,12 @@ extension StorageEngine {
         on(slot(of: name), completion) { $0.read(name, withBlob: withBlob, $1) }
     }
 
-    /// Phase 1, with a blob that a later commit will refer to.
+    /// Phase 1, with a blob that a later commit will refer to. `needsRoom`: a full disk refuses.
     public func stage(
-        _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload? = nil,
+        _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload? = nil, needsRoom: Bool = false,
         _ completion: @escaping Completion<StageResult>
     ) {
-        on(slot(of: name), completion) { $0.stage(name, ballot, blob: blob, $1) }
+        on(slot(of: name), completion) { $0.stage(name, ballot, blob: blob, needsRoom: needsRoom, $1) }
     }
 
     /// Phase 2: durable when it completes with `accepted`.

@@ -131,17 +131,21 @@ public struct StageRequest: WireMessage, Equatable {
     /// id of the staged blob; empty: none
     public var blob: [UInt8]
     public var blobCrc32c: UInt32
+    /// the commit to come stores something: a full disk refuses now, while nothing has happened
+    public var needsRoom: Bool
 
     public init(
         name: RegisterName? = nil,
         ballot: BallotNumber? = nil,
         blob: [UInt8] = [],
-        blobCrc32c: UInt32 = 0
+        blobCrc32c: UInt32 = 0,
+        needsRoom: Bool = false
     ) {
         self.name = name
         self.ballot = ballot
         self.blob = blob
         self.blobCrc32c = blobCrc32c
+        self.needsRoom = needsRoom
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -154,6 +158,7 @@ public struct StageRequest: WireMessage, Equatable {
         ballot = c.ballot.map { BallotNumber(reading: UnsafeRawPointer($0)) }
         blob = wireBytes(c.blob)
         blobCrc32c = c.blob_crc32c
+        needsRoom = c.needs_room != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -167,6 +172,7 @@ public struct StageRequest: WireMessage, Equatable {
         }
         if !blob.isEmpty { c.pointee.blob = arena.binary(blob) }
         c.pointee.blob_crc32c = blobCrc32c
+        c.pointee.needs_room = needsRoom ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }

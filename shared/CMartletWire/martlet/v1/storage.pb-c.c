@@ -2314,7 +2314,7 @@ const ProtobufCMessageDescriptor martlet__v1__read_reply__descriptor =
   (ProtobufCMessageInit) martlet__v1__read_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__stage_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor martlet__v1__stage_request__field_descriptors[5] =
 {
   {
     "name",
@@ -2364,17 +2364,30 @@ static const ProtobufCFieldDescriptor martlet__v1__stage_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "needs_room",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__StageRequest, needs_room),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__stage_request__field_indices_by_name[] = {
   1,   /* field[1] = ballot */
   2,   /* field[2] = blob */
   3,   /* field[3] = blob_crc32c */
   0,   /* field[0] = name */
+  4,   /* field[4] = needs_room */
 };
 static const ProtobufCIntRange martlet__v1__stage_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor martlet__v1__stage_request__descriptor =
 {
@@ -2384,7 +2397,7 @@ const ProtobufCMessageDescriptor martlet__v1__stage_request__descriptor =
   "Martlet__V1__StageRequest",
   "martlet.v1",
   sizeof(Martlet__V1__StageRequest),
-  4,
+  5,
   martlet__v1__stage_request__field_descriptors,
   martlet__v1__stage_request__field_indices_by_name,
   1,  martlet__v1__stage_request__number_ranges,

@@ -168,10 +168,14 @@ struct  Martlet__V1__StageRequest
    */
   ProtobufCBinaryData blob;
   uint32_t blob_crc32c;
+  /*
+   * the commit to come stores something: a full disk refuses now, while nothing has happened
+   */
+  protobuf_c_boolean needs_room;
 };
 #define MARTLET__V1__STAGE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__stage_request__descriptor) \
-    , NULL, NULL, {0,NULL}, 0 }
+    , NULL, NULL, {0,NULL}, 0, 0 }
 
 
 struct  Martlet__V1__StageReply
