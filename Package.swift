@@ -126,7 +126,7 @@ let testTargets: [Target] = [
         [
             "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "MessageBus", "Observability", "Threads",
             "Checksums",
-            "Wire", "Model", nio, log,
+            "Wire", "Model", "TestKit", nio, log,
         ]),
     tests(
         "StorageModelTests",

@@ -34,6 +34,7 @@ public struct AdminTool: AsyncParsableCommand {
                 name: "Storage",
                 subcommands: [
                     WhereisCommand.self, DiskUsage.self, QueueStats.self, QueueSuspend.self, QueueResume.self,
+                    CompactStart.self, CompactSuspend.self, CompactResume.self, CompactStatus.self,
                     RecoverFile.self, RecoverConsistency.self, RecoverNode.self, RepairStatus.self,
                     DiskCommand.self,
                 ]),

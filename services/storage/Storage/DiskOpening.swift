@@ -73,7 +73,7 @@ struct OpenedDisk {
     fileprivate init(_ opening: DiskOpening, index kind: IndexKind, hasLostEnd: Bool = false) throws {
         var replay = IndexReplay()
         let configuration = ObjectLogConfiguration(
-            node: opening.options.node, segmentSize: opening.options.segmentSize)
+            node: opening.options.node, segmentSize: opening.options.segmentSize, reserve: opening.options.reserve)
         let (log, report) = try ObjectLog.open(
             opening.files, configuration: configuration,
             checkpoint: { try replay.begin(opening.openIndex(kind)) },

@@ -10,7 +10,7 @@ extension DiskReplica {
     }
 
     func forgetHints(_ ids: [UInt64], _ completion: @escaping Completion<Void>) {
-        appendAll(ids.isEmpty ? [] : [.forgetHints(ids)], completion)
+        appendAll(ids.isEmpty ? [] : [.forgetHints(ids)], priority: .deletion, completion)
     }
 }
 
@@ -19,21 +19,26 @@ extension DiskReplica {
     /// Appends them, one behind the other; completes when they are durable and in the index. `slots`: those that the disk
     /// must own for it.
     func appendAll(
-        _ entries: [LogEntry], urgency: Urgency = .lazy, owning slots: SlotSet = SlotSet(),
+        _ entries: [LogEntry], urgency: Urgency = .lazy, priority: AppendPriority = .content,
+        owning slots: SlotSet = SlotSet(),
         _ completion: @escaping Completion<Void>
     ) {
         guard !entries.isEmpty else { return completion(.success(())) }
         run(completion) {
             let room = entries.reduce(0) { $0 + $1.recordSize + 8 }
             while true {
-                try log.waitForRoom(room)
+                try log.waitForRoom(room, priority: priority)
                 let isAppended = try state.withLock { state in
                     if let failure = state.failure { throw failure }
                     guard state.ownsAll || slots.subtracting(state.owned).isEmpty else { throw StorageError.moved }
-                    guard try log.hasRoom(room) else { return false }
-                    for entry in entries.dropLast() { try append(entry, urgency: .lazy, answer: nil, &state) }
+                    guard try log.hasRoom(room, priority: priority) else { return false }
+                    for entry in entries.dropLast() {
+                        try append(entry, urgency: .lazy, priority: priority, answer: nil, &state)
+                    }
                     let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(())) }
-                    if let last = entries.last { try append(last, urgency: urgency, answer: answer, &state) }
+                    if let last = entries.last {
+                        try append(last, urgency: urgency, priority: priority, answer: answer, &state)
+                    }
                     return true
                 }
                 if isAppended { return nil }
@@ -44,9 +49,9 @@ extension DiskReplica {
     /// Under the lock, with room made sure before.
     @discardableResult
     func append(
-        _ entry: LogEntry, urgency: Urgency, answer: Held?, _ state: inout State
+        _ entry: LogEntry, urgency: Urgency, priority: AppendPriority = .content, answer: Held?, _ state: inout State
     ) throws -> LogPosition {
-        let position = try log.append(entry, urgency: urgency)
+        let position = try log.append(entry, urgency: urgency, priority: priority)
         guard let change = IndexChange(entry, at: position) else {
             throw StorageError.malformed("a record of type \(entry.type) without meaning")
         }

@@ -11,6 +11,9 @@ struct DiskOptions: Sendable {
     var memory: IndexMemory
     /// An index that has not flushed for so many bytes of log does so: this bounds the replay after a crash.
     var flushDistance = 256 << 20
+    var compaction = CompactionOptions()
+    /// Bytes of the file system that the log leaves free for the index and other files.
+    var reserve = 0
 }
 
 extension DiskReplica {
@@ -39,10 +42,11 @@ extension DiskReplica {
         }
         let replica = DiskReplica(
             path: path, log: opened.log, index: opened.index, staged: staged, damage: damage, metrics: metrics,
-            logger: logger, onHints: onHints)
+            logger: logger, compaction: options.compaction, onHints: onHints)
         opened.log.start(observer: replica)
         if let doubt = opened.doubt { try replica.distrust(before: doubt) }
         replica.listMarkedDamage()
+        try replica.forgetRemovedSegments()
         return replica
     }
 
@@ -53,7 +57,8 @@ extension DiskReplica {
             metadata: ["disk": "\(path)", "before": "\(position)"])
         try state.withLock { state in
             let entry = LogEntry.doubt(before: position, slots: .all)
-            let appended = try log.append(entry)
+            // A full disk must be able to say this too.
+            let appended = try log.append(entry, priority: .compaction)
             let place = RecordPlace(position: appended.rawValue, size: UInt32(entry.recordSize))
             let change = IndexChange.doubt(before: position.rawValue, slots: .all, place)
             state.queue.append(Queued(position: appended, change: change))
@@ -75,6 +80,7 @@ extension DiskReplica {
 
     /// Ends cleanly: what waits is written, and the next start has nothing to replay.
     func stop() {
+        compactor.stop()
         log.stop()
         flushIndex()
     }

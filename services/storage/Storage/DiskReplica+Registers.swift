@@ -127,7 +127,8 @@ extension DiskReplica {
             let blobs = new.record?.blobs ?? []
             let room = entry.recordSize + blobs.count * (Limits.chunkSize + Self.spare) + Self.spare
             let unknown = blobs.filter { $0 != blob?.id && !staged.contains($0) }
-            return try critical(name, room: room, blobs: unknown) { state, found in
+            let priority = blob == nil ? priority(of: new, name) : .content
+            return try critical(name, room: room, priority: priority, blobs: unknown) { state, found in
                 var brought: [BlobPayload] = []
                 let isComplete = blobs.allSatisfy { id in
                     if let blob, blob.id == id {
@@ -152,9 +153,18 @@ extension DiskReplica {
                     }
                 }
                 return try settle(
-                    decision, name, &state, blobs: brought, entry: entry, value: value, answer: result, completion)
+                    decision, name, &state, blobs: brought, entry: entry, value: value, priority: priority,
+                    answer: result,
+                    completion)
             }
         }
+    }
+
+    /// What frees space, or adds nothing, has room on a full disk: tombstones, and rounds that only confirm what is here.
+    private func priority(of new: ReplicaState, _ name: RegisterName) -> AppendPriority {
+        guard let record = new.record, !record.isTombstone else { return .deletion }
+        guard log.isFull, let held = try? index.register(name)?.value else { return .content }
+        return held.sequence == new.sequence && held.record == record.bytes ? .deletion : .content
     }
 
     // MARK: - Common

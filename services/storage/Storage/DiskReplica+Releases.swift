@@ -13,7 +13,8 @@ extension DiskReplica {
             let present = try wanted.count { try index.blob($0) != nil }
             guard !wanted.isEmpty else { return { _ in completion(.success(0)) } }
             let slots = SlotSet(wanted.map { SlotSet.slot(ofKey: $0.bytes) })
-            appendAll([.dropChunks(blob, wanted.compactMap(\.index))], urgency: .now, owning: slots) { result in
+            let entry = LogEntry.dropChunks(blob, wanted.compactMap(\.index))
+            appendAll([entry], urgency: .now, priority: .deletion, owning: slots) { result in
                 if case .success = result {
                     for key in wanted { self.damage.healed(.content(key), disk: self.path) }
                 }

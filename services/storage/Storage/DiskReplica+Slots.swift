@@ -49,15 +49,15 @@ extension DiskReplica {
     // MARK: - Records of its own
 
     /// Appends records that belong together and waits until they are durable and in the index. Blocks.
-    func appendDurably(_ entries: [LogEntry]) throws {
-        try awaitAnswer { completion in appendAll(entries, urgency: .now, completion) }
+    func appendDurably(_ entries: [LogEntry], priority: AppendPriority = .content) throws {
+        try awaitAnswer { completion in appendAll(entries, urgency: .now, priority: priority, completion) }
     }
 
     /// Waits until everything decided so far is durable and in the index, or the disk has failed: then what is in the
     /// index is all that it has ever answered for. Blocks.
     func settleAll() throws {
         guard failure == nil else { return }
-        do { try appendDurably([.ceiling(index.ceiling)]) } catch {
+        do { try appendDurably([.ceiling(index.ceiling)], priority: .deletion) } catch {
             if failure == nil { throw error }
         }
     }
@@ -68,12 +68,12 @@ extension DiskReplica {
             let decision = state.replica.fence(to: counter)
             if let raise = decision.raiseCeiling { raiseCeiling(to: raise, &state) }
         }
-        try appendDurably([.ceiling(max(counter, index.ceiling))])
+        try appendDurably([.ceiling(max(counter, index.ceiling))], priority: .deletion)
     }
 
     /// What it has, or lacks, of these slots cannot be trusted: it may have been newer. Durable when it returns. Blocks.
     func distrust(_ slots: SlotSet) throws {
-        try appendDurably([.doubt(before: log.end, slots: slots)])
+        try appendDurably([.doubt(before: log.end, slots: slots)], priority: .deletion)
         // Whoever wrote what was lost may have come so far.
         try fence(upTo: Self.ceiling(of: index))
     }
@@ -82,12 +82,13 @@ extension DiskReplica {
     func trust(_ slots: SlotSet) throws {
         let doubts = index.doubts.filter { !$0.slots.intersection(slots).isEmpty }
         try appendDurably(
-            doubts.map { .trust(before: LogPosition(rawValue: $0.before), slots: $0.slots.intersection(slots)) })
+            doubts.map { .trust(before: LogPosition(rawValue: $0.before), slots: $0.slots.intersection(slots)) },
+            priority: .deletion)
     }
 
     /// The slots are another disk's: what stands of them before the end of the log counts for nothing. Blocks.
     func leave(_ slots: SlotSet) throws {
-        try appendDurably([.leftSlots(before: log.end, slots: slots)])
+        try appendDurably([.leftSlots(before: log.end, slots: slots)], priority: .deletion)
     }
 
     /// Takes what it has left out of the index, some entries at a time, so that nobody waits long. Blocks.

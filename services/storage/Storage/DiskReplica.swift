@@ -52,6 +52,7 @@ final class DiskReplica: Sendable {
     let damage: DamageList
     /// What changes while slots are copied to another disk.
     let changes = Mutex<SlotChanges?>(nil)
+    let compactor: Compactor
     /// Called after hints have become durable, on the writer thread.
     let onHints: @Sendable (Int) -> Void
     /// Grows whenever states leave the machine for the index: what was read from the index before may be old.
@@ -60,13 +61,15 @@ final class DiskReplica: Sendable {
 
     init(
         path: String, log: ObjectLog, index: MetadataIndex, staged: StagedBlobs, damage: DamageList,
-        metrics: StorageMetrics, logger: Logger, onHints: @escaping @Sendable (Int) -> Void
+        metrics: StorageMetrics, logger: Logger, compaction: CompactionOptions = .init(),
+        onHints: @escaping @Sendable (Int) -> Void
     ) {
         self.path = path
         self.log = log
         self.index = index
         self.staged = staged
         self.damage = damage
+        compactor = Compactor(compaction)
         self.metrics = metrics
         self.logger = logger
         self.onHints = onHints
@@ -92,19 +95,22 @@ final class DiskReplica: Sendable {
     }
 
     /// Runs `body` under the lock with what the index has for a key, in one critical section: the reads come before the
-    /// lock, and are repeated under it if anything became durable in between. `room`: bytes that the body may append.
+    /// lock, and are repeated under it if anything became durable in between. `room`: bytes that the body may append
+    /// with this priority.
     func critical<R>(
-        _ name: RegisterName, room: Int, blobs: [BlobID] = [],
+        _ name: RegisterName, room: Int, priority: AppendPriority = .content, blobs: [BlobID] = [],
         _ body: (inout State, Found) throws -> R
     ) throws -> R {
         while true {
             let before = generation.load(ordering: .acquiring)
             let early = look(name, blobs)
-            if room > 0, try !log.hasRoom(room) { try log.waitForRoom(room) }
+            if room > 0, try !log.hasRoom(room, priority: priority) {
+                try log.waitForRoom(room, priority: priority)
+            }
             let result = try state.withLock { state -> R? in
                 if room > 0 {
                     if let failure = state.failure { throw failure }
-                    guard try log.hasRoom(room) else { return nil }
+                    guard try log.hasRoom(room, priority: priority) else { return nil }
                 }
                 try checkOwner(SlotSet.slot(ofKey: name.indexKey), state)
                 retryCeiling(&state)
@@ -148,11 +154,12 @@ final class DiskReplica: Sendable {
     func settle<Answer, Reply: Sendable>(
         _ decision: ReplicaDecision<ReplicaRecord, Answer>, _ name: RegisterName, _ state: inout State,
         blobs: [BlobPayload] = [], entry: LogEntry? = nil, value: RegisterValue? = nil,
-        answer: Result<Reply, StorageError>, _ completion: @escaping Completion<Reply>
+        priority: AppendPriority = .content, answer: Result<Reply, StorageError>,
+        _ completion: @escaping Completion<Reply>
     ) throws -> Held? {
         if let counter = decision.raiseCeiling { raiseCeiling(to: counter, &state) }
         if let append = decision.append, let entry, let value {
-            try appendRegister(name, append.ticket, entry, value, blobs, &state)
+            try appendRegister(name, append.ticket, entry, value, blobs, priority, &state)
         }
         let answering: Held = { error in completion(error.map { .failure($0) } ?? answer) }
         let needsUnwrittenCeiling = decision.after.ceiling != nil && state.ceilingWanted != nil
@@ -164,12 +171,12 @@ final class DiskReplica: Sendable {
 
     private func appendRegister(
         _ name: RegisterName, _ ticket: AppendTicket, _ entry: LogEntry, _ value: RegisterValue,
-        _ blobs: [BlobPayload], _ state: inout State
+        _ blobs: [BlobPayload], _ priority: AppendPriority, _ state: inout State
     ) throws {
         do {
             let owner = BlobOwner(name: name, tag: value.tag)
-            for blob in blobs { try appendBlob(blob, of: owner, urgency: .lazy, &state) }
-            let position = try log.append(entry)
+            for blob in blobs { try appendBlob(blob, of: owner, urgency: .lazy, priority: priority, &state) }
+            let position = try log.append(entry, priority: priority)
             let register = IndexedRegister(
                 value: value, position: position.rawValue, recordSize: UInt32(entry.recordSize))
             state.queue.append(Queued(position: position, change: .register(name, register), ticket: ticket))
@@ -182,18 +189,21 @@ final class DiskReplica: Sendable {
 
     /// Content beside a register.
     func appendBlob(
-        _ blob: BlobPayload, of owner: BlobOwner, urgency: Urgency, _ state: inout State
+        _ blob: BlobPayload, of owner: BlobOwner, urgency: Urgency, priority: AppendPriority = .content,
+        _ state: inout State
     ) throws {
         let entry = LogEntry.blob(blob.id, of: owner, blob.content.bytes, checksum: blob.content.checksum)
-        try appendContent(BlobKey(blob.id), blob.content, entry, owner: owner, urgency: urgency, answer: nil, &state)
+        try appendContent(
+            BlobKey(blob.id), blob.content, entry, owner: owner, urgency: urgency, priority: priority, answer: nil,
+            &state)
     }
 
     /// `entry`: the record with this content.
     func appendContent(
         _ key: BlobKey, _ content: CheckedBytes, _ entry: LogEntry, owner: BlobOwner? = nil, urgency: Urgency,
-        answer: Held?, _ state: inout State
+        priority: AppendPriority = .content, answer: Held?, _ state: inout State
     ) throws {
-        let position = try log.append(entry, urgency: urgency)
+        let position = try log.append(entry, urgency: urgency, priority: priority)
         state.blobs[key] = content
         let location = BlobLocation(
             position: position.rawValue, recordSize: UInt32(entry.recordSize),
@@ -209,8 +219,11 @@ final class DiskReplica: Sendable {
 
     private func retryCeiling(_ state: inout State) {
         guard let counter = state.ceilingWanted, state.failure == nil else { return }
+        // Small, rare, and nobody can vote without it: it does not wait for segments that are being prepared.
         let entry = LogEntry.ceiling(counter)
-        guard (try? log.hasRoom(entry.recordSize)) == true, let position = try? log.append(entry) else { return }
+        guard (try? log.hasRoom(entry.recordSize, priority: .compaction)) == true,
+            let position = try? log.append(entry, priority: .compaction)
+        else { return }
         let place = RecordPlace(position: position.rawValue, size: UInt32(entry.recordSize))
         state.queue.append(Queued(position: position, change: .ceiling(counter, place)))
         state.ceilingWanted = nil

@@ -14,6 +14,10 @@ struct NodeCommands {
         case "du": try ReportCoding.encode(usage)
         case "mq-stats": try ReportCoding.encode(queues)
         case "status": try ReportCoding.encode(status)
+        case "compact-start": try compactStart(arguments)
+        case "compact-suspend": try compactSuspend()
+        case "compact-resume": try compactResume()
+        case "compact-status": try ReportCoding.encode(engine.compactionReport)
         case "whereis": try ReportCoding.encode(try register(arguments))
         default: try DiskCommands(engine: engine).run(verb, arguments)
         }
@@ -27,7 +31,8 @@ struct NodeCommands {
                     path: slot.path, activeObjects: totals?.activeRecords ?? 0, totalObjects: totals?.totalRecords ?? 0,
                     activeSize: totals?.activeBytes ?? 0, totalSize: totals?.totalBytes ?? 0,
                     state: Self.usageState(engine.state(of: slot)))
-            })
+            }, lastCompactionStart: engine.compactionReport.compactionStatus.lastCompactionStart,
+            lastCompactionEnd: engine.compactionReport.compactionStatus.lastCompactionEnd)
     }
 
     /// As `du` has called it from the beginning.

@@ -24,6 +24,9 @@ public final class StorageEngine: Sendable {
         /// Opens a directory of the log's file layer: tests put simulated ones in.
         var logDirectory: @Sendable (_ path: String) throws -> any LogDirectory = { try RealDirectory($0) }
         var isSimulated = false
+        /// Bytes of each file system that are left free for the index and other files.
+        public var reserve = 0
+        var compaction = CompactionOptions()
 
         public init(node: NodeName, dataDirectory: String, disks: [String]) {
             self.node = node

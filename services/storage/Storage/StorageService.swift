@@ -36,6 +36,11 @@ public final class StorageService: ProcessService {
         options.indexMemory = configuration[StorageSettings.indexMemory].bytes
         options.moveRate = configuration[StorageSettings.moveRate].bytes
         options.stagedMemory = configuration[StorageSettings.stagedMemory].bytes
+        options.reserve = configuration[StorageSettings.reserve].bytes
+        options.compaction = CompactionOptions(
+            ratio: Double(configuration[StorageSettings.compactionRatio]) / 100,
+            rate: configuration[StorageSettings.compactionRate].bytes,
+            isAutomatic: configuration[StorageSettings.compactionAutomatic])
         let (metrics, logger) = (context.metrics, context.logger)
         engine = try await Self.blocking { [options] in try StorageEngine(options, metrics: metrics, logger: logger) }
         let cluster = context.cluster

@@ -25,5 +25,22 @@ public enum StorageSettings {
         "storage.queue", default: 4096, in: 16...1_000_000,
         help: "Requests that may wait for a worker; beyond it they are refused as overload.")
 
-    public static let all: [any AnySetting] = [disks, segmentSize, indexMemory, stagedMemory, moveRate, workers, queue]
+    public static let reserve = Setting<ByteSize>(
+        "storage.reserve", default: .mebibytes(256), in: .mebibytes(0)...(.gibibytes(1024)),
+        help: "Bytes of each file system that no segment is made in: the index and other files need them.")
+    public static let compactionAutomatic = Setting(
+        "storage.compaction_automatic", default: true,
+        help: "Whether segments are compacted without being told to; a full disk then compacts itself too.")
+    public static let compactionRatio = Setting(
+        "storage.compaction_ratio", default: 40, in: 1...100,
+        help: "Percent of garbage in a segment from which it is compacted without being told to.")
+    public static let compactionRate = Setting<ByteSize>(
+        "storage.compaction_rate", default: .mebibytes(32), in: .mebibytes(1)...(.gibibytes(64)),
+        help: "Bytes a second that compaction reads and writes on one disk.")
+
+    public static let all: [any AnySetting] = [
+        disks, segmentSize, indexMemory, stagedMemory, moveRate, workers, queue, reserve, compactionAutomatic,
+        compactionRatio,
+        compactionRate,
+    ]
 }

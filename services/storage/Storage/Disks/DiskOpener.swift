@@ -44,7 +44,7 @@ struct DiskOpener: Sendable {
             path: disk.path,
             options: DiskOptions(
                 node: options.node, segmentSize: options.segmentSize, memory: memory,
-                flushDistance: options.flushDistance),
+                flushDistance: options.flushDistance, compaction: options.compaction, reserve: options.reserve),
             files: try files(disk.path), staged: staged, damage: damage, metrics: metrics, logger: logger,
             onHints: onHints)
         do {
@@ -53,6 +53,7 @@ struct DiskOpener: Sendable {
             }
             if disk.standing == .replacing { try replica.distrust(slots) }
             replica.own(slots)
+            if options.compaction.isAutomatic { replica.compactor.launch(replica) }
             return replica
         } catch {
             replica.stop()

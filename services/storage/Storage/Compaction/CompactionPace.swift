@@ -1,0 +1,19 @@
+/// Spreads bytes over time so that on average no more than `rate` a second are used. Pure: time comes from outside.
+struct CompactionPace: Sendable {
+    /// Bytes a second; 0: no limit.
+    var rate: Int
+    /// When everything used so far has been paid for.
+    private var paidUntil: ContinuousClock.Instant
+
+    init(rate: Int, now: ContinuousClock.Instant) {
+        self.rate = rate
+        paidUntil = now
+    }
+
+    /// Takes note of bytes that were used; returns until when to rest. Time that was not used is not saved up.
+    mutating func use(_ bytes: Int, now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        guard rate > 0 else { return now }
+        paidUntil = max(paidUntil, now).advanced(by: .seconds(Double(bytes) / Double(rate)))
+        return paidUntil
+    }
+}
