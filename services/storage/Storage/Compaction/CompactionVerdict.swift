@@ -45,6 +45,12 @@ enum CompactionVerdict: Equatable, Sendable {
 
     static func of(_ record: CompactedRecord, _ known: some CompactionKnowledge) throws -> CompactionVerdict {
         if let slot = record.head.slot, known.hasLeft(slot: slot, position: record.position) { return .garbage }
+        return try judge(record, known)
+    }
+
+    private static func judge(
+        _ record: CompactedRecord, _ known: some CompactionKnowledge
+    ) throws -> CompactionVerdict {
         switch record.head {
         case .register(let name, let value): try register(name, value, record, known)
         case .blob(let id, let owner): try blob(BlobKey(id), owner, record, known)
