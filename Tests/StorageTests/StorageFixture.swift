@@ -54,7 +54,7 @@ final class DiskFixture {
     init() throws { opened = try Self.open(path, files) }
 
     deinit {
-        disk.stop()
+        opened?.stop()
         opened = nil
         try? FileManager.default.removeItem(atPath: path)
     }

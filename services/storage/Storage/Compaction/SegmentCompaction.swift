@@ -33,7 +33,7 @@ struct SegmentCompaction {
 
     private let known: IndexKnowledge
     private var isDoubtful = false
-    private var damaged = 0
+    private var damaged: [DamagedRecord] = []
     private var unreadable: [Range<LogPosition>] = []
     /// Chunks whose last drop record is in this segment and no longer needed.
     private var settledDrops: [BlobKey] = []
@@ -64,7 +64,7 @@ struct SegmentCompaction {
         if !unreadable.isEmpty { try rescueUnreadable() }
         if try countLive() > 0 { try rescueLeft() }
         if isDoubtful { return .doubtful }
-        if damaged > 0 { return .damaged(damaged) }
+        if !damaged.isEmpty { return try noteDamage() }
         guard try countLive() == 0 else { return .held }
         return try remove()
     }
@@ -107,8 +107,7 @@ struct SegmentCompaction {
         case .garbage: try discard(record)
         case .doubtful: isDoubtful = true
         case .damaged(let key, let owner):
-            damaged += 1
-            disk.noteDamage(.content(key, at: record.position, owner: owner))
+            damaged.append(.content(key, at: record.position, owner: owner))
         case .renewHint(let hint): try move([.hint(hint), .forgetHints([record.position])])
         case .keepDrop(let blob, let indexes, let watermark):
             try move([.dropChunks(blob, indexes, watermark: watermark)])
@@ -160,7 +159,7 @@ struct SegmentCompaction {
     private mutating func rescueLeft() throws {
         let start = UInt64(segment.number) << 32
         let all = start..<start + (1 << 32)
-        damaged = 0
+        damaged = []
         try rescue(all)
         for (id, hint) in try disk.index.hints(after: start - 1, limit: Self.entriesMax) where all.contains(id) {
             try move([.hint(hint), .forgetHints([id])])
@@ -177,11 +176,32 @@ struct SegmentCompaction {
                 } else {
                     try move([.register(name, register.value)], slot: SlotSet.slot(ofKey: name.indexKey))
                 }
-            case .blob(let key, let location):
-                damaged += 1
-                disk.noteDamage(.content(key, at: location.position))
+            case .blob(let key, let location): try rescue(key, location)
             }
         }
+    }
+
+    /// Only what was read and found wanting counts as damaged.
+    private mutating func rescue(_ key: BlobKey, _ location: BlobLocation) throws {
+        let position = LogPosition(rawValue: location.position)
+        do {
+            let record = try disk.log.read(at: position, size: Int(location.recordSize))
+            let entry = LogEntry(
+                type: record.type, head: record.head, payload: record.payload,
+                payloadChecksum: record.payloadChecksum)
+            try settle(entry, at: position, payloadIntact: true)
+        } catch let error as ObjectLogError {
+            guard error.meansDamage else { throw error }
+            damaged.append(.content(key, at: location.position))
+        }
+    }
+
+    /// A disk that is gone as a whole gives errors too. Content counts as damaged only when the disk still takes a write.
+    private mutating func noteDamage() throws -> Outcome {
+        try move([.ceiling(disk.index.ceiling)])
+        try window.drain()
+        for record in damaged { disk.noteDamage(record) }
+        return .damaged(damaged.count)
     }
 
     // MARK: - The end
