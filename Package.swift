@@ -125,7 +125,7 @@ let testTargets: [Target] = [
         "StorageTests",
         [
             "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "MessageBus", "Observability", "Threads",
-            "Checksums",
+            "Checksums", "ClusterState",
             "Wire", "Model", "TestKit", nio, log,
         ]),
     tests(

@@ -136,6 +136,36 @@ struct TableTests {
         #expect(DiskUsageText.detail(report).hasPrefix("[du(storage stats)]\n\nfile path: /d1\n"))
     }
 
+    @Test("compact-status sums the disks and says why they wait")
+    func compaction() throws {
+        let disk = CompactionReport.Disk(
+            path: "/d1", status: "running", totalTargets: 9, numOfPendingTargets: 4, numOfOngoingTargets: 1,
+            numOfOutOfTargets: 4, doubtfulSegments: 2, rate: 1000, obstacle: "the disk is full")
+        let report = CompactionReport(
+            compactionStatus: .init(
+                status: "running", lastCompactionStart: 1_575_535_012_000, totalTargets: 9, numOfPendingTargets: 4,
+                numOfOngoingTargets: 1, numOfOutOfTargets: 4, removedSegments: 3, movedBytes: 10, freedBytes: 20,
+                disks: [disk]))
+        let expected = """
+                    current status: running
+             last compaction start: 2019-12-05 08:36:52 +0000
+               last compaction end: ____-__-__ __:__:__
+                     total targets: 9
+              # of pending targets: 4
+              # of ongoing targets: 1
+               # of out of targets: 4
+                  removed segments: 3
+                       moved bytes: 10
+                       freed bytes: 20
+                               /d1: 2 segments wait for lost records
+                               /d1: the disk is full
+            """
+        #expect(CompactionText.status(report) == expected)
+        let json = String(decoding: try ReportCoding.encode(report), as: UTF8.self)
+        #expect(json.contains("\"num_of_pending_targets\":4"))
+        #expect(json.contains("\"compaction_status\""))
+    }
+
     @Test("start tells each node, as a part of all")
     func start() {
         let report = StartReport(ringHashCur: "a8f8e3b4", ringEpoch: 1, nodes: ["s1", "s2", "s3"])
