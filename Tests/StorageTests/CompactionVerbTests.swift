@@ -16,7 +16,7 @@ import Testing
     init() throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         var options = StorageEngine.Options(
-            node: "storage-1", dataDirectory: path, disks: (1...2).map { "\(path)/disk-\($0)" })
+            node: "storage-1", dataDirectory: path, disks: ["\(path)/disk-1", "\(path)/disk-2"])
         options.segmentSize = 4 << 20
         options.indexMemory = 16 << 20
         engine = try StorageEngine(
