@@ -109,6 +109,15 @@ let services: [Target] =
     + service("tap", "Tap", process + [nio])
     + service("load", "Load", process + ["Signatures", "Checksums", "Linearizability", nio, nioPosix, nioHTTP])
 
+let benchmarks: [Target] = [
+    .executableTarget(
+        name: "martlet-benchmark",
+        dependencies: [
+            "Storage", "ObjectLog", "MetadataIndex", "Observability", "Register", "Wire", "Checksums", "Threads",
+            "Model", nio, log, arguments,
+        ], path: "Benchmarks")
+]
+
 let testTargets: [Target] = [
     tests("ModelTests", ["Model", "Checksums"]),
     tests("WireTests", ["Wire", "Model", nio]),
@@ -168,5 +177,5 @@ let package = Package(
     name: "martlet",
     platforms: [.macOS(.v15)],
     dependencies: packages,
-    targets: libraries + services + testTargets,
+    targets: libraries + services + benchmarks + testTargets,
     swiftLanguageModes: [.v6])

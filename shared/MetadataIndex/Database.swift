@@ -42,6 +42,7 @@ final class Database: @unchecked Sendable {
         rocksdb_options_set_write_buffer_size(options, memory.writeBufferSize / 3)
         rocksdb_options_set_max_write_buffer_number(options, 3)
         rocksdb_options_set_max_open_files(options, 256)
+        rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1)
         rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
         rocksdb_options_increase_parallelism(options, 2)
         rocksdb_options_set_bytes_per_sync(options, 1 << 20)
@@ -85,6 +86,21 @@ final class Database: @unchecked Sendable {
     /// Makes everything written so far durable. Blocks.
     func flush() throws(IndexError) {
         try Self.checked { rocksdb_flush(handle, flushOptions, $0) }
+    }
+
+    var memoryUse: IndexMemoryUse {
+        let consumers = rocksdb_memory_consumers_create()
+        defer { rocksdb_memory_consumers_destroy(consumers) }
+        rocksdb_memory_consumers_add_db(consumers, handle)
+        rocksdb_memory_consumers_add_cache(consumers, memory.cache)
+        guard let use = try? Self.checked({ rocksdb_approximate_memory_usage_create(consumers, $0) }) else {
+            return IndexMemoryUse(writeBuffers: 0, tables: 0, cache: memory.cached)
+        }
+        defer { rocksdb_approximate_memory_usage_destroy(use) }
+        return IndexMemoryUse(
+            writeBuffers: Int(clamping: rocksdb_approximate_memory_usage_get_mem_table_total(use)),
+            tables: Int(clamping: rocksdb_approximate_memory_usage_get_mem_table_readers_total(use)),
+            cache: memory.cached)
     }
 
     /// A view of the entries from `start` on, below `bound`, as they are now.
