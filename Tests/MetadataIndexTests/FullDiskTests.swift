@@ -80,6 +80,7 @@ struct FullDiskTests {
         // Still full: it cannot be opened, and says why.
         do {
             _ = try MetadataIndex(path: disk.path + "/index", memory: memory)
+            Issue.record("opened without room")
         } catch { #expect((error as? IndexError)?.kind == .noSpace, "\(error)") }
         disk.free()
         let reopened = try MetadataIndex(path: disk.path + "/index", memory: memory)

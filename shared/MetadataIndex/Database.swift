@@ -12,7 +12,20 @@ final class Database: @unchecked Sendable {
     private let writeOptions = rocksdb_writeoptions_create()
     private let flushOptions = rocksdb_flushoptions_create()
 
+    /// RocksDB begins a new manifest whenever it is opened, and preallocates 4 MiB for it. A build with assertions, as
+    /// Debian's, ends the process when writing a manifest fails: so it must not be tried without room.
+    private static let roomMin: UInt64 = 8 << 20
+
+    private static func checkRoom(_ path: String) throws(IndexError) {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return }
+        let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
+        guard free < roomMin else { return }
+        throw IndexError(.noSpace, "No space left on device: \(free) bytes are free, \(roomMin) are needed for \(path)")
+    }
+
     init(path: String, memory: IndexMemory) throws(IndexError) {
+        try Self.checkRoom(path)
         self.memory = memory
         let options = Self.options(memory)
         defer { rocksdb_options_destroy(options) }
@@ -27,6 +40,8 @@ final class Database: @unchecked Sendable {
         rocksdb_writeoptions_destroy(writeOptions)
         rocksdb_flushoptions_destroy(flushOptions)
     }
+
+    private static let journalFatal: Int32 = 4
 
     private static func options(_ memory: IndexMemory) -> OpaquePointer? {
         let table = rocksdb_block_based_options_create()
@@ -46,8 +61,10 @@ final class Database: @unchecked Sendable {
         rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
         rocksdb_options_increase_parallelism(options, 2)
         rocksdb_options_set_bytes_per_sync(options, 1 << 20)
+        // A build with assertions, as Debian's, ends the process when it cannot write to its own journal on a full disk:
+        // it gets none but the lines of the opening.
+        rocksdb_options_set_info_log_level(options, Self.journalFatal)
         rocksdb_options_set_keep_log_file_num(options, 2)
-        rocksdb_options_set_max_log_file_size(options, 1 << 20)
         rocksdb_options_set_paranoid_checks(options, 1)
         return options
     }
