@@ -129,7 +129,7 @@ let testTargets: [Target] = [
     tests("ObservabilityTests", ["Observability", log, nio, nioPosix]),
     tests("MessageBusTests", ["MessageBus", "CZeroMQ", "Observability", "Wire", "Model", nio, log]),
     tests("ObjectLogTests", ["ObjectLog", "Threads", "Checksums", "Model", nio]),
-    tests("MetadataIndexTests", ["MetadataIndex", "Wire", "Model"]),
+    tests("MetadataIndexTests", ["MetadataIndex", "TestKit", "Wire", "Model"]),
     tests(
         "StorageTests",
         [

@@ -16,16 +16,16 @@ final class Database: @unchecked Sendable {
     /// Debian's, ends the process when writing a manifest fails: so it must not be tried without room.
     private static let roomMin: UInt64 = 8 << 20
 
-    private static func checkRoom(_ path: String) throws(IndexError) {
+    static func hasRoom(_ path: String, times: UInt64 = 1) -> Bool {
         var status = statvfs()
-        guard statvfs(path, &status) == 0 else { return }
-        let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
-        guard free < roomMin else { return }
-        throw IndexError(.noSpace, "No space left on device: \(free) bytes are free, \(roomMin) are needed for \(path)")
+        guard statvfs(path, &status) == 0 else { return true }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize) >= roomMin * times
     }
 
     init(path: String, memory: IndexMemory) throws(IndexError) {
-        try Self.checkRoom(path)
+        guard Self.hasRoom(path) else {
+            throw IndexError(.noSpace, "No space left on device: \(path) needs \(Self.roomMin) bytes to be opened")
+        }
         self.memory = memory
         let options = Self.options(memory)
         defer { rocksdb_options_destroy(options) }

@@ -31,6 +31,9 @@ public final class MetadataIndex: Sendable {
         if let format { try database.write(format) }
     }
 
+    /// Whether there is room enough to open an index that failed for want of it.
+    public static func hasRoom(path: String) -> Bool { Database.hasRoom(path, times: 2) }
+
     private static func load(_ database: Database) throws -> State {
         func number(_ key: [UInt8]) throws -> UInt64 {
             try database.get(key) { value -> UInt64? in

@@ -58,6 +58,7 @@ final class DiskReplica: Sendable {
     /// Grows whenever states leave the machine for the index: what was read from the index before may be old.
     private let generation = Atomic<UInt64>(0)
     private let indexDamage = Atomic<Bool>(false)
+    private let indexIsFull = Atomic<Bool>(false)
 
     init(
         path: String, log: ObjectLog, index: MetadataIndex, staged: StagedBlobs, damage: DamageList,
@@ -144,9 +145,15 @@ final class DiskReplica: Sendable {
         metrics.indexErrors.increment()
         logger.error("the index cannot be read", metadata: ["disk": "\(path)", "error": "\(error)"])
         if error.isCorruption { indexDamage.store(true, ordering: .relaxed) }
+        if error.kind == .noSpace { indexIsFull.store(true, ordering: .relaxed) }
     }
 
     var isIndexDamaged: Bool { indexDamage.load(ordering: .relaxed) }
+
+    /// The index found no room, but there is some now: opened again, it gets from the log what it lacks.
+    var canIndexRecover: Bool {
+        indexIsFull.load(ordering: .relaxed) && MetadataIndex.hasRoom(path: path + "/index")
+    }
 
     // MARK: - Under the lock
 

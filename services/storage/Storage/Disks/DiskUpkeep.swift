@@ -94,7 +94,12 @@ final class DiskUpkeep: Sendable {
     func check() {
         for disk in set.disks {
             if let replica = try? disk.replica.get(), replica.isIndexDamaged {
-                rebuild(disk, replica)
+                logger.critical(
+                    "the index of a disk is damaged and is rebuilt from its log", metadata: ["disk": "\(disk.path)"])
+                renew(disk, replica, rebuildingIndex: true)
+            } else if let replica = try? disk.replica.get(), replica.canIndexRecover {
+                logger.notice("there is room for the index of a disk again", metadata: ["disk": "\(disk.path)"])
+                renew(disk, replica, rebuildingIndex: false)
             } else if disk.isFailed, isDue(disk) {
                 run(disk) { try self.reopen(disk, rebuildingIndex: false) }
             }
@@ -134,17 +139,16 @@ final class DiskUpkeep: Sendable {
         }
     }
 
-    private func rebuild(_ disk: DiskSlot, _ replica: DiskReplica) {
-        guard disk.takeReplica(entering: .rebuilding) != nil else { return }
-        logger.critical(
-            "the index of a disk is damaged and is rebuilt from its log", metadata: ["disk": "\(disk.path)"])
+    /// Closes a disk and opens it again.
+    private func renew(_ disk: DiskSlot, _ replica: DiskReplica, rebuildingIndex: Bool) {
+        guard disk.takeReplica(entering: rebuildingIndex ? .rebuilding : .opening) != nil else { return }
         let closed = Closing(replica)
         run(disk) {
             closed.stop()
             guard self.wait(until: { closed.isClosed }) else {
-                return disk.enter(.failed(.unavailable("the damaged index is still in use")))
+                return disk.enter(.failed(.unavailable("the index is still in use")))
             }
-            try self.reopen(disk, rebuildingIndex: true)
+            try self.reopen(disk, rebuildingIndex: rebuildingIndex)
         }
     }
 
