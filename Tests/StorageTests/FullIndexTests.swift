@@ -14,12 +14,15 @@ struct FullIndexTests {
     private func commit(_ number: UInt64, in engine: StorageEngine) throws {
         let record = ReplicaRecord(bytes: (0..<2000).map { UInt8(truncatingIfNeeded: number &* 31 &+ $0 &* $0) })
         let state = ReplicaState(
-            tag: ballot(number), sequence: number, recentOperations: [OperationID(high: 3, low: number)], record: record)
+            tag: ballot(number), sequence: number, recentOperations: [OperationID(high: 3, low: number)], record: record
+        )
         let result = try Pending.of { engine.commit(name("key \(number)"), state, $0) }
         #expect(result.outcome == .accepted)
     }
 
-    @Test("A disk whose index finds no room stops writing, serves reads, and goes on without a restart when there is some")
+    @Test(
+        "A disk whose index finds no room stops writing, serves reads, and goes on without a restart when there is some"
+    )
     func recovers() throws {
         let disk = try SmallFileSystem(mebibytes: 48)
         let (logs, table) = (SimulatedDirectory(), SimulatedDirectory())
@@ -28,7 +31,8 @@ struct FullIndexTests {
         options.isSimulated = true
         options.logDirectory = { path in path.hasSuffix("/log") ? logs : table }
         let engine = try StorageEngine(
-            options, metrics: MetricsRegistry(), logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            options, metrics: MetricsRegistry(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         defer { engine.stop() }
         try commit(1, in: engine)
         disk.fill()
