@@ -78,6 +78,18 @@ import Testing
         #expect(await settled(gateway).kept == 0)
     }
 
+    @Test("a deadline that passes between two attempts says that the outcome is unknown, and nothing is dropped")
+    func lateRepetition() async throws {
+        let gateway = try await TestGateway.withBucket()
+        gateway.storage.contents.withLock { contents in
+            contents.beforeRepetition = { [time = gateway.time] in time.pass(Limits.uploadTimeMax) }
+        }
+        let answer = await gateway.put("a", large)
+        #expect(answer.status == 503)
+        #expect(answer.text.contains("unknown"))
+        #expect(await settled(gateway) == (3, 0))
+    }
+
     @Test("each chunk knows the register that is to refer to it: the object's, or the upload's")
     func owners() async throws {
         let gateway = try await TestGateway.withBucket()

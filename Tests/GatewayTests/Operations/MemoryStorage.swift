@@ -25,6 +25,8 @@ final class MemoryStorage: ObjectStorage {
         var beforePut: (@Sendable () async -> Void)?
         /// Called before a chunk is read, without the lock.
         var beforeGet: (@Sendable () async -> Void)?
+        /// Called after an attempt to write whose commit gets lost; then the change is asked again.
+        var beforeRepetition: (@Sendable () -> Void)?
         /// Called before chunks are dropped, without the lock.
         var beforeDrop: (@Sendable () async -> Void)?
         /// Called before each change, without the lock.
@@ -59,6 +61,10 @@ final class MemoryStorage: ObjectStorage {
         try checkFailure()
         if let hook = contents.withLock({ $0.beforeUpdate }) { await hook(name) }
         if let failure = contents.withLock({ $0.updateFailure }) { throw failure }
+        if let repetition = contents.withLock({ $0.beforeRepetition }) {
+            _ = change(contents.withLock { $0.registers[name] })
+            repetition()
+        }
         return try contents.withLock { contents in
             let present = contents.registers[name]
             if present?.recentOperations.contains(operation) == true { return present }

@@ -301,6 +301,31 @@ private final class Observed<Value: Sendable>: Sendable {
         #expect(await gateway.get("big").body == rest)
     }
 
+    @Test("a completion whose time is over after an attempt that may have taken effect is not taken back")
+    func lateRepetition() async throws {
+        let gateway = try await TestGateway.withBucket()
+        let upload = try await Upload(gateway)
+        let etag = await upload.put(1, rest)
+        gateway.storage.contents.withLock { contents in
+            contents.beforeUpdate = { [time = gateway.time, storage = gateway.storage] register in
+                guard register.keyspace == .objects else { return }
+                storage.contents.withLock { contents in
+                    contents.beforeRepetition = { time.pass(S3Operations.completionTimeMax) }
+                }
+            }
+        }
+        let answer = await upload.complete([(1, etag)])
+        #expect(answer.status == 503)
+        #expect(answer.text.contains("unknown"))
+        gateway.storage.contents.withLock { contents in
+            contents.beforeUpdate = nil
+            contents.beforeRepetition = nil
+        }
+        #expect(await upload.put(2, rest) == "NoSuchUpload", "still being completed")
+        #expect(await upload.complete([(1, etag)]).status == 200)
+        #expect(await gateway.get("big").body == rest)
+    }
+
     // MARK: - Registers of parts
 
     @Test("a part knows the key of its object, and its register goes with the upload")

@@ -73,7 +73,7 @@ extension S3Operations {
         until deadline: ContinuousClock.Instant
     ) async throws {
         let record = object.stored
-        let now = self.now
+        let deadline = ProposalDeadline(deadline, late: .completionTooSlow, now: now)
         do {
             do { try buckets.checkWritable(call.bucket) } catch { throw AccessError.refused(error) }
             _ = try await storage.update(
@@ -81,15 +81,15 @@ extension S3Operations {
             ) { state in
                 if state?.wasWritten(by: name) == true { return .keep }
                 if state?.recentOperations.contains(name.abortion) == true { return .refuse(S3Error(.noSuchUpload)) }
-                // Here, where nothing can come between it and the commit but a newer round.
-                guard now() < deadline else { return .refuse(S3Error.completionTooSlow) }
                 do {
                     try condition.check(presentIn: state)
-                    return .write(record)
+                    return deadline.pass(record)
                 } catch {
                     return .refuse(error)
                 }
             }
+        } catch AccessError.refused(AccessError.outcomeUnknown) {
+            throw AccessError.outcomeUnknown
         } catch AccessError.refused(let reason) {
             // Nothing was written: the client may try again, under another condition too, or abort.
             try? await change(name, call, to: .uploadOpen)

@@ -98,12 +98,10 @@ extension S3Operations {
             version: PartRecord.formatVersion, number: UInt32(number), size: content.size,
             etag: ETag.ofContent(md5: md5), modifiedMilliseconds: clock(), blob: content.blob, checksums: checksums,
             objectKey: name.key)
-        let now = self.now
+        let deadline = ProposalDeadline(content.deadline, late: .uploadTooSlow, now: now)
         try await referring(to: content) {
             _ = try await openUpload(name, call)
-            _ = try await storage.update(name.part(number), context: call.context) { _ in
-                now() < content.deadline ? .write(part.stored) : .refuse(S3Error.uploadTooSlow)
-            }
+            _ = try await storage.update(name.part(number), context: call.context) { _ in deadline.pass(part.stored) }
         }
         try await checkNotEnded(name, number, call)
         return part

@@ -39,16 +39,15 @@ extension S3Operations {
         _ object: ObjectRecord, _ call: S3Call, _ content: WrittenContent, condition: WriteCondition
     ) async throws {
         let record = object.stored
-        let now = self.now
+        let deadline = ProposalDeadline(content.deadline, late: .uploadTooSlow, now: now)
         try await referring(to: content) {
             try buckets.checkWritable(call.bucket)
             _ = try await storage.update(
                 call.object, deleting: false, staged: content.staged, operation: .random(), context: call.context
             ) { state in
-                guard now() < content.deadline else { return .refuse(S3Error.uploadTooSlow) }
                 do {
                     try condition.check(presentIn: state)
-                    return .write(record)
+                    return deadline.pass(record)
                 } catch {
                     return .refuse(error)
                 }
