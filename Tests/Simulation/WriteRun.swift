@@ -14,13 +14,14 @@ final class WriteRun {
     private let client: ClientShell
     private let key: Int
     private let blob: Int?
+    private let rule: QuorumRule
     private let change: (SimulatedState?) -> RegisterChange<SimulatedRecord>
     private var proposer: Proposer<SimulatedRecord>
     private var ballot = Ballot.zero
     private var end: ((End) -> Void)?
 
     init(
-        client: ClientShell, key: Int, blob: Int?,
+        client: ClientShell, key: Int, blob: Int?, rule: QuorumRule? = nil,
         change: @escaping (SimulatedState?) -> RegisterChange<SimulatedRecord>,
         end: @escaping (End) -> Void
     ) {
@@ -29,13 +30,13 @@ final class WriteRun {
         self.blob = blob
         self.change = change
         self.end = end
-        proposer = Self.proposer(client)
+        self.rule = rule ?? client.simulation.rule
+        proposer = Self.proposer(client, self.rule)
     }
 
-    private static func proposer(_ client: ClientShell) -> Proposer<SimulatedRecord> {
+    private static func proposer(_ client: ClientShell, _ rule: QuorumRule) -> Proposer<SimulatedRecord> {
         Proposer(
-            operation: .random(using: &client.simulation.random), writer: client.writer, rule: client.simulation.rule,
-            attemptsMax: 6)
+            operation: .random(using: &client.simulation.random), writer: client.writer, rule: rule, attemptsMax: 6)
     }
 
     func start() { begin() }
@@ -90,7 +91,7 @@ final class WriteRun {
     }
 
     private func backOff(_ attempt: Int) {
-        if client.simulation.has(.repeatAttempt) { proposer = Self.proposer(client) }
+        if client.simulation.has(.repeatAttempt) { proposer = Self.proposer(client, rule) }
         let delay = 1000 * BackOff.milliseconds(afterAttempt: attempt, using: &client.simulation.random)
         client.simulation.scheduler.after(delay) { self.begin() }
     }
@@ -99,7 +100,9 @@ final class WriteRun {
 
     private func stage(_ ballot: Ballot, _ nodes: [NodeName], blob: Int?) {
         self.ballot = ballot
-        client.simulation.scheduler.after(20_000) { self.act(self.proposer.onTimeout(ballot: ballot)) }
+        client.simulation.scheduler.after(client.simulation.patience) {
+            self.act(self.proposer.onTimeout(ballot: ballot))
+        }
         for node in nodes {
             let sent = client.exchange(node, { $0.stage(self.key, ballot, blob: blob, $1) }) { [self] decision in
                 client.clock.observe(decision.counter)
