@@ -37,7 +37,7 @@ final class ClientShell {
     }
 
     private var address: Int { Int(writer) }
-    private var isGateway: Bool { writer > 100 }
+    var isGateway: Bool { writer > 100 }
 
     /// Sends a request and returns the answer, both over the network. false: known to be out of reach.
     func exchange<Answer>(

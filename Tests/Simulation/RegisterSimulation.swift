@@ -13,6 +13,8 @@ final class RegisterSimulation {
     let patience: Int
     /// What gateways send to this replica arrives late, in any order; repair reaches it as usual.
     private(set) var slowForGateways: NodeName?
+    /// Some commits reach one replica long before the others.
+    let scattersCommits: Bool
     /// Longest sync, in microseconds.
     let syncMax: Int
     var random: SeededGenerator
@@ -40,6 +42,7 @@ final class RegisterSimulation {
     let healingRule: QuorumRule
     private let scenario: Scenario
     private var healer: MemoryHealer?
+    private var settledAt = 0
     private var repairClock = WriterClock()
     private var repairs: [ClientShell] = []
 
@@ -52,6 +55,7 @@ final class RegisterSimulation {
         healingRule = QuorumRule(healing: sets, level: .majority(of: sets[0].count))
         keys = random.pick(scenario == .damage ? [1, 1, 2] : [1, 3, 6])
         syncMax = random.pick([200, 2_000, 20_000])
+        scattersCommits = scenario == .memoryLoss
         // Commits that arrive after the replica that had taken them first has lost them, and was healed.
         let isForgetful = scenario == .memoryLoss
         patience = isForgetful ? random.pick([20_000, 100_000]) : 20_000
@@ -97,7 +101,10 @@ final class RegisterSimulation {
         network.faults = .none
         network.isolated = []
         slowForGateways = nil
-        scheduleLastReads(waiting: 40)
+        guard scenario == .memoryLoss else { return scheduleLastReads(waiting: 0) }
+        // What is still under way may yet change who is in doubt.
+        settledAt = scheduler.now + 200_000
+        scheduler.after(200_000) { [self] in scheduleLastReads(waiting: 40) }
     }
 
     /// As soon as repair has done what it can.
@@ -174,7 +181,7 @@ final class RegisterSimulation {
     }
 
     /// Or may need it later.
-    var needsHealing: Bool { !isHealed || hasDoubt && !isBeyondHealing }
+    var needsHealing: Bool { !isHealed || hasDoubt && (!isBeyondHealing || scheduler.now <= settledAt) }
 
     private var hasDoubt: Bool { replicas.contains(where: \.isInDoubt) }
     /// Too few replicas remember.

@@ -58,7 +58,7 @@ final class WriteRun {
         switch directive {
         case .stage(let ballot, let nodes, let attempt): stage(ballot, nodes, blob: attempt == 1 ? blob : nil)
         case .decide(let current): decide(current)
-        case .commit(let state, let nodes): for node in nodes { commit(state, node, withBlob: false) }
+        case .commit(let state, let nodes): commit(state, nodes)
         case .commitWithBlobs(let state, let node, _): commit(state, node, withBlob: true)
         case .succeed(let success):
             let ballot = ballot
@@ -121,6 +121,22 @@ final class WriteRun {
         case .refused(_, let promise):
             proposer.onStageRefused(from: node, ballot: ballot, promise: promise, counter: decision.counter)
         case .abstained: proposer.onLost(node, ballot: ballot, request: .stage)
+        }
+    }
+
+    /// Now and then one replica gets it long before the others.
+    private func commit(_ state: SimulatedState, _ nodes: [NodeName]) {
+        let simulation = client.simulation
+        let isScattered = client.isGateway && simulation.scattersCommits && simulation.random.chance(0.3)
+        let first = isScattered ? simulation.random.pick(nodes) : nil
+        for node in nodes {
+            guard isScattered, node != first else {
+                commit(state, node, withBlob: false)
+                continue
+            }
+            simulation.scheduler.after(simulation.random.number(0..<simulation.patience)) {
+                self.commit(state, node, withBlob: false)
+            }
         }
     }
 
