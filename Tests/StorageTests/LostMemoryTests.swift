@@ -80,11 +80,11 @@ import Testing
 
     @Test("A commit above the bound gives a key its vote back")
     func commit() throws {
-        #expect(throws: StorageError.self) { try fixture.commit(name("b"), .sample(2000)) }
-        try disk.fence(upTo: 1000, bounding: disk.doubts)
-        #expect(throws: StorageError.self) { try fixture.commit(name("b"), .sample(1000)) }
-        #expect(try fixture.commit(name("b"), .sample(2000)).outcome == .accepted)
-        #expect(try fixture.read(name("b")).state == .sample(2000))
+        #expect(throws: StorageError.self) { try fixture.commit(name("b"), .sample(1 << 31)) }
+        try disk.fence(upTo: 1 << 30, bounding: disk.doubts)
+        #expect(throws: StorageError.self) { try fixture.commit(name("b"), .sample(1 << 30)) }
+        #expect(try fixture.commit(name("b"), .sample(1 << 31)).outcome == .accepted)
+        #expect(try fixture.read(name("b")).state == .sample(1 << 31))
         #expect(throws: StorageError.self) { try fixture.read(name("c")) }
     }
 
