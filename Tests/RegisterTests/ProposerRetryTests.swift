@@ -51,6 +51,25 @@ import Testing
         #expect(promise(2, other, other) == [.decide(current: other)])
     }
 
+    @Test("a retry that is refused first decides the state again: its former commit may be at a third replica")
+    mutating func refusedAfterCommit() {
+        halfSucceed()
+        let other = state("y", 1, writer: 7, sequence: 1, operations: [50])
+        _ = promise(2, other, other)
+        let again = other.retagged(ballot(2))
+        #expect(proposer.decided(.refuse) == [.commit(again, to: [a, b, c])])
+        _ = proposer.onAccepted(from: a, ballot: ballot(2))
+        let success = ProposerSuccess<Word>(kind: .refused, state: again, previous: other, holders: [a, b])
+        #expect(proposer.onAccepted(from: b, ballot: ballot(2)) == [.succeed(success)])
+    }
+
+    @Test("a retry that is refused by nothing cannot know: nothing is there to be decided again")
+    mutating func refusedByNothing() {
+        halfSucceed()
+        _ = promise(2, nil, nil)
+        #expect(proposer.decided(.refuse) == [.fail(.outcomeUnknown)])
+    }
+
     @Test("a retry past the window cannot know")
     mutating func windowPassed() {
         halfSucceed()

@@ -37,6 +37,7 @@ final class ClientShell {
     }
 
     private var address: Int { Int(writer) }
+    var isGateway: Bool { writer > 100 }
 
     /// Sends a request and returns the answer, both over the network. false: known to be out of reach.
     func exchange<Answer>(
@@ -45,11 +46,16 @@ final class ClientShell {
     ) -> Bool {
         let replica = simulation.replica(node)
         let (address, network) = (address, simulation.network)
-        return network.send(from: address, to: replica.address) {
-            request(replica) { result in
-                network.send(from: replica.address, to: address) { answer(result) }
+        func send() -> Bool {
+            network.send(from: address, to: replica.address) {
+                request(replica) { result in
+                    network.send(from: replica.address, to: address) { answer(result) }
+                }
             }
         }
+        guard isGateway, node == simulation.slowForGateways else { return send() }
+        simulation.scheduler.after(simulation.random.number(0..<simulation.patience)) { _ = send() }
+        return true
     }
 
     /// What the replicator does with a hint, some time later.

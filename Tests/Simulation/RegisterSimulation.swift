@@ -9,34 +9,64 @@ final class RegisterSimulation {
     let network: SimulatedNetwork<Int>
     let rule: QuorumRule
     let keys: Int
+    /// How long a writer waits for answers, in microseconds.
+    let patience: Int
+    /// What gateways send to this replica arrives late, in any order; repair reaches it as usual.
+    private(set) var slowForGateways: NodeName?
+    /// Some commits reach one replica long before the others.
+    let scattersCommits: Bool
     /// Longest sync, in microseconds.
     let syncMax: Int
     var random: SeededGenerator
     private(set) var replicas: [ReplicaShell] = []
     private(set) var clients: [ClientShell] = []
 
+    /// What goes wrong besides messages, crashes and cuts.
+    enum Scenario {
+        /// Disks are replaced for good, single records cannot be read.
+        case damage
+        /// Replicas lose records of unknown keys, and are healed by repair.
+        case memoryLoss
+    }
+
     /// Numbers of the replicas; two sets: a partition that moves.
     private static let layouts: [[ClosedRange<Int>]] = [[1...3], [1...3], [1...5], [1...4], [1...1], [1...3, 3...5]]
+    private static let layoutsThatForget: [[ClosedRange<Int>]] = [
+        [1...3], [1...3], [1...5], [1...4], [1...2], [1...3, 3...5],
+    ]
 
     private let mistake: PlantedMistake?
     private var operations = 0
     private var clientsDone = 0
-    private var isHealed = false
+    private(set) var isHealed = false
+    let healingRule: QuorumRule
+    private let scenario: Scenario
+    private var healer: MemoryHealer?
+    private var settledAt = 0
     private var repairClock = WriterClock()
     private var repairs: [ClientShell] = []
 
-    init(seed: UInt64, mistake: PlantedMistake? = nil) {
+    init(seed: UInt64, scenario: Scenario = .damage, mistake: PlantedMistake? = nil) {
         var random = SeededGenerator(seed: seed)
-        let sets = random.pick(Self.layouts).map { $0.map { NodeName("storage-\($0)") } }
+        let layouts = scenario == .damage ? Self.layouts : Self.layoutsThatForget
+        let sets = random.pick(layouts).map { $0.map { NodeName("storage-\($0)") } }
+        self.scenario = scenario
         rule = QuorumRule(sets: sets, level: .majority(of: sets[0].count))
-        keys = random.pick([1, 1, 2])
+        healingRule = QuorumRule(healing: sets, level: .majority(of: sets[0].count))
+        keys = random.pick(scenario == .damage ? [1, 1, 2] : [1, 3, 6])
         syncMax = random.pick([200, 2_000, 20_000])
+        scattersCommits = scenario == .memoryLoss
+        // Commits that arrive after the replica that had taken them first has lost them, and was healed.
+        let isForgetful = scenario == .memoryLoss
+        patience = isForgetful ? random.pick([20_000, 100_000]) : 20_000
         let faults = NetworkFaults(
             loss: random.pick([0, 0.02, 0.1]), duplication: random.pick([0, 0.02, 0.1]),
-            delay: random.pick([100..<300, 100..<3_000]), lateness: random.pick([0, 0.02, 0.1]))
+            delay: random.pick([100..<300, 100..<3_000]),
+            lateness: random.pick(isForgetful ? [0.02, 0.1, 0.3] : [0, 0.02, 0.1]))
         network = SimulatedNetwork(scheduler: scheduler, faults: faults, seed: random.next())
         self.random = random
         self.mistake = mistake
+        if isForgetful, self.random.chance(0.5) { slowForGateways = self.random.pick(rule.members) }
         replicas = rule.members.map { ReplicaShell(name: $0, simulation: self) }
         clients = (0..<3).map { ClientShell(writer: UInt64(101 + $0), operations: 6, simulation: self) }
     }
@@ -55,7 +85,10 @@ final class RegisterSimulation {
     /// The first violation found, or nil.
     func run() -> String? {
         for client in clients { client.start() }
-        scheduleFaults()
+        switch scenario {
+        case .damage: scheduleFaults()
+        case .memoryLoss: scheduleLosses()
+        }
         guard scheduler.run(limit: 200_000) else { return "the run does not come to an end" }
         return check()
     }
@@ -67,6 +100,18 @@ final class RegisterSimulation {
         isHealed = true
         network.faults = .none
         network.isolated = []
+        slowForGateways = nil
+        guard scenario == .memoryLoss else { return scheduleLastReads(waiting: 0) }
+        // What is still under way may yet change who is in doubt.
+        settledAt = scheduler.now + 200_000
+        scheduler.after(200_000) { [self] in scheduleLastReads(waiting: 40) }
+    }
+
+    /// As soon as repair has done what it can.
+    private func scheduleLastReads(waiting: Int) {
+        if hasDoubt, !isBeyondHealing, waiting > 0 {
+            return scheduler.after(100_000) { [self] in scheduleLastReads(waiting: waiting - 1) }
+        }
         // Replicas that are down come back within this time.
         for (index, client) in clients.enumerated() {
             for key in 0..<keys { scheduler.after(100_000 * (1 + index * keys + key)) { client.lastRead(key) } }
@@ -94,6 +139,53 @@ final class RegisterSimulation {
         }
         scheduler.after(random.number(0..<5_000), tick)
     }
+
+    private func scheduleLosses() {
+        let healer = MemoryHealer(simulation: self)
+        self.healer = healer
+        let replicaCrashes = random.pick([0, 0.1, 0.4])
+        let losses = random.pick([0.1, 0.3])
+        let clientCrashes = random.pick([0, 0, 0.15])
+        let healerCrashes = random.pick([0, 0.1])
+        let cuts = random.pick([0, 0.2])
+        // Now and then more replicas lose their memory than the others can make up for.
+        let isCareless = random.chance(0.2)
+        func tick() {
+            guard !isHealed else { return }
+            if random.chance(replicaCrashes) { crash() }
+            let victim = random.chance(0.5) ? loneHolder ?? random.pick(replicas) : random.pick(replicas)
+            if random.chance(losses), isCareless || mayForget(victim) { victim.loseMemory() }
+            if random.chance(clientCrashes) { random.pick(clients).crash() }
+            if random.chance(healerCrashes) { healer.crash() }
+            if random.chance(cuts) { cut() }
+            scheduler.after(random.number(1_000..<8_000), tick)
+        }
+        scheduler.after(random.number(0..<5_000), tick)
+        healer.start()
+    }
+
+    /// A replica that alone has the newest state of some key.
+    private var loneHolder: ReplicaShell? {
+        for key in 0..<keys {
+            let newest = replicas.compactMap { $0.index[key]?.tag }.max() ?? .zero
+            let holders = replicas.filter { $0.index[key]?.tag == newest }
+            if holders.count == 1 { return holders[0] }
+        }
+        return nil
+    }
+
+    private func mayForget(_ replica: ReplicaShell) -> Bool { canHeal { $0 !== replica && !$0.isInDoubt } }
+
+    private func canHeal(with isRemembering: (ReplicaShell) -> Bool) -> Bool {
+        healingRule.isPrepareQuorum(rule.memberSet(replicas.filter(isRemembering).map(\.name)))
+    }
+
+    /// Or may need it later.
+    var needsHealing: Bool { !isHealed || hasDoubt && (!isBeyondHealing || scheduler.now <= settledAt) }
+
+    private var hasDoubt: Bool { replicas.contains(where: \.isInDoubt) }
+    /// Too few replicas remember.
+    private var isBeyondHealing: Bool { !canHeal { !$0.isInDoubt } }
 
     private func crash() {
         // Now and then the power goes for all.
@@ -138,7 +230,8 @@ final class RegisterSimulation {
 
     private func check() -> String? {
         if let (key, verdict) = HistoryChecker.check(history).first { return "key \(key): \(verdict)" }
-        for client in clients where client.history.suffix(keys).contains(where: { $0.outcome != .ok }) {
+        if hasDoubt, !isBeyondHealing { return "a loss of memory was not healed although all are up" }
+        for client in clients where !hasDoubt && client.history.suffix(keys).contains(where: { $0.outcome != .ok }) {
             return "a last read failed although everything had healed"
         }
         let observations = clients.flatMap(\.observations)
@@ -146,7 +239,7 @@ final class RegisterSimulation {
             let chain = ChainCheck(observations.filter { $0.key == key })
             if let violation = chain.violation() { return "key \(key): \(violation)" }
             let ignorant = replicas.filter {
-                !$0.isWiped && !$0.unreadable.contains(key) && !chain.isKnown(to: $0.index[key])
+                !$0.isWiped && !$0.unreadable.contains(key) && !$0.isDoubtful(key) && !chain.isKnown(to: $0.index[key])
             }
             if rule.isReadQuorum(rule.memberSet(ignorant.map(\.name))) {
                 return "key \(key): a quorum does not know what was answered"

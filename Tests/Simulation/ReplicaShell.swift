@@ -13,22 +13,30 @@ final class ReplicaShell {
     }
 
     let name: NodeName
-    private unowned let simulation: RegisterSimulation
-    private var machine: Replica
+    unowned let simulation: RegisterSimulation
+    var machine: Replica
     private var held = HeldAnswers<() -> Void>(ceiling: 0)
-    private var disk = SimulatedDisk<LogEntry>()
+    var disk = SimulatedDisk<LogEntry>()
     /// Derived from the synced part of the log.
-    private(set) var index: [Int: SimulatedState] = [:]
+    var index: [Int: SimulatedState] = [:]
     private(set) var unreadable = Set<Int>()
-    private(set) var storedCeiling: UInt64 = 0
+    var storedCeiling: UInt64 = 0
     private(set) var isUp = true
     private(set) var isWiped = false
+    /// Names one loss of memory; 0: it remembers everything.
+    var doubt = 0
+    /// Got since the loss.
+    var taught = Set<Int>()
+    /// A counter that it was told will be in use. Kept apart from the disk.
+    var noted: UInt64 = 0
+    var ceilings: [UInt64] = [0]
+    var losses = 0
     private var isSyncing = false
     /// Events of the disk that were under way in an earlier life are void.
     private var life = 0
     /// Blobs that came with a stage and wait for their commit: operations of their writers.
     private var stagedBlobs = Set<Int>()
-    private var storedBlobs = Set<Int>()
+    var storedBlobs = Set<Int>()
 
     init(name: NodeName, simulation: RegisterSimulation) {
         self.name = name
@@ -75,12 +83,13 @@ final class ReplicaShell {
     }
 
     private func stored(_ key: Int) -> DurableState<SimulatedRecord> {
+        if isDoubtful(key), !simulation.has(.voteInDoubt) { return .doubtful }
         if unreadable.contains(key) { return simulation.has(.unreadableAsAbsent) ? .absent : .unreadable }
         return index[key].map { .found($0) } ?? .absent
     }
 
     /// Does all that a decision says.
-    private func act<Answer>(
+    func act<Answer>(
         _ decision: ReplicaDecision<SimulatedRecord, Answer>, _ key: Int, early: Bool,
         _ reply: @escaping (ReplicaDecision<SimulatedRecord, Answer>) -> Void
     ) {
@@ -117,6 +126,7 @@ final class ReplicaShell {
     private func adopt(_ entry: LogEntry) {
         if entry.state.tag > index[entry.key]?.tag ?? .zero { index[entry.key] = entry.state }
         unreadable.remove(entry.key)
+        if doubt != 0 { taught.insert(entry.key) }
         if let blob = entry.state.record?.value { storedBlobs.insert(blob) }
     }
 
@@ -125,6 +135,7 @@ final class ReplicaShell {
         simulation.scheduler.after(simulation.random.number(50..<simulation.syncMax)) { [unowned self] in
             guard life == self.life else { return }
             storedCeiling = max(storedCeiling, counter)
+            ceilings.append(storedCeiling)
             machine.ceilingRaised(to: storedCeiling)
             for answer in held.ceilingRaised(to: storedCeiling) { answer() }
         }
@@ -133,11 +144,11 @@ final class ReplicaShell {
     // MARK: - Faults
 
     /// Loses memory, held answers, and some of what is not synced; starts again later.
-    func crash(downFor microseconds: Int, unreadable key: Int? = nil) {
+    func crash(downFor microseconds: Int, unreadable key: Int? = nil, keepingUnsynced: Int? = nil) {
         guard isUp else { return }
         life += 1
         (isUp, isSyncing) = (false, false)
-        let kept = simulation.random.number(0..<disk.unsynced.count + 1)
+        let kept = keepingUnsynced ?? simulation.random.number(0..<disk.unsynced.count + 1)
         for entry in disk.unsynced.prefix(kept) { adopt(entry) }
         disk.crash(keepingUnsynced: kept)
         stagedBlobs = []
@@ -159,7 +170,8 @@ final class ReplicaShell {
         isUp = true
         let ceiling = simulation.has(.forgetPromise) ? 0 : storedCeiling
         machine = Replica(
-            ceiling: ceiling, hasVote: !isWiped || simulation.has(.countWipedReplica), ceilingStep: 16, promisesMax: 2)
+            ceiling: ceiling, hasVote: !isWiped || simulation.has(.countWipedReplica), isDoubtful: doubt != 0,
+            ceilingStep: 16, promisesMax: 2)
         held = HeldAnswers(ceiling: ceiling)
     }
 }

@@ -34,4 +34,22 @@ enum PlantedMistake: String, CaseIterable, Sendable {
     case orderByClock
     /// A replica forgets which of its records it could not read, and votes without them.
     case unreadableAsAbsent
+    /// A replica that has lost its memory votes with what is left.
+    case voteInDoubt
+    /// Repair trusts a replica that has lost its memory without a fence at the others.
+    case trustWithoutFence
+    /// Repair trusts it before it has taught it every key.
+    case trustUntaught
+    /// Repair teaches it what another replica has, without deciding that again above all that is forgotten.
+    case teachUndecided
+    /// Repair trusts it although too few of the others remember.
+    case trustForgetful
+    /// Repair takes the replica's own last ceiling for the highest ballot that it can have forgotten.
+    case boundByOwnCeiling
+
+    /// Those that only show where replicas lose their memory and are healed.
+    static let ofHealing: [PlantedMistake] = [
+        .voteInDoubt, .trustWithoutFence, .trustUntaught, .teachUndecided, .trustForgetful, .boundByOwnCeiling,
+    ]
+    static let ofRegisters = allCases.filter { !ofHealing.contains($0) }
 }

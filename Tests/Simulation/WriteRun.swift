@@ -14,13 +14,14 @@ final class WriteRun {
     private let client: ClientShell
     private let key: Int
     private let blob: Int?
+    private let rule: QuorumRule
     private let change: (SimulatedState?) -> RegisterChange<SimulatedRecord>
     private var proposer: Proposer<SimulatedRecord>
     private var ballot = Ballot.zero
     private var end: ((End) -> Void)?
 
     init(
-        client: ClientShell, key: Int, blob: Int?,
+        client: ClientShell, key: Int, blob: Int?, rule: QuorumRule? = nil,
         change: @escaping (SimulatedState?) -> RegisterChange<SimulatedRecord>,
         end: @escaping (End) -> Void
     ) {
@@ -29,13 +30,13 @@ final class WriteRun {
         self.blob = blob
         self.change = change
         self.end = end
-        proposer = Self.proposer(client)
+        self.rule = rule ?? client.simulation.rule
+        proposer = Self.proposer(client, self.rule)
     }
 
-    private static func proposer(_ client: ClientShell) -> Proposer<SimulatedRecord> {
+    private static func proposer(_ client: ClientShell, _ rule: QuorumRule) -> Proposer<SimulatedRecord> {
         Proposer(
-            operation: .random(using: &client.simulation.random), writer: client.writer, rule: client.simulation.rule,
-            attemptsMax: 6)
+            operation: .random(using: &client.simulation.random), writer: client.writer, rule: rule, attemptsMax: 6)
     }
 
     func start() { begin() }
@@ -57,7 +58,7 @@ final class WriteRun {
         switch directive {
         case .stage(let ballot, let nodes, let attempt): stage(ballot, nodes, blob: attempt == 1 ? blob : nil)
         case .decide(let current): decide(current)
-        case .commit(let state, let nodes): for node in nodes { commit(state, node, withBlob: false) }
+        case .commit(let state, let nodes): commit(state, nodes)
         case .commitWithBlobs(let state, let node, _): commit(state, node, withBlob: true)
         case .succeed(let success):
             let ballot = ballot
@@ -90,7 +91,7 @@ final class WriteRun {
     }
 
     private func backOff(_ attempt: Int) {
-        if client.simulation.has(.repeatAttempt) { proposer = Self.proposer(client) }
+        if client.simulation.has(.repeatAttempt) { proposer = Self.proposer(client, rule) }
         let delay = 1000 * BackOff.milliseconds(afterAttempt: attempt, using: &client.simulation.random)
         client.simulation.scheduler.after(delay) { self.begin() }
     }
@@ -99,7 +100,9 @@ final class WriteRun {
 
     private func stage(_ ballot: Ballot, _ nodes: [NodeName], blob: Int?) {
         self.ballot = ballot
-        client.simulation.scheduler.after(20_000) { self.act(self.proposer.onTimeout(ballot: ballot)) }
+        client.simulation.scheduler.after(client.simulation.patience) {
+            self.act(self.proposer.onTimeout(ballot: ballot))
+        }
         for node in nodes {
             let sent = client.exchange(node, { $0.stage(self.key, ballot, blob: blob, $1) }) { [self] decision in
                 client.clock.observe(decision.counter)
@@ -118,6 +121,22 @@ final class WriteRun {
         case .refused(_, let promise):
             proposer.onStageRefused(from: node, ballot: ballot, promise: promise, counter: decision.counter)
         case .abstained: proposer.onLost(node, ballot: ballot, request: .stage)
+        }
+    }
+
+    /// Now and then one replica gets it long before the others.
+    private func commit(_ state: SimulatedState, _ nodes: [NodeName]) {
+        let simulation = client.simulation
+        let isScattered = client.isGateway && simulation.scattersCommits && simulation.random.chance(0.3)
+        let first = isScattered ? simulation.random.pick(nodes) : nil
+        for node in nodes {
+            guard isScattered, node != first else {
+                commit(state, node, withBlob: false)
+                continue
+            }
+            simulation.scheduler.after(simulation.random.number(0..<simulation.patience)) {
+                self.commit(state, node, withBlob: false)
+            }
         }
     }
 

@@ -119,6 +119,13 @@ import Testing
             #expect(throws: StorageError.self) { try fixture.read(name(key)) }
             #expect(throws: StorageError.self) { try fixture.stage(name(key), 1 << 40) }
         }
+        // Among what was lost may have been ceilings: nothing is taken before somebody knows how high they can have been.
+        #expect(throws: StorageError.self) {
+            try Pending.of { disk.learn(name("b"), .sample(1 << 42), blob: nil, $0) }
+        }
+        try disk.fence(upTo: 1 << 41, bounding: disk.doubts)
+        let early = try Pending.of { disk.learn(name("b"), .sample(1 << 41), blob: nil, $0) }
+        #expect(early == .tooOld(counter: 1 << 41))
         let learned = try Pending.of { disk.learn(name("b"), .sample(1 << 42), blob: nil, $0) }
         #expect(learned == .learned)
         #expect(try fixture.read(name("b")).state == .sample(1 << 42))

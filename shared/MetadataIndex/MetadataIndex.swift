@@ -86,6 +86,8 @@ public final class MetadataIndex: Sendable {
     public var doubts: [(slots: SlotSet, before: UInt64)] { slotDoubts.groups }
     /// Those of which something cannot be trusted.
     public var doubted: SlotSet { SlotSet(slotDoubts.groups.flatMap(\.slots.slots)) }
+    /// Up to here everything was in doubt once, whether that is settled or not.
+    public var doubtedThroughout: UInt64 { slotDoubts.throughout }
     var slotDoubts: SlotDoubts { state.withLock { $0.doubts } }
     var leftSlots: LeftSlots { state.withLock { $0.left } }
 

@@ -69,6 +69,9 @@ struct SlotDoubts: Sendable, Equatable {
 
     func position(ofSlot slot: Int) -> UInt64 { doubted[slot] > trusted[slot] ? doubted[slot] : 0 }
 
+    /// Of all slots, what was doubted least, settled or not.
+    var throughout: UInt64 { doubted.min() ?? 0 }
+
     /// The slots that share a position, the lowest position first.
     var groups: [(slots: SlotSet, before: UInt64)] {
         var groups: [UInt64: SlotSet] = [:]

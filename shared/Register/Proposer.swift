@@ -11,8 +11,8 @@ import Model
 ///
 /// - The operation's id stands in every state that it may have led to. An attempt that finds it there completes that
 ///   state. One that does not, though the chain has moved on by more than a state remembers, ends as `outcomeUnknown`.
-/// - A refused condition is answered only from a decided state: if the promises do not show that it is, the round
-///   first commits the state unchanged.
+/// - A refused condition is answered only from a decided state: if the promises do not show that it is, or an earlier
+///   attempt has sent commits, the round first commits the state unchanged.
 /// - Once a commit with the operation in it has left, no failure says that nothing happened.
 public struct Proposer<Record: RegisterRecord>: Sendable {
     public typealias Directive = ProposerDirective<Record>
@@ -235,7 +235,11 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         _ staging: Staging, kind: ProposerSuccess<Record>.Kind, committing: Bool = false
     ) -> [Directive] {
         let holders = staging.top.holders
-        guard let top = staging.top.state, committing || !rule.isDecided(heldBy: holders) else {
+        // A commit of an earlier attempt may be at a replica that has not promised now. It is out of the race only when
+        // this attempt's ballot has decided something else.
+        let mayStillHappen = firstCommitted != nil && kind != .recovered
+        if mayStillHappen, staging.top.state == nil { return fail(.outcomeUnknown) }
+        guard let top = staging.top.state, committing || mayStillHappen || !rule.isDecided(heldBy: holders) else {
             phase = .finished
             let state = staging.top.state
             return [

@@ -63,16 +63,19 @@ public struct QuorumRule: Sendable, Equatable {
         }
     }
 
-    /// For rounds that heal replicas which have lost their memory: as many promises as meet every quorum that can have
-    /// decided a write or a delete, so that those who have forgotten need not be among them. Where one replica can decide
-    /// alone that is all of them, and nothing can be healed.
+    /// For rounds that heal replicas which have lost their memory: as many promises as meet every set of replicas that can
+    /// have decided a write or a delete, or have shown a state to a reader, so that those who have forgotten need not be
+    /// among them. Where one replica can decide alone that is all of them, and nothing can be healed. Reads below a
+    /// majority promise nothing, and do not count.
     public init(healing sets: [[NodeName]], level: ConsistencyLevel) {
         let usual = QuorumRule(sets: sets, level: level)
         let deleting = QuorumRule(sets: sets, level: level, deleting: true)
         self = usual
         self.sets = zip(usual.sets, deleting.sets).map { write, delete in
             var set = write
-            set.prepare = set.size - min(write.write, delete.write) + 1
+            let decided = min(write.write, delete.write)
+            let shown = write.read > write.size / 2 ? write.read : write.size
+            set.prepare = set.size - min(decided, shown) + 1
             return set
         }
     }
@@ -126,16 +129,9 @@ public struct QuorumRule: Sendable, Equatable {
     public func canStillWrite(without failed: MemberSet) -> Bool { isWriteQuorum(everybody.subtracting(failed)) }
     public func canStillRead(without failed: MemberSet) -> Bool { isReadQuorum(everybody.subtracting(failed)) }
 
-    /// Whether a state that these replicas hold is decided: a write quorum has it, or so many that every prepare
-    /// quorum and every read quorum of each set meets one of them.
-    public func isDecided(heldBy set: MemberSet) -> Bool {
-        guard !sets.isEmpty else { return false }
-        return sets.allSatisfy { requirement in
-            let count = (requirement.mask & set.bits).nonzeroBitCount
-            return count >= requirement.write
-                || count + min(requirement.prepare, requirement.read) > requirement.size
-        }
-    }
+    /// Whether a state that these replicas hold is decided: a write quorum has it. Fewer may be enough for no quorum to miss
+    /// it, but then the loss of one of them could undo what was acknowledged.
+    public func isDecided(heldBy set: MemberSet) -> Bool { isWriteQuorum(set) }
 
     /// The smallest set that a read asks first: the preferred replicas of each set.
     public var firstReaders: MemberSet {

@@ -20,5 +20,10 @@ public struct SimulatedDisk<Entry> {
         unsynced = []
     }
 
+    /// The disk loses entries that were durable, by their number.
+    public mutating func lose(_ isLost: (Int) -> Bool) {
+        synced = synced.enumerated().filter { !isLost($0.offset) }.map(\.element)
+    }
+
     public mutating func wipe() { (synced, unsynced) = ([], []) }
 }

@@ -200,7 +200,7 @@ struct NodeContent {
         let scheme = PartitionScheme(ring: ring)
         var digests = scheme.empty
         let registers = try node.engine.registers(ofPartitions: Set(0..<8), ring: ring, after: nil, limit: 100_000)
-        for (name, tag) in registers.entries { scheme.add(name, tag, to: &digests) }
+        for (name, tag, _) in registers.entries { scheme.add(name, tag, to: &digests) }
         let chunks = try node.engine.chunks(ofPartitions: Set(0..<8), ring: ring, after: nil, limit: 100_000)
         for chunk in chunks.entries { scheme.add(chunk, to: &digests) }
         return digests

@@ -35,10 +35,11 @@ struct PartitionReader: Sendable {
         let reply = try await page(partitions, node, cursor, chunks: false)
         let items = reply.entries.compactMap { entry in
             Model.RegisterName(entry.name).map {
-                PartitionMerge<Model.RegisterName>.Item(key: $0, tag: Ballot(entry.tag))
+                // What may not be the newest that the replica had differs from whatever the others have.
+                PartitionMerge<Model.RegisterName>.Item(key: $0, tag: entry.doubtful ? .zero : Ballot(entry.tag))
             }
         }
-        return Page(items: items, cursor: reply.cursor)
+        return Page(items: items, cursor: reply.cursor, doubtful: reply.entries.count(where: \.doubtful))
     }
 
     func chunks(
@@ -75,4 +76,6 @@ struct PartitionReader: Sendable {
 struct Page<Key: Comparable & Sendable>: Sendable {
     var items: [PartitionMerge<Key>.Item]
     var cursor: [UInt8]
+    /// How many of them may not be the newest that the replica had.
+    var doubtful = 0
 }

@@ -8,7 +8,7 @@ import Synchronization
 import Wire
 
 /// `martlet-repair`: compares replicas from time to time, and on demand, and repairs what differs; heals what storage
-/// nodes cannot read; takes back content that objects no longer have.
+/// nodes cannot read; gives disks that have lost records their memory back; takes back content that objects no longer have.
 public final class RepairService: ProcessService {
     private struct Request: Sendable {
         var task: String
@@ -20,7 +20,9 @@ public final class RepairService: ProcessService {
     private let antiEntropy: AntiEntropy
     private let damage: DamageRepair
     private let releases: ReleaseCollection
+    private let memory: MemoryRecovery
     private let damageWork = RepeatedWork()
+    private let memoryWork = RepeatedWork()
     private let releaseWork = RepeatedWork()
     private let subscriptions = Mutex<[NodeName: SubscriptionToken]>([:])
     private let requests: AsyncStream<Request>
@@ -50,6 +52,10 @@ public final class RepairService: ProcessService {
             settings: .init(
                 grace: configuration[RepairSettings.releaseGrace], ratePerSecond: rate, concurrency: concurrency),
             metrics: ReleaseMetrics(context.metrics), logger: context.logger)
+        memory = MemoryRecovery(
+            registers: registers, bus: context.bus, cluster: context.cluster,
+            settings: .init(ratePerSecond: rate, concurrency: concurrency), metrics: MemoryMetrics(context.metrics),
+            logger: context.logger)
         (requests, submit) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.requestsMax))
     }
 
@@ -76,7 +82,11 @@ public final class RepairService: ProcessService {
     }
 
     private func startRepeatedWork() {
-        let (damage, releases) = (self.damage, self.releases)
+        let (damage, releases, memory) = (self.damage, self.releases, self.memory)
+        memoryWork.start(every: context.configuration[RepairSettings.memoryInterval]) {
+            await memory.round()
+            return nil
+        }
         damageWork.start(every: context.configuration[RepairSettings.damageInterval]) { await damage.round() }
         releaseWork.start(every: context.configuration[RepairSettings.releaseInterval]) {
             await releases.round()
@@ -116,7 +126,9 @@ public final class RepairService: ProcessService {
             return try ReportCoding.encode(await recovery.run(path: arguments.first ?? ""))
         case "repair-status":
             return try ReportCoding.encode(
-                RepairReport(comparison: antiEntropy.progress, damage: damage.status, releases: releases.status))
+                RepairReport(
+                    comparison: antiEntropy.progress, damage: damage.status, releases: releases.status,
+                    memory: memory.status))
         default: return nil
         }
     }
@@ -134,6 +146,7 @@ public final class RepairService: ProcessService {
     public func stop() async {
         submit.finish()
         await damageWork.stop()
+        await memoryWork.stop()
         await releaseWork.stop()
         let stopped = tasks.withLock { $0 }
         for task in stopped { task.cancel() }

@@ -17,7 +17,10 @@ public enum RepairSettings {
     public static let releaseGrace = Setting<Duration>(
         "repair.release_grace", default: .seconds(900),
         help: "How long content stays after its object was deleted or replaced; reads and uploads last no longer.")
+    public static let memoryInterval = Setting<Duration>(
+        "repair.memory_interval", default: .seconds(30),
+        help: "Time between two looks at disks that have lost records and do not vote.")
     public static let all: [any AnySetting] = [
-        interval, rate, concurrency, damageInterval, releaseInterval, releaseGrace,
+        interval, rate, concurrency, damageInterval, releaseInterval, releaseGrace, memoryInterval,
     ]
 }

@@ -93,7 +93,8 @@ struct OpenedDisk {
             [.unreadable, .missing, .lostSegment, .truncatedSegment].contains($0.kind)
         }
         // What a doubt in the log speaks of already is no news, though an index made anew meets it again.
-        let known = max(replay.checkpoint.rawValue, index.doubt)
+        // It may have been settled since.
+        let known = max(replay.checkpoint.rawValue, index.doubt, index.doubtedThroughout)
         let isNews = hasLostEnd || lost.contains { $0.position.rawValue >= known }
         doubt = isNews ? report.end : nil
         Self.tell(report, path: opening.path, logger: opening.logger)

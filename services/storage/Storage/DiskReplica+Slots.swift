@@ -62,30 +62,6 @@ extension DiskReplica {
         }
     }
 
-    /// Every key counts as promised up to this counter, durably. Blocks.
-    func fence(upTo counter: UInt64) throws {
-        state.withLock { state in
-            let decision = state.replica.fence(to: counter)
-            if let raise = decision.raiseCeiling { raiseCeiling(to: raise, &state) }
-        }
-        try appendDurably([.ceiling(max(counter, index.ceiling))], priority: .deletion)
-    }
-
-    /// What it has, or lacks, of these slots cannot be trusted: it may have been newer. Durable when it returns. Blocks.
-    func distrust(_ slots: SlotSet) throws {
-        try appendDurably([.doubt(before: log.end, slots: slots)], priority: .deletion)
-        // Whoever wrote what was lost may have come so far.
-        try fence(upTo: Self.ceiling(of: index))
-    }
-
-    /// Takes what it has of these slots for complete. Blocks.
-    func trust(_ slots: SlotSet) throws {
-        let doubts = index.doubts.filter { !$0.slots.intersection(slots).isEmpty }
-        try appendDurably(
-            doubts.map { .trust(before: LogPosition(rawValue: $0.before), slots: $0.slots.intersection(slots)) },
-            priority: .deletion)
-    }
-
     /// The slots are another disk's: what stands of them before the end of the log counts for nothing. Blocks.
     func leave(_ slots: SlotSet) throws {
         try appendDurably([.leftSlots(before: log.end, slots: slots)], priority: .deletion)

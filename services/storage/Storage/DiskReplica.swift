@@ -74,17 +74,14 @@ final class DiskReplica: Sendable {
         self.metrics = metrics
         self.logger = logger
         self.onHints = onHints
-        let ceiling = Self.ceiling(of: index)
-        state = Monitor(State(replica: RegisterReplica(ceiling: ceiling), held: HeldAnswers(ceiling: ceiling)))
+        let ceiling = index.ceiling
+        state = Monitor(
+            State(
+                replica: RegisterReplica(ceiling: ceiling, isDoubtful: index.hasDoubt),
+                held: HeldAnswers(ceiling: ceiling)))
     }
 
     var failure: StorageError? { state.withLock { $0.failure } }
-
-    /// Up to here every key counts as promised. Among lost records may have been ceilings: then it is taken so much
-    /// higher that no writer can have come there.
-    static func ceiling(of index: MetadataIndex) -> UInt64 {
-        index.doubt == 0 ? index.ceiling : min(index.ceiling, Ballot.counterMax) + (1 << 40)
-    }
 
     // MARK: - Critical section
 
@@ -132,8 +129,8 @@ final class DiskReplica: Sendable {
     private func stored(_ name: RegisterName) -> DurableState<ReplicaRecord> {
         let doubt = index.hasDoubt ? index.doubt(ofSlot: SlotSet.slot(ofKey: name.indexKey)) : 0
         do throws(IndexError) {
-            guard let found = try index.register(name) else { return doubt == 0 ? .absent : .unreadable }
-            return found.position < doubt ? .unreadable : .found(ReplicaState(found.value))
+            guard let found = try index.register(name) else { return doubt == 0 ? .absent : .doubtful }
+            return found.position < doubt ? .doubtful : .found(ReplicaState(found.value))
         } catch {
             note(error)
             return .unreadable

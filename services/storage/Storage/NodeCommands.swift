@@ -56,8 +56,9 @@ struct NodeCommands {
             var reason: String?
             var logEnd: String?
             var tombstones: UInt64?
-            /// Keys older than this position of the log are not voted on.
+            /// Records were lost: keys older than this position of the log, in some slots, are not voted on.
             var doubtBefore: String?
+            var doubtfulSlots: Int?
         }
         var disks: [Disk]
         var hints: UInt64
@@ -65,15 +66,17 @@ struct NodeCommands {
     }
 
     private var status: Status {
-        let disks = engine.slots.map { slot in
+        let disks = engine.slots.map { slot -> Status.Disk in
             switch slot.replica {
             case .failure(let error):
-                Status.Disk(path: slot.path, state: engine.state(of: slot).rawValue, reason: error.description)
+                return Status.Disk(path: slot.path, state: engine.state(of: slot).rawValue, reason: error.description)
             case .success(let disk):
-                Status.Disk(
+                let doubts = disk.doubts
+                return Status.Disk(
                     path: slot.path, state: engine.state(of: slot).rawValue, reason: disk.failure?.description,
                     logEnd: "\(disk.log.end)", tombstones: disk.index.totals.tombstones,
-                    doubtBefore: disk.index.doubt == 0 ? nil : "\(LogPosition(rawValue: disk.index.doubt))")
+                    doubtBefore: doubts.map(\.position).max().map { "\(LogPosition(rawValue: $0))" },
+                    doubtfulSlots: doubts.isEmpty ? nil : doubts.reduce(0) { $0 + $1.slots.slots.count })
             }
         }
         return Status(disks: disks, hints: engine.hintCount, stagedBytes: engine.stagedBytes)

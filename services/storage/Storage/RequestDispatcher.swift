@@ -36,6 +36,9 @@ struct RequestDispatcher: Sendable {
             case .digestPartitions: try digestPartitions(request, responder)
             case .listPartition: try listPartition(request, responder)
             case .fetchDamage: try fetchDamage(request, responder)
+            case .fetchDoubts: try fetchDoubts(request, responder)
+            case .fence: try fence(request, responder)
+            case .trust: try trust(request, responder)
             default: responder.fail(.unknownType, "a storage node does not serve \(request.type)")
             }
         } catch let error as BusError {
@@ -195,8 +198,8 @@ struct RequestDispatcher: Sendable {
             return responder.reply(ListPartitionReply(entries: entries, cursor: next ?? []))
         }
         let (registers, next) = try engine.registers(ofPartitions: partitions, ring: ring, after: cursor, limit: limit)
-        let entries = registers.map { name, tag in
-            PartitionEntry(name: Wire.RegisterName(name), tag: BallotNumber(tag))
+        let entries = registers.map { name, tag, isDoubtful in
+            PartitionEntry(name: Wire.RegisterName(name), tag: BallotNumber(tag), doubtful: isDoubtful)
         }
         responder.reply(ListPartitionReply(entries: entries, cursor: next ?? []))
     }

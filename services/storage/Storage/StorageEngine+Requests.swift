@@ -155,6 +155,9 @@ extension StorageEngine {
         return try withAllDisks { disks in
             var sum = scheme.empty
             for disk in disks {
+                guard disk.replica.canBeTrusted(disk.slots) else {
+                    throw StorageError.abstained("a disk of this node has lost records")
+                }
                 guard let digests = try disk.replica.partitionDigests(scheme) else { throw StorageError.overloaded }
                 for index in digests.indices { sum[index].add(digests[index]) }
             }
@@ -163,15 +166,15 @@ extension StorageEngine {
     }
 
     /// Registers of some partitions behind a cursor, in the order of names, and the next cursor; nil: that was all. Looks
-    /// at a bounded number of keys, so a page may be empty and not the last.
+    /// at a bounded number of keys, so a page may be empty and not the last. Doubtful: a newer one may have been lost.
     public func registers(
         ofPartitions partitions: Set<Int>, ring: RingTable, after cursor: [UInt8]?, limit: Int
-    ) throws -> (entries: [(name: RegisterName, tag: Ballot)], next: [UInt8]?) {
+    ) throws -> (entries: [(name: RegisterName, tag: Ballot, isDoubtful: Bool)], next: [UInt8]?) {
         try page(after: cursor, limit: limit) { disk, slots, visit in
             try disk.index.registers(after: cursor).visit { name, tag in
                 let key = name.indexKey
                 let isWanted = partitions.contains(ring.partition(ofBytes: key)) && slots.counts(key)
-                return visit(key, isWanted ? (name, tag) : nil)
+                return visit(key, isWanted ? (name, tag, disk.isDoubtful(name)) : nil)
             }
         }
     }
@@ -248,6 +251,13 @@ extension StorageEngine {
 }
 
 extension DiskReplica {
+    /// Whether this entry is older than a loss of records.
+    fileprivate func isDoubtful(_ name: RegisterName) -> Bool {
+        guard index.hasDoubt else { return false }
+        let doubt = index.doubt(ofSlot: SlotSet.slot(ofKey: name.indexKey))
+        return doubt != 0 && (try? index.register(name)?.position).flatMap { $0 } ?? 0 < doubt
+    }
+
     /// Whether nothing of these slots may be missing or old.
     func canBeTrusted(_ slots: SlotSet?) -> Bool {
         guard index.hasDoubt else { return true }

@@ -46,6 +46,7 @@ public final class StorageEngine: Sendable {
     private let hints: HintListener
     /// What the disks cannot read.
     let damage: DamageList
+    let noted: NotedCounter
 
     /// Opens every disk. One that fails is reported, left out and tried again later; it is an error when one is in use by
     /// another process, another node's or a newer version's, or when nobody knows which disk holds what.
@@ -56,6 +57,7 @@ public final class StorageEngine: Sendable {
         let (staged, hints) = (StagedBlobs(sizeMax: options.stagedMemory), HintListener())
         (self.staged, self.hints) = (staged, hints)
         damage = DamageList(metrics)
+        noted = try NotedCounter(path: options.dataDirectory + "/noted-counter")
         opener = DiskOpener(
             options: options, memory: IndexMemory(limit: options.indexMemory, indexes: max(1, options.disks.count)),
             staged: staged, damage: damage, metrics: StorageMetrics(metrics), logger: logger,

@@ -22,6 +22,7 @@ public final class StorageService: ProcessService {
     private static let served: [MessageType] = [
         .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .dropChunks, .fetchReleases, .forgetReleases,
         .noteHint, .fetchHints, .forgetHints, .digestPartitions, .listPartition, .fetchDamage,
+        .fetchDoubts, .fence, .trust,
     ]
 
     /// Opens the disks: this may take a while after a crash.

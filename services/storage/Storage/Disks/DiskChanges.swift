@@ -1,5 +1,6 @@
 import Foundation
 import MetadataIndex
+import Model
 
 /// What operators do with the disks of a node. Each returns when its outcome is durable; slots move afterwards, in the
 /// background. May block.
@@ -102,7 +103,13 @@ extension StorageEngine {
         guard let entry = set.table.disk(at: path), let disk = set.routing.disk(entry.number) else {
             throw StorageError.notFound("\(path) is no disk of this node")
         }
-        try disk.replica.get().trust(SlotSet(set.table.slots(of: entry.number)))
+        let replica = try disk.replica.get()
+        if !replica.doubts.isEmpty {
+            // Whoever wrote what was lost cannot have come so far.
+            let highest = max(replica.index.ceiling, noted.value)
+            try replica.fence(upTo: min(highest + (1 << 40), Ballot.counterMax))
+        }
+        try replica.trust(SlotSet(set.table.slots(of: entry.number)))
         logger.critical("a disk is trusted although it has lost records", metadata: ["disk": "\(path)"])
     }
 

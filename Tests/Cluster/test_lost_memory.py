@@ -1,0 +1,81 @@
+"""A storage node loses records of its log: it abstains, is healed by the repair process, and votes again."""
+import os
+import shutil
+
+import pytest
+from conftest import wait_until
+from writers import Writers
+
+NODES = ("storage-1", "storage-2", "storage-3")
+
+
+@pytest.fixture(scope="module")
+def bucket(cluster):
+    cluster.s3().create_bucket(Bucket="memory")
+    return "memory"
+
+
+def some_puts(writers, count=30, seconds=60):
+    target = writers.puts + count
+    wait_until(f"{count} more puts", lambda: writers.puts >= target, seconds)
+
+
+def doubtful_slots(cluster, node):
+    """None while the node does not answer."""
+    try:
+        return sum(disk.get("doubtful_slots", 0) for disk in cluster.adm("disk", "list", node)["disks"])
+    except AssertionError:
+        return None
+
+
+def lose_records(cluster, node):
+    """A quarter of what the log holds becomes unreadable, with records behind it, and the index goes: nobody knows which
+    keys that was about."""
+    for log in (cluster.folder / "data" / node).glob("disk-*/log/segment-*.log"):
+        used = len(log.read_bytes().rstrip(b"\0"))
+        with open(log, "r+b") as file:
+            file.seek(used // 2)
+            file.write(os.urandom(used // 4))
+    for index in (cluster.folder / "data" / node).glob("disk-*/index"):
+        shutil.rmtree(index)
+
+
+def test_a_node_that_has_forgotten_is_healed_and_votes_again(cluster, bucket):
+    forgetful, other = "storage-2", "storage-3"
+    with Writers(cluster, bucket, large_every=10) as writers:
+        some_puts(writers, 60)
+        cluster.kill(forgetful)
+        lose_records(cluster, forgetful)
+        cluster.release(forgetful)
+        assert doubtful_slots(cluster, forgetful) == 256
+        some_puts(writers)
+        wait_until("the node to have its memory back", lambda: doubtful_slots(cluster, forgetful) == 0, 180)
+        some_puts(writers)
+    assert writers.errors == [], "a client saw an error"
+    assert writers.wrong == []
+    memory = cluster.adm("repair-status")["memory"]
+    assert memory["recovered"] == 1, memory
+    # Without another node every object is decided and read with its vote.
+    cluster.kill(other)
+    with Writers(cluster, bucket) as more:
+        some_puts(more, 60)
+    assert more.errors == [] and more.wrong == []
+    assert writers.verify(cluster.s3()) == []
+    assert more.verify(cluster.s3()) == []
+    cluster.release(other)
+
+
+def test_all_replicas_are_equal_at_the_end(cluster, bucket):
+    def all_equal():
+        for node in NODES:
+            cluster.adm("recover-consistency", node)
+            status = wait_until("the comparison to end", lambda: finished(cluster), 120)
+            if not status["all_equal"]:
+                return False
+        return True
+    wait_until("equal digests of all replicas", all_equal, 180, 1)
+
+
+def finished(cluster):
+    status = cluster.adm("repair-status")
+    return status if status["state"] in ("done", "failed") else None

@@ -1,0 +1,122 @@
+import MessageBus
+import Model
+import ObjectAccess
+import Synchronization
+
+/// One walk over all keys of a disk that has lost its memory and of the replicas that remember: what it lacks, or may have
+/// in an older state, is decided anew and taught.
+final class MemoryWalk: Sendable {
+    typealias Note = @Sendable ((inout MemoryRecoveryStatus.Disk) -> Void) -> Void
+
+    struct Result {
+        /// Keys that were doubtful when the walk came to them.
+        var doubtful = 0
+        /// The first failure; the walk ends there.
+        var error: (any Error)?
+    }
+
+    private static let batchMax = 64
+
+    private let reader: PartitionReader
+    private let healing: ReplicaHealing
+    private let concurrency: Int
+    private let metrics: MemoryMetrics
+    private let limit: Mutex<RateLimit>
+    private let origin = ContinuousClock.now
+
+    init(
+        reader: PartitionReader, healing: ReplicaHealing, settings: MemoryRecovery.Settings, metrics: MemoryMetrics
+    ) {
+        self.reader = reader
+        self.healing = healing
+        concurrency = settings.concurrency
+        self.metrics = metrics
+        limit = Mutex(RateLimit(perSecond: settings.ratePerSecond, now: .zero))
+    }
+
+    /// - Parameters:
+    ///   - groups: the target is the last replica of each.
+    ///   - bound: states must be decided above this counter.
+    func run(_ groups: [RepairGroup], teaching target: NodeName, above bound: UInt64, _ note: Note) async -> Result {
+        let (reader, healing) = (self.reader, self.healing)
+        var result = Result()
+        for group in groups where result.error == nil {
+            await walk(
+                group, &result, note,
+                page: { (node, cursor) async throws(BusError) in
+                    try await reader.registers(group.partitions, at: node, after: cursor)
+                },
+                teach: { (name) async throws(AccessError) in
+                    try await healing.restore(name, to: target, above: bound)
+                    return true
+                },
+                count: { $0.registersTaught += $1 }, metrics.registers.increment(by:))
+            guard result.error == nil else { break }
+            await walk(
+                group, &result, note,
+                page: { (node, cursor) async throws(BusError) in
+                    try await reader.chunks(group.partitions, at: node, after: cursor)
+                },
+                teach: { (chunk) async throws(AccessError) in
+                    do throws(AccessError) { return try await healing.copy(chunk, to: target) } catch {
+                        if case .absent = error { return false }
+                        throw error
+                    }
+                },
+                count: { $0.chunksTaught += $1 }, metrics.chunks.increment(by:))
+        }
+        return result
+    }
+
+    private func walk<Key: Comparable & Sendable>(
+        _ group: RepairGroup, _ result: inout Result, _ note: Note,
+        page: (NodeName, [UInt8]) async throws(BusError) -> Page<Key>,
+        teach: @escaping @Sendable (Key) async throws(AccessError) -> Bool,
+        count: @escaping @Sendable (inout MemoryRecoveryStatus.Disk, Int) -> Void, _ increment: (Int) -> Void
+    ) async {
+        var merge = PartitionMerge<Key>(sources: group.replicas.count)
+        var cursors: [[UInt8]] = Array(repeating: [], count: group.replicas.count)
+        var waiting: [Key] = []
+        var isOver = false
+        while !isOver, result.error == nil {
+            switch merge.next() {
+            case .need(let source):
+                do {
+                    let next = try await page(group.replicas[source], cursors[source])
+                    cursors[source] = next.cursor
+                    if source == group.replicas.count - 1 { result.doubtful += next.doubtful }
+                    try merge.add(next.items, isLast: next.cursor.isEmpty, to: source)
+                } catch { result.error = error }
+            case .differs(let key): waiting.append(key)
+            case .end: isOver = true
+            }
+            if Task.isCancelled { result.error = CancellationError() }
+            guard result.error == nil, waiting.count >= Self.batchMax || isOver && !waiting.isEmpty else { continue }
+            let taught = await self.teach(waiting, teach, &result)
+            increment(taught)
+            let (compared, doubtful) = (merge.compared, result.doubtful)
+            note {
+                count(&$0, taught)
+                $0.keysCompared = compared
+                $0.doubtfulKeys = doubtful
+            }
+            waiting = []
+        }
+    }
+
+    /// Returns how many were brought.
+    private func teach<Key: Sendable>(
+        _ keys: [Key], _ teach: @escaping @Sendable (Key) async throws(AccessError) -> Bool, _ result: inout Result
+    ) async -> Int {
+        let wait = limit.withLock { $0.take(keys.count, now: origin.duration(to: .now)) }
+        if wait > .zero { try? await Task.sleep(for: wait) }
+        var taught = 0
+        for outcome in await boundedResults(keys, concurrency: concurrency, teach) {
+            switch outcome {
+            case .success(let isNew): taught += isNew ? 1 : 0
+            case .failure(let error): result.error = result.error ?? error
+            }
+        }
+        return taught
+    }
+}
