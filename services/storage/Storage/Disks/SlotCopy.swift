@@ -89,20 +89,27 @@ struct SlotCopy {
 
     /// A blob beside a register, or a chunk.
     private mutating func copy(_ key: BlobKey, of owner: RegisterName? = nil) throws {
-        guard let location = try source.index.blob(key) else { return }
         if let there = try target.index.blob(key), !there.isDamaged { return }
-        do {
-            let record = try source.log.read(
-                at: LogPosition(rawValue: location.position), size: Int(location.recordSize))
-            try add(
-                LogEntry(
-                    type: record.type, head: record.head, payload: record.payload,
-                    payloadChecksum: record.payloadChecksum))
-        } catch let error as ObjectLogError where error.meansDamage {
-            if unreadable.count < DamageList.limit { unreadable.insert(.missing(key, owner: owner)) }
-            source.logger.error(
-                "content cannot be read and is not moved", metadata: ["disk": "\(source.path)", "error": "\(error)"])
+        while let location = try source.index.blob(key) {
+            let found: LogEntry
+            do throws(ObjectLogError) { found = try entry(at: location) } catch {
+                guard error.meansDamage else { throw error }
+                // Compaction may have taken it elsewhere meanwhile.
+                guard try source.index.blob(key)?.position == location.position else { continue }
+                if unreadable.count < DamageList.limit { unreadable.insert(.missing(key, owner: owner)) }
+                return source.logger.error(
+                    "content cannot be read and is not moved",
+                    metadata: ["disk": "\(source.path)", "error": "\(error)"])
+            }
+            return try add(found)
         }
+    }
+
+    private func entry(at location: BlobLocation) throws(ObjectLogError) -> LogEntry {
+        let record = try source.log.read(
+            at: LogPosition(rawValue: location.position), size: Int(location.recordSize))
+        return LogEntry(
+            type: record.type, head: record.head, payload: record.payload, payloadChecksum: record.payloadChecksum)
     }
 
     // MARK: - Batches

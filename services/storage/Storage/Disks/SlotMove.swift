@@ -37,8 +37,13 @@ struct SlotMove {
         try copy.copyAll()
         try catchUp(&copy)
         try set.inTransition { try cutOver() }
-        for record in copy.unreadable { to.replica.damage.note(record, disk: to.slot.path) }
+        note(copy.unreadable)
         return copy.unreadable.count
+    }
+
+    /// The repair process asks for it, and brings it from other replicas.
+    private func note(_ missing: Set<DamagedRecord>) {
+        for record in missing { to.replica.damage.note(record, disk: to.slot.path) }
     }
 
     private func catchUp(_ copy: inout SlotCopy) throws {
@@ -79,6 +84,7 @@ struct SlotMove {
             // Not slowed down: requests wait.
             var copy = SlotCopy(source: from.replica, target: to.replica, slots: slots, pace: { _ in })
             try copy.copy(last)
+            note(copy.unreadable)
         }
         try to.replica.trust(slots)
         let doubted = from.replica.index.doubted.intersection(slots)
