@@ -19,6 +19,7 @@ private final class FakeSubject: ScrubSubject {
     }
 
     let path: String
+    let isBusy = false
     let state = Monitor(State())
 
     init() throws {

@@ -106,12 +106,14 @@ extension DiskReplica {
         }
     }
 
-    private func read(_ key: BlobKey, at location: BlobLocation) throws(ObjectLogError) -> LogRecord {
+    static let otherRecord = "another record stands there"
+
+    func read(_ key: BlobKey, at location: BlobLocation) throws(ObjectLogError) -> LogRecord {
         let position = LogPosition(rawValue: location.position)
         let record = try log.read(at: position, size: Int(location.recordSize))
         let type = key.index == nil ? LogRecordType.blob : .chunk
         guard record.type == type.rawValue, record.head.starts(with: key.bytes) else {
-            throw .damaged(position, "another record stands there")
+            throw .damaged(position, Self.otherRecord)
         }
         return record
     }

@@ -53,6 +53,7 @@ final class DiskReplica: Sendable {
     /// What changes while slots are copied to another disk.
     let changes = Mutex<SlotChanges?>(nil)
     let compactor: Compactor
+    let scrub = Mutex(DiskScrub())
     /// Called after hints have become durable, on the writer thread.
     let onHints: @Sendable (Int) -> Void
     /// Grows whenever states leave the machine for the index: what was read from the index before may be old.

@@ -27,6 +27,8 @@ public final class StorageEngine: Sendable {
         /// Bytes of each file system that are left free for the index and other files.
         public var reserve = 0
         var compaction = CompactionOptions()
+        /// nil: disks are not scrubbed.
+        var scrub: Scrubber.Settings?
 
         public init(node: NodeName, dataDirectory: String, disks: [String]) {
             self.node = node
@@ -46,6 +48,8 @@ public final class StorageEngine: Sendable {
     private let hints: HintListener
     /// What the disks cannot read.
     let damage: DamageList
+    let scrubMetrics: ScrubMetrics
+    let diagnosis = Diagnosis()
 
     /// Opens every disk. One that fails is reported, left out and tried again later; it is an error when one is in use by
     /// another process, another node's or a newer version's, or when nobody knows which disk holds what.
@@ -56,6 +60,7 @@ public final class StorageEngine: Sendable {
         let (staged, hints) = (StagedBlobs(sizeMax: options.stagedMemory), HintListener())
         (self.staged, self.hints) = (staged, hints)
         damage = DamageList(metrics)
+        scrubMetrics = ScrubMetrics(metrics)
         opener = DiskOpener(
             options: options, memory: IndexMemory(limit: options.indexMemory, indexes: max(1, options.disks.count)),
             staged: staged, damage: damage, metrics: StorageMetrics(metrics), logger: logger,
@@ -97,12 +102,14 @@ public final class StorageEngine: Sendable {
     /// Work that comes up now and then; may block.
     public func maintain() {
         staged.dropExpired()
+        startScrubs()
         for disk in disks { disk.maintain(flushDistance: options.flushDistance) }
         upkeep.check()
     }
 
     /// Writes what waits and closes everything.
     public func stop() {
+        diagnosis.stop()
         mover.stop()
         upkeep.stop()
         for disk in disks { disk.stop() }

@@ -25,6 +25,8 @@ struct ScrubFindings: Sendable, Equatable {
 protocol ScrubSubject: AnyObject, Sendable {
     /// Path of the disk.
     var path: String { get }
+    /// Requests wait that are to be served first.
+    var isBusy: Bool { get }
     /// Segments that are no longer written to, and their sizes in bytes.
     var sealedSegments: [(number: UInt32, bytes: Int)] { get }
     /// Reads a segment and takes care of what it finds. `proceed` is told after every few records how many bytes were

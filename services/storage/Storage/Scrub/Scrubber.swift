@@ -32,8 +32,6 @@ final class Scrubber: Sendable {
     private let file: String
     private let metrics: ScrubMetrics
     private let logger: Logger
-    /// Whether requests wait that a disk must serve first.
-    private let isBusy: @Sendable () -> Bool
     private let state: Monitor<State>
     private let origin = ContinuousClock.now
 
@@ -41,15 +39,11 @@ final class Scrubber: Sendable {
     private static let yieldsMax = 40
     private static let yieldMilliseconds = 50
 
-    init(
-        _ subject: any ScrubSubject, settings: Settings, metrics: ScrubMetrics, logger: Logger,
-        isBusy: @escaping @Sendable () -> Bool = { false }
-    ) {
+    init(_ subject: any ScrubSubject, settings: Settings, metrics: ScrubMetrics, logger: Logger) {
         self.subject = subject
         self.settings = settings
         self.metrics = metrics
         self.logger = logger
-        self.isBusy = isBusy
         file = subject.path + "/scrub.json"
         state = Monitor(
             State(history: Self.load(file, logger), pace: BytePace(perSecond: settings.rate, now: .zero)))
@@ -218,7 +212,7 @@ final class Scrubber: Sendable {
                     let end = now + wait
                     _ = waiter.wait(milliseconds: max(1, Int(wait / .milliseconds(1))))
                     wait = end - now
-                } else if yields < Self.yieldsMax, isBusy() {
+                } else if yields < Self.yieldsMax, subject.isBusy {
                     yields += 1
                     _ = waiter.wait(milliseconds: Self.yieldMilliseconds)
                 } else {
