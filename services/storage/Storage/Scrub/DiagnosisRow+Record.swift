@@ -5,9 +5,13 @@ import Wire
 
 extension DiagnosisRow {
     init(_ damage: SegmentDamage) {
+        let position = damage.range.lowerBound
         self.init(
-            segment: damage.position.segment, offset: damage.position.offset, kind: .gap, size: damage.size,
+            segment: position.segment, offset: position.offset, kind: damage.isOwn ? .log : .gap, size: damage.size,
             isDamaged: true)
+        guard let known = damage.known, let head = RecordHead(type: known.type, head: known.head) else { return }
+        describe(head)
+        if known.payloadLength > 0 { contentSize = UInt64(known.payloadLength) }
     }
 
     init(_ record: SegmentRecord, index: MetadataIndex) throws {
@@ -17,7 +21,7 @@ extension DiagnosisRow {
         guard let head = RecordHead(type: record.type, head: record.head) else { return }
         standing = try index.standing(of: head, at: record.position.rawValue)
         describe(head)
-        if record.payloadSize > 0 { contentSize = UInt64(record.payloadSize) }
+        if record.payload.readableBytes > 0 { contentSize = UInt64(record.payload.readableBytes) }
     }
 
     private mutating func describe(_ head: RecordHead) {

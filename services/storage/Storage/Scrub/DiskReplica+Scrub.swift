@@ -19,9 +19,11 @@ extension DiskReplica: ScrubSubject {
     func scrub(_ segment: UInt32, proceed: (Int) -> Bool) throws -> ScrubFindings? {
         do {
             return try read(segment, proceed)
-        } catch let error as ObjectLogError where error.meansDamage {
+        } catch let error as ObjectLogError {
             // Compaction may have removed it; else the file is gone, or not what it was.
-            return has(segment) ? try checkEntries(in: segment) : ScrubFindings()
+            guard has(segment) else { return ScrubFindings() }
+            guard error.meansDamage else { throw error }
+            return try checkEntries(in: segment)
         }
     }
 
@@ -36,15 +38,13 @@ extension DiskReplica: ScrubSubject {
             step = 0
         }
         guard proceed(step) else { return nil }
-        for record in check.damaged { noteDamage(record) }
+        let metAll = check.metAll(of: segment)
+        if metAll { check.countGapsAsGarbage() }
         var findings = check.findings
         findings.damagedContent += check.damaged.count
-        if check.metAll(of: segment) {
-            check.countGapsAsGarbage()
-            findings.damagedGarbage = check.findings.damagedGarbage
-        } else if has(segment) {
-            findings.add(try checkEntries(in: segment))
-        }
+        for record in check.damaged { noteDamage(record) }
+        for (name, position) in check.registers { repair(name, at: position, &findings) }
+        if !metAll, has(segment) { findings.add(try checkEntries(in: segment)) }
         return findings
     }
 

@@ -31,7 +31,10 @@ struct SegmentCheck {
     private(set) var findings = ScrubFindings()
     /// Content in force whose bytes are wrong.
     private(set) var damaged: [DamagedRecord] = []
+    /// Registers in force whose record is bad, with the position of the record.
+    private(set) var registers: [(name: RegisterName, position: UInt64)] = []
     private var live: UInt64 = 0
+    /// Stretches of which nobody knows what stood there.
     private var gaps = 0
 
     init(_ index: MetadataIndex) { self.index = index }
@@ -40,8 +43,8 @@ struct SegmentCheck {
     mutating func take(_ item: SegmentItem) throws -> Int {
         switch item {
         case .damage(let damage):
-            gaps += 1
             findings.bytes += damage.size
+            try take(damage)
             return damage.size
         case .record(let record):
             findings.bytes += record.recordSize
@@ -59,8 +62,24 @@ struct SegmentCheck {
             return
         }
         live += 1
-        guard !record.payloadIntact else { return }
+        if !record.payloadIntact { noteDamage(of: head, at: position) }
+    }
+
+    /// The footer of a segment tells what stood where a header is bad.
+    private mutating func take(_ damage: SegmentDamage) throws {
+        guard !damage.isOwn else { return findings.damagedGarbage += 1 }
+        guard let known = damage.known, let head = RecordHead(type: known.type, head: known.head) else {
+            return gaps += 1
+        }
+        let position = damage.range.lowerBound.rawValue
+        guard try index.standing(of: head, at: position) == .live else { return findings.damagedGarbage += 1 }
+        live += 1
+        noteDamage(of: head, at: position)
+    }
+
+    private mutating func noteDamage(of head: RecordHead, at position: UInt64) {
         switch head {
+        case .register(let name, _): registers.append((name, position))
         case .blob(let blob, let owner): damaged.append(.content(BlobKey(blob), at: position, owner: owner.name))
         case .chunk(let chunk, let owner, _): damaged.append(.content(BlobKey(chunk), at: position, owner: owner))
         default: break
@@ -73,4 +92,9 @@ struct SegmentCheck {
 
     /// Nothing in force was missed: the unreadable stretches are garbage.
     mutating func countGapsAsGarbage() { findings.damagedGarbage += gaps }
+}
+
+extension SegmentDamage {
+    /// In bytes.
+    var size: Int { Int(range.upperBound.offset) - Int(range.lowerBound.offset) }
 }
