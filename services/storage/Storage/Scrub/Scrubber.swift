@@ -20,8 +20,8 @@ final class Scrubber: Sendable {
         /// Bytes of the segments of this round that are done, the part of the present one included.
         var bytesDone = 0
         var workStarted: Duration?
-        /// A round has begun: first comes what the index says of segments that are gone.
-        var mustLookForLost = false
+        /// What the index says of segments that are gone comes first, at each start and in each round.
+        var mustLookForLost = true
         var isStopping = false
         var thread: BlockingThread?
         var lastError: String?
