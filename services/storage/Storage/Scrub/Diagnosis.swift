@@ -27,6 +27,12 @@ final class Diagnosis: Sendable {
         var thread: BlockingThread?
     }
 
+    /// A disk that is closed meanwhile must not be held: its index is opened again only when nobody has it any more.
+    private struct Subject {
+        weak var disk: DiskReplica?
+        var path: String
+    }
+
     private let state = Monitor(State())
 
     var status: Status { state.withLock { $0.status } }
@@ -34,11 +40,12 @@ final class Diagnosis: Sendable {
     /// Begins, unless it is under way, and waits a moment: a small node is done before the answer. `directory`: for the
     /// reports. `stamp`: part of their names.
     func start(_ disks: [DiskReplica], directory: String, stamp: String, waitMilliseconds: Int) -> Status {
-        state.waiting { state, waiter in
+        let subjects = disks.map { Subject(disk: $0, path: $0.path) }
+        return state.waiting { state, waiter in
             if state.pointee.status.state != "running", !state.pointee.isStopping {
                 state.pointee.thread?.join()
                 state.pointee.status = Status(state: "running")
-                state.pointee.thread = BlockingThread(name: "diagnosis") { self.run(disks, directory, stamp) }
+                state.pointee.thread = BlockingThread(name: "diagnosis") { self.run(subjects, directory, stamp) }
             }
             let end = ContinuousClock.now + .milliseconds(waitMilliseconds)
             while state.pointee.status.state == "running", !state.pointee.isStopping {
@@ -60,19 +67,14 @@ final class Diagnosis: Sendable {
         thread?.join()
     }
 
-    private func run(_ disks: [DiskReplica], _ directory: String, _ stamp: String) {
+    private func run(_ subjects: [Subject], _ directory: String, _ stamp: String) {
         var failure: String?
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            for (number, disk) in disks.enumerated() {
-                let report = Report(disk: disk.path, path: "\(directory)/diagnosis-\(stamp)-disk-\(number + 1).tsv")
+            for (number, subject) in subjects.enumerated() {
+                let report = Report(disk: subject.path, path: "\(directory)/diagnosis-\(stamp)-disk-\(number + 1).tsv")
                 state.withLock { $0.status.reports.append(report) }
-                try DiagnosisWriter(disk: disk, path: report.path).run { summary in
-                    self.state.withLock { state in
-                        state.status.reports[number].summary = summary
-                        return !state.isStopping
-                    }
-                }
+                try write(subject, to: report.path, number)
             }
         } catch { failure = "\(error)" }
         state.withLock { state in
@@ -80,5 +82,18 @@ final class Diagnosis: Sendable {
             state.status.state = failure == nil && !state.isStopping ? "done" : "failed"
         }
         state.wake()
+    }
+
+    private func write(_ subject: Subject, to path: String, _ number: Int) throws {
+        guard let disk = subject.disk, !disk.isEnding else {
+            throw StorageError.unavailable("\(subject.path) is not in service")
+        }
+        let isWhole = try DiagnosisWriter(disk: disk, path: path).run { summary in
+            state.withLock { state in
+                state.status.reports[number].summary = summary
+                return !state.isStopping && !disk.isEnding
+            }
+        }
+        guard isWhole else { throw StorageError.unavailable("\(subject.path) went out of service") }
     }
 }

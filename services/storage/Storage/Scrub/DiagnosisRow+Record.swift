@@ -42,6 +42,7 @@ extension DiagnosisRow {
         case .forgetHints: kind = .forgetHints
         case .doubt: kind = .doubt
         case .trust: kind = .trust
+        case .leftSlots: kind = .leftSlots
         case .dropChunks(let blob, _, _):
             kind = .dropChunks
             address = blob.description

@@ -38,6 +38,7 @@ struct DiagnosisRow: Sendable, Equatable {
     enum Kind: String, Sendable {
         case register, blob, chunk, ceiling, hint, doubt, trust
         case forgetHints = "forget-hints"
+        case leftSlots = "left-slots"
         case dropChunks = "drop-chunks"
         /// Of the log itself.
         case log

@@ -9,17 +9,19 @@ struct DiagnosisWriter {
     let disk: DiskReplica
     let path: String
 
-    /// `proceed` is told now and then what was counted so far, and says false when the rest is not wanted.
-    func run(_ proceed: (DiagnosisSummary) -> Bool) throws {
+    /// `proceed` is told now and then what was counted so far, and says false when the rest is not wanted. Returns whether
+    /// the report is whole.
+    @discardableResult
+    func run(_ proceed: (DiagnosisSummary) -> Bool) throws -> Bool {
         let output = try ReportFile(path)
         try output.write(DiagnosisRow.header + "\n")
         var summary = DiagnosisSummary()
         for segment in disk.log.segments {
-            guard try write(segment.number, to: output, &summary, proceed) else { return }
+            guard try write(segment.number, to: output, &summary, proceed) else { return false }
             summary.segments += 1
         }
         try output.close()
-        _ = proceed(summary)
+        return proceed(summary)
     }
 
     private func write(

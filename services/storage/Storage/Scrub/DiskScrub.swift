@@ -4,7 +4,7 @@ import Synchronization
 /// The scrub of one disk in service: begins once, ends with the disk.
 struct DiskScrub: Sendable {
     private(set) var scrubber: Scrubber?
-    private var isOver = false
+    private(set) var isOver = false
 
     mutating func start(_ make: () -> Scrubber) {
         guard scrubber == nil, !isOver else { return }
@@ -24,6 +24,9 @@ extension DiskReplica {
     func startScrub(_ settings: Scrubber.Settings, _ metrics: ScrubMetrics) {
         scrub.withLock { $0.start { Scrubber(self, settings: settings, metrics: metrics, logger: logger) } }
     }
+
+    /// Somebody stops the disk: whoever reads it for long lets go of it.
+    var isEnding: Bool { scrub.withLock(\.isOver) }
 
     func stopScrub() { scrub.withLock { $0.end() }?.stop() }
 }
