@@ -43,7 +43,7 @@ extension DiskReplica {
         _ name: ChunkName, offset: Int, length: Int, probe: Bool, withOrigin: Bool = false
     ) throws -> ChunkAnswer {
         let key = BlobKey(name)
-        guard let location = try index.blob(key) else {
+        guard let location = try noting({ try index.blob(key) }) else {
             if index.hasDoubt, index.doubt(ofSlot: SlotSet.slot(ofKey: name.ringKey)) != 0 {
                 throw StorageError.abstained("this disk has lost records")
             }
@@ -75,7 +75,7 @@ extension DiskReplica {
 
     /// nil: it is not here, or known to be damaged. `owner`: the register beside which it stands.
     func content(of key: BlobKey, owner: RegisterName? = nil) throws -> CheckedBytes? {
-        guard let location = try index.blob(key), !isDamaged(key, location) else { return nil }
+        guard let location = try noting({ try index.blob(key) }), !isDamaged(key, location) else { return nil }
         let record = try record(key, at: location, owner: owner)
         return CheckedBytes(bytes: record.payload, checksum: record.payloadChecksum)
     }

@@ -149,6 +149,14 @@ final class DiskReplica: Sendable {
         if error.kind == .noSpace { indexIsFull.store(true, ordering: .relaxed) }
     }
 
+    /// Runs something that reads the index, and takes note of what is wrong with it.
+    func noting<R>(_ body: () throws -> R) throws -> R {
+        do { return try body() } catch let error as IndexError {
+            note(error)
+            throw error
+        }
+    }
+
     var isIndexDamaged: Bool { indexDamage.load(ordering: .relaxed) }
 
     /// The index found no room, but there is some now: opened again, it gets from the log what it lacks.

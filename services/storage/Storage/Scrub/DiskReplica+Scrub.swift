@@ -18,12 +18,12 @@ extension DiskReplica: ScrubSubject {
 
     func scrub(_ segment: UInt32, proceed: (Int) -> Bool) throws -> ScrubFindings? {
         do {
-            return try read(segment, proceed)
+            return try noting { try read(segment, proceed) }
         } catch let error as ObjectLogError {
             // Compaction may have removed it; else the file is gone, or not what it was.
             guard has(segment) else { return ScrubFindings() }
             guard error.meansDamage else { throw error }
-            return try checkEntries(in: segment)
+            return try noting { try checkEntries(in: segment) }
         }
     }
 
@@ -53,7 +53,7 @@ extension DiskReplica: ScrubSubject {
         let present = Set(log.segments.map(\.number))
         for (segment, totals) in index.segmentTotals
         where totals.liveRecords > 0 && !present.contains(segment) && segment < log.end.segment {
-            findings.add(try checkEntries(in: segment))
+            findings.add(try noting { try checkEntries(in: segment) })
         }
         return findings
     }
