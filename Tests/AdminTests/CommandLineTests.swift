@@ -27,6 +27,8 @@ struct CommandLineTests {
             ("disk replace s1 /d", "disk-replace", ["s1", "/d"]),
             ("disk remove s1 /d --lost", "disk-remove", ["s1", "/d", "--lost"]),
             ("disk trust s1 /d --accept-loss", "disk-trust", ["s1", "/d", "--accept-loss"]),
+            ("scrub-start s1 --rate 100", "scrub-start", ["s1", "100"]), ("scrub-status s1", "scrub-status", ["s1"]),
+            ("diagnose-start s1", "diagnose-start", ["s1"]),
             ("update-acl b k public-read", "update-acl", ["b", "k", "public-read"]),
         ] as [(String, String, [String])])
     func verbs(line: String, verb: String, arguments: [String]) throws {

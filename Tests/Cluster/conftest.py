@@ -148,6 +148,11 @@ class Cluster:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port(name)}{path}", timeout=5) as answer:
             return answer.read().decode()
 
+    def metric(self, name, metric):
+        """The sum of all series of a metric."""
+        lines = [line for line in self.fetch(name, "/metrics").splitlines() if line and not line.startswith("#")]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == metric)
+
     def healthy(self, name, check):
         try:
             self.fetch(name, f"/health/{check}")
@@ -173,13 +178,14 @@ def stop_cluster(folder):
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(request):
+    """The cluster of a test file, made with its CLUSTER_OPTIONS, if it has any."""
     if not (BINARIES / "martlet-gateway").exists():
         pytest.fail(f"no binaries in {BINARIES}: build first, or set MARTLET_BIN")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-cluster-"))
     made = None
     try:
-        made = Cluster(folder)
+        made = Cluster(folder, *getattr(request.module, "CLUSTER_OPTIONS", []))
         yield made
     finally:
         stop_cluster(folder)

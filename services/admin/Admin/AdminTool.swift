@@ -37,6 +37,7 @@ public struct AdminTool: AsyncParsableCommand {
                     CompactStart.self, CompactSuspend.self, CompactResume.self, CompactStatus.self,
                     RecoverFile.self, RecoverConsistency.self, RecoverNode.self, RepairStatus.self,
                     DiskCommand.self,
+                    ScrubStart.self, ScrubStatus.self, ScrubSuspend.self, ScrubResume.self, DiagnoseStart.self,
                 ]),
             CommandGroup(
                 name: "Users",

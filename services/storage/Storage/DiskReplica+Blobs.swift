@@ -43,7 +43,7 @@ extension DiskReplica {
         _ name: ChunkName, offset: Int, length: Int, probe: Bool, withOrigin: Bool = false
     ) throws -> ChunkAnswer {
         let key = BlobKey(name)
-        guard let location = try index.blob(key) else {
+        guard let location = try noting({ try index.blob(key) }) else {
             if index.hasDoubt, index.doubt(ofSlot: SlotSet.slot(ofKey: name.ringKey)) != 0 {
                 throw StorageError.abstained("this disk has lost records")
             }
@@ -75,7 +75,7 @@ extension DiskReplica {
 
     /// nil: it is not here, or known to be damaged. `owner`: the register beside which it stands.
     func content(of key: BlobKey, owner: RegisterName? = nil) throws -> CheckedBytes? {
-        guard let location = try index.blob(key), !isDamaged(key, location) else { return nil }
+        guard let location = try noting({ try index.blob(key) }), !isDamaged(key, location) else { return nil }
         let record = try record(key, at: location, owner: owner)
         return CheckedBytes(bytes: record.payload, checksum: record.payloadChecksum)
     }
@@ -106,12 +106,14 @@ extension DiskReplica {
         }
     }
 
-    private func read(_ key: BlobKey, at location: BlobLocation) throws(ObjectLogError) -> LogRecord {
+    static let otherRecord = "another record stands there"
+
+    func read(_ key: BlobKey, at location: BlobLocation) throws(ObjectLogError) -> LogRecord {
         let position = LogPosition(rawValue: location.position)
         let record = try log.read(at: position, size: Int(location.recordSize))
         let type = key.index == nil ? LogRecordType.blob : .chunk
         guard record.type == type.rawValue, record.head.starts(with: key.bytes) else {
-            throw .damaged(position, "another record stands there")
+            throw .damaged(position, Self.otherRecord)
         }
         return record
     }

@@ -81,6 +81,7 @@ extension DiskReplica {
     /// Ends cleanly: what waits is written, and the next start has nothing to replay.
     func stop() {
         compactor.stop()
+        stopScrub()
         log.stop()
         flushIndex()
     }

@@ -171,7 +171,7 @@ extension DiskReplica {
 
     func run<Answer>(_ completion: Completion<Answer>, _ body: () throws -> Held?) {
         do {
-            if let ready = try body() { ready(nil) }
+            if let ready = try noting(body) { ready(nil) }
         } catch {
             completion(.failure(StorageError(error)))
         }

@@ -53,6 +53,7 @@ final class DiskReplica: Sendable {
     /// What changes while slots are copied to another disk.
     let changes = Mutex<SlotChanges?>(nil)
     let compactor: Compactor
+    let scrub = Mutex(DiskScrub())
     /// Called after hints have become durable, on the writer thread.
     let onHints: @Sendable (Int) -> Void
     /// Grows whenever states leave the machine for the index: what was read from the index before may be old.
@@ -143,6 +144,14 @@ final class DiskReplica: Sendable {
         logger.error("the index cannot be read", metadata: ["disk": "\(path)", "error": "\(error)"])
         if error.isCorruption { indexDamage.store(true, ordering: .relaxed) }
         if error.kind == .noSpace { indexIsFull.store(true, ordering: .relaxed) }
+    }
+
+    /// Runs something that reads the index, and takes note of what is wrong with it.
+    func noting<R>(_ body: () throws -> R) throws -> R {
+        do { return try body() } catch let error as IndexError {
+            note(error)
+            throw error
+        }
     }
 
     var isIndexDamaged: Bool { indexDamage.load(ordering: .relaxed) }

@@ -19,7 +19,9 @@ struct NodeCommands {
         case "compact-resume": try compactResume()
         case "compact-status": try ReportCoding.encode(engine.compactionReport)
         case "whereis": try ReportCoding.encode(try register(arguments))
-        default: try DiskCommands(engine: engine).run(verb, arguments)
+        default:
+            try ScrubCommands(engine: engine).run(verb, arguments)
+                ?? DiskCommands(engine: engine).run(verb, arguments)
         }
     }
 

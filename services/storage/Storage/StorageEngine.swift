@@ -27,6 +27,8 @@ public final class StorageEngine: Sendable {
         /// Bytes of each file system that are left free for the index and other files.
         public var reserve = 0
         var compaction = CompactionOptions()
+        /// nil: disks are not scrubbed.
+        var scrub: Scrubber.Settings?
 
         public init(node: NodeName, dataDirectory: String, disks: [String]) {
             self.node = node
@@ -47,6 +49,8 @@ public final class StorageEngine: Sendable {
     /// What the disks cannot read.
     let damage: DamageList
     let noted: NotedCounter
+    let scrubMetrics: ScrubMetrics
+    let diagnosis = Diagnosis()
 
     /// Opens every disk. One that fails is reported, left out and tried again later; it is an error when one is in use by
     /// another process, another node's or a newer version's, or when nobody knows which disk holds what.
@@ -58,6 +62,7 @@ public final class StorageEngine: Sendable {
         (self.staged, self.hints) = (staged, hints)
         damage = DamageList(metrics)
         noted = try NotedCounter(path: options.dataDirectory + "/noted-counter")
+        scrubMetrics = ScrubMetrics(metrics)
         opener = DiskOpener(
             options: options, memory: IndexMemory(limit: options.indexMemory, indexes: max(1, options.disks.count)),
             staged: staged, damage: damage, metrics: StorageMetrics(metrics), logger: logger,
@@ -99,12 +104,14 @@ public final class StorageEngine: Sendable {
     /// Work that comes up now and then; may block.
     public func maintain() {
         staged.dropExpired()
+        startScrubs()
         for disk in disks { disk.maintain(flushDistance: options.flushDistance) }
         upkeep.check()
     }
 
     /// Writes what waits and closes everything.
     public func stop() {
+        diagnosis.stop()
         mover.stop()
         upkeep.stop()
         for disk in disks { disk.stop() }

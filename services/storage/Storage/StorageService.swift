@@ -36,6 +36,9 @@ public final class StorageService: ProcessService {
         options.segmentSize = configuration[StorageSettings.segmentSize].bytes
         options.indexMemory = configuration[StorageSettings.indexMemory].bytes
         options.moveRate = configuration[StorageSettings.moveRate].bytes
+        options.scrub = .init(
+            rate: configuration[StorageSettings.scrubRate].bytes,
+            interval: Int64(configuration[StorageSettings.scrubInterval] / .milliseconds(1)))
         options.stagedMemory = configuration[StorageSettings.stagedMemory].bytes
         options.reserve = configuration[StorageSettings.reserve].bytes
         options.compaction = CompactionOptions(

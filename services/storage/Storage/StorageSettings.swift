@@ -38,9 +38,15 @@ public enum StorageSettings {
         "storage.compaction_rate", default: .mebibytes(32), in: .mebibytes(1)...(.gibibytes(64)),
         help: "Bytes a second that compaction reads and writes on one disk.")
 
+    public static let scrubRate = Setting<ByteSize>(
+        "storage.scrub_rate", default: .mebibytes(16), in: .kibibytes(64)...(.gibibytes(16)),
+        help: "Bytes per second that the scrub reads of each disk, at most.")
+    public static let scrubInterval = Setting<Duration>(
+        "storage.scrub_interval", default: .seconds(7 * 86_400),
+        help: "Time from the beginning of one scrub of a disk to that of the next; 0: only on command.")
+
     public static let all: [any AnySetting] = [
         disks, segmentSize, indexMemory, stagedMemory, moveRate, workers, queue, reserve, compactionAutomatic,
-        compactionRatio,
-        compactionRate,
+        compactionRatio, compactionRate, scrubRate, scrubInterval,
     ]
 }

@@ -10,6 +10,7 @@ struct NodeVerbs: Sendable {
         "status", "du", "dump-ring", "update-log-level", "mq-stats", "mq-suspend", "mq-resume",
         "disk-list", "disk-add", "disk-weight", "disk-drain", "disk-replace", "disk-remove", "disk-trust",
         "compact-start", "compact-suspend", "compact-resume", "compact-status",
+        "scrub-start", "scrub-status", "scrub-suspend", "scrub-resume", "diagnose-start",
     ]
     /// Verbs that any repair process carries out.
     static let toRepair: Set<String> = ["recover-file", "recover-consistency", "recover-node", "repair-status"]
