@@ -47,6 +47,7 @@ extension DiskReplica {
         if let doubt = opened.doubt { try replica.distrust(before: doubt) }
         replica.listMarkedDamage()
         try replica.forgetRemovedSegments()
+        try replica.rescueLostSegments()
         return replica
     }
 
