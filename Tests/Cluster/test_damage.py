@@ -82,13 +82,14 @@ def flip(path, rng, count):
 def scrub(cluster, node):
     before = scrub_status(cluster, node)
     cluster.adm("scrub-start", node)
-    wait_until("the scrub to end", lambda: scrub_status(cluster, node)["state"] == "idling" and (
+    wait_until("the scrub to end", lambda: scrub_status(cluster, node).get("state") == "idling" and (
         scrub_status(cluster, node).get("finished_milliseconds") != before.get("finished_milliseconds")), 120)
     return scrub_status(cluster, node)
 
 
 def scrub_status(cluster, node):
-    return cluster.adm("scrub-status", node)["disks"][0]
+    """Of the node's disk; empty while it is not in service."""
+    return next(iter(cluster.adm("scrub-status", node)["disks"]), {})
 
 
 def damaged(cluster, node):
@@ -142,3 +143,34 @@ def test_a_diagnosis_names_every_record(cluster, bucket):
     assert {key for key, _ in objects()} <= live
     summary = report["reports"][0]["summary"]
     assert summary["live"] + summary["garbage"] + summary["control"] <= len(rows)
+
+
+def test_flipped_bytes_in_the_index_are_noticed_and_it_is_rebuilt(cluster, bucket):
+    rng = random.Random(7)
+    # A stop flushes the index into its files; behind a start nothing of them is in memory.
+    cluster.kill(NODE)
+    cluster.release(NODE)
+    tables = wait_until("tables of the index", lambda: sorted(
+        (cluster.folder / "data" / NODE).glob("disk-*/index/*.sst")), 30)
+    with readers(cluster, bucket) as (faults, reads):
+        for table in tables:
+            flip(table, rng, 40)
+        first = reads[0]
+        cluster.adm("scrub-start", NODE)
+        log = cluster.folder / "log" / f"{NODE}.log"
+        wait_until("the index to be rebuilt", lambda: "is rebuilt from its log" in log.read_text(), 90)
+        wait_until("reads in between", lambda: reads[0] > first + 300, 90)
+        wait_until("the disk to serve", lambda: cluster.adm("disk", "list", NODE)["disks"][0]["state"] == "running", 90)
+        cluster.adm("recover-consistency", NODE)
+        wait_until("the replicas to be equal", lambda: all_equal(cluster), 90)
+    assert faults == []
+    assert scrub(cluster, NODE)["misplaced_entries"] == 0
+
+
+def all_equal(cluster):
+    status = cluster.adm("repair-status")
+    if status["state"] == "running":
+        return False
+    if not status["all_equal"]:
+        cluster.adm("recover-consistency", NODE)
+    return status["all_equal"]
