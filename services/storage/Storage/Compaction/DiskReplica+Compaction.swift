@@ -60,7 +60,8 @@ extension DiskReplica {
         case .blob(let key, let location): noteDamage(.content(key, at: location.position))
         case .register(let name, let register):
             let slot = SlotSet.slot(ofKey: name.indexKey)
-            guard register.position >= index.doubt(ofSlot: slot), !index.hasLeft(slot: slot, position: register.position)
+            guard register.position >= index.doubt(ofSlot: slot),
+                !index.hasLeft(slot: slot, position: register.position)
             else { return }
             appendAll([.register(name, register.value)], priority: .compaction) { result in
                 guard case .failure(let error) = result else { return }
