@@ -245,24 +245,6 @@ import Threads
         }
     }
 
-    @Test("A lost segment: registers are written again from the index, content is listed as damaged")
-    func lostSegment() throws {
-        for number in UInt64(1)...12 { try put("key \(number)", number) }
-        let first = try (UInt64(1)...12).filter {
-            LogPosition(rawValue: try #require(try disk.index.register(name("key \($0)"))).position).segment == 1
-        }
-        try fixture.restart { try $0.remove("segment-0000000001.log") }
-        _ = try fixture.commit(name("later"), .sample(1 << 30))
-        #expect(disk.damage.count >= first.count)
-        for number in first {
-            let register = try #require(try disk.index.register(name("key \(number)")))
-            #expect(LogPosition(rawValue: register.position).segment > 1)
-            #expect(try fixture.read(name("key \(number)")).state?.tag == ballot(number))
-            #expect(try fixture.read(name("key \(number)")).blob == nil)
-        }
-        try expect("key 12", 12)
-    }
-
     @Test("Registers in doubt are not moved: their segment waits until the doubt is settled")
     func doubt() throws {
         for number in UInt64(1)...8 { try put("key \(number)", number) }

@@ -47,7 +47,6 @@ extension DiskReplica {
         if let doubt = opened.doubt { try replica.distrust(before: doubt) }
         replica.listMarkedDamage()
         try replica.forgetRemovedSegments()
-        try replica.rescueLostSegments()
         return replica
     }
 

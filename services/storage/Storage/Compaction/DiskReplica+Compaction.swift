@@ -42,35 +42,6 @@ extension DiskReplica {
             garbageBytes: totals.garbageBytes)
     }
 
-    /// Takes note of segments that are gone although nobody removed them. The index has whole registers, which are written
-    /// again; content is listed as damaged.
-    func rescueLostSegments() throws {
-        let present = Set(log.segments.map(\.number))
-        for (segment, totals) in index.segmentTotals where !present.contains(segment) && totals.liveRecords > 0 {
-            logger.critical(
-                "a segment of the log is lost",
-                metadata: ["disk": "\(path)", "segment": "\(segment)", "records": "\(totals.liveRecords)"])
-            let start = UInt64(segment) << 32
-            for entry in try index.entries(in: start..<start + (1 << 32), limit: DamageList.limit) { rescue(entry) }
-        }
-    }
-
-    private func rescue(_ entry: PlacedEntry) {
-        switch entry {
-        case .blob(let key, let location): noteDamage(.content(key, at: location.position))
-        case .register(let name, let register):
-            let slot = SlotSet.slot(ofKey: name.indexKey)
-            guard register.position >= index.doubt(ofSlot: slot),
-                !index.hasLeft(slot: slot, position: register.position)
-            else { return }
-            appendAll([.register(name, register.value)], priority: .compaction) { result in
-                guard case .failure(let error) = result else { return }
-                self.logger.error(
-                    "a register cannot be written again", metadata: ["disk": "\(self.path)", "error": "\(error)"])
-            }
-        }
-    }
-
     /// After a crash the index may still count segments that were removed just before.
     func forgetRemovedSegments() throws {
         let present = Set(log.segments.map(\.number))
