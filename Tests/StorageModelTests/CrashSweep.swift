@@ -11,6 +11,8 @@ struct CrashSweep: Sendable {
     let seed: UInt64
     /// Operations of the script when nothing happens. Threads of the log make it vary a little.
     let operations: Int
+    /// Segments that history and script compact away.
+    let removedSegments: Int
     private let image: ModelDisk.Image
     private let model: DiskModel
     private let requests: Int
@@ -29,7 +31,7 @@ struct CrashSweep: Sendable {
         image = try disk.image(at: "\(folder)/\(seed)")
         self.model = model
         let begin = disk.operations
-        _ = try Self.serve(disk, model, requests: requests, seed: seed)
+        removedSegments = try Self.serve(disk, model, requests: requests, seed: seed).removedSegments
         disk.close()
         operations = disk.operations - begin
     }

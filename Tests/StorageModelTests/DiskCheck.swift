@@ -20,7 +20,7 @@ struct DiskCheck {
         try checkHints()
         try checkSums()
         try checkListing()
-        if disk.index.doubt != 0 { faults.append("the disk is in doubt") }
+        if !disk.index.doubts.isEmpty { faults.append("the disk is in doubt") }
     }
 
     private mutating func check(_ name: RegisterName) {
@@ -36,7 +36,8 @@ struct DiskCheck {
                         + register.allowed.map { $0.map { "\($0.tag)" } ?? "nothing" }.joined(separator: ", "))
             }
             if let blob = result.state?.record?.blobs.first, result.blob?.content != DiskModel.content(blob) {
-                faults.append("the content of \(blob) is \(result.blob == nil ? "missing" : "wrong")")
+                let place = (try? disk.index.blob(BlobKey(blob)))?.map { "\($0)" } ?? "nowhere"
+                faults.append("the content of \(blob) is \(result.blob == nil ? "missing" : "wrong"): \(place)")
             }
             model.registers[name] = .init(durable: result.state, promise: register.promise)
             model.counter = max(model.counter, result.counter)
@@ -45,6 +46,8 @@ struct DiskCheck {
 
     private mutating func check(_ name: ChunkName) {
         let expected = model.chunks[name] ?? .absent
+        model.recentDrops.remove(name)
+        if model.dropped.contains(name), expected != .absent { model.dropped.remove(name) }
         do throws(StorageError) {
             let found: ChunkAnswer
             do { found = try disk.chunk(name, offset: 0, length: 0, probe: false) } catch { throw StorageError(error) }
@@ -107,6 +110,9 @@ struct DiskCheck {
     mutating func compare(with rebuilt: DiskReplica) throws {
         let (one, other) = (disk.index, rebuilt.index)
         if one.totals != other.totals { faults.append("totals \(one.totals), rebuilt \(other.totals)") }
+        if one.segmentTotals != other.segmentTotals {
+            faults.append("segments \(one.segmentTotals), rebuilt \(other.segmentTotals)")
+        }
         if one.ceiling != other.ceiling { faults.append("ceiling \(one.ceiling), rebuilt \(other.ceiling)") }
         for name in DiskModel.names where try one.register(name) != other.register(name) {
             faults.append("a rebuilt index has another entry for a register")

@@ -35,7 +35,13 @@ struct DiskDriver {
             commit()
             settle()
             if generator.chance(0.05) { try? disk.index.flush() }
+            if generator.chance(0.15) { compact() }
         }
+    }
+
+    private mutating func compact() {
+        guard let outcome = try? disk.compactor.compactOne(disk) else { return }
+        if case .removed = outcome { model.removedSegments += 1 }
     }
 
     private mutating func settle() {
@@ -53,6 +59,7 @@ struct DiskDriver {
         case 67..<82: putChunk()
         case 82..<90: noteHint()
         case 90..<94: forgetHint()
+        case 94..<97: dropChunks()
         default: read()
         }
     }
@@ -162,7 +169,27 @@ struct DiskDriver {
         let answer = Answer<Bool>()
         disk.putChunk(name, DiskModel.content(name.blob, name.index), answer.completion)
         waiting.append { driver in
-            if case .success = answer.wait() { driver.model.chunks[name] = .present }
+            guard case .success = answer.wait() else { return }
+            // A drop that has done its work may be forgotten, and the chunk may come anew.
+            driver.model.chunks[name] = driver.model.recentDrops.contains(name) ? .unknown : .present
+            driver.model.dropped.remove(name)
+        }
+    }
+
+    private mutating func dropChunks() {
+        let blob = generator.pick(DiskModel.chunkNames).blob
+        let indexes = (0..<UInt32(3)).filter { _ in generator.chance(0.6) }
+        let names = indexes.map { ChunkName(blob: blob, index: $0) }
+        for name in names where model.chunks[name] != nil { model.chunks[name] = .unknown }
+        model.recentDrops.formUnion(names)
+        let answer = Answer<Int>()
+        disk.dropChunks(blob, indexes, answer.completion)
+        waiting.append { driver in
+            guard case .success = answer.wait() else { return }
+            for name in names {
+                driver.model.chunks[name] = .absent
+                driver.model.dropped.insert(name)
+            }
         }
     }
 

@@ -33,11 +33,17 @@ struct DiskModel {
     /// Every blob that ever came with a state.
     var blobs: Set<BlobID> = []
     var chunks: [ChunkName: Presence] = [:]
+    /// Known to have been dropped.
+    var dropped: Set<ChunkName> = []
+    /// Drops that were asked for since the last start: what comes beside them may win or lose.
+    var recentDrops: Set<ChunkName> = []
     /// By content, which is different for each.
     var hints: [[UInt8]: Presence] = [:]
     /// The largest counter of any ballot so far.
     var counter: UInt64 = 0
     var nextHint: UInt32 = 0
+    /// Segments that compaction has removed.
+    var removedSegments = 0
 
     // MARK: - What there is to name
 
@@ -49,7 +55,7 @@ struct DiskModel {
         } + [Model.RegisterName(bucket: bucket, keyspace: .parts, key: [0, 0xff, 1])]
     }
 
-    static let chunkNames: [ChunkName] = (0..<3).flatMap { blob in
+    static let chunkNames: [ChunkName] = (0..<8).flatMap { blob in
         (0..<3).map { ChunkName(blob: BlobID(high: 7, low: blob), index: $0) }
     }
 

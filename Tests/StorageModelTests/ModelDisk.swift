@@ -41,8 +41,8 @@ final class ModelDisk {
         let index: String
     }
 
-    /// A blob of the largest size does not fit into what is left of a segment that has one already.
-    static let segmentSize = 1_150_000
+    /// A few records fill a segment.
+    static let segmentSize = 128 << 10
 
     private let folder: TemporaryFolder
     private var files: SimulatedDirectory
@@ -71,7 +71,7 @@ final class ModelDisk {
 
     /// `crashAfter`: the so many-th operation from here on is the last.
     func open(crashAfter count: Int? = nil) throws -> DiskReplica {
-        if let count { files.crash(after: count) }
+        if let count { files.crash(after: count, reads: true) }
         let opened = try Self.open(home, disguise(files), Logger(label: "model") { _ in self.damages })
         replica = opened
         return opened
@@ -93,7 +93,7 @@ final class ModelDisk {
 
     /// The power goes, if it has not gone yet. What the next start finds depends on `crash`.
     func lose(_ crash: Crash, using generator: inout SeededGenerator) throws {
-        files.crash(after: 1)
+        files.crash(after: 1, reads: true)
         let flushed = home + "/flushed"
         if crash.index == .flushed, replica != nil { try Self.copy(index, to: flushed) }
         let wasOpen = replica != nil

@@ -28,6 +28,7 @@ public final class SimulatedDirectory: LogDirectory {
         var syncs = 0
         var crashAt: Int?
         var isDead = false
+        var readsWhenDead = false
         var failsSyncs = false
         var capacity = Int.max
         var holdsSyncs = false
@@ -47,7 +48,13 @@ public final class SimulatedDirectory: LogDirectory {
     public var syncs: Int { state.withLock { $0.syncs } }
 
     /// The operation after so many more is the last one, and happens only in part.
-    public func crash(after count: Int) { state.withLock { $0.crashAt = $0.operations + count } }
+    /// `reads`: may still be done, by a process that does not know that it is dead and must not take it for damage.
+    public func crash(after count: Int, reads: Bool = false) {
+        state.withLock { state in
+            state.crashAt = state.operations + count
+            state.readsWhenDead = reads
+        }
+    }
     public func failSyncs() { state.withLock { $0.failsSyncs = true } }
     public func setCapacity(_ bytes: Int) { state.withLock { $0.capacity = bytes } }
 
@@ -82,6 +89,7 @@ public final class SimulatedDirectory: LogDirectory {
         var next = state.withLock { $0 }
         next.isLocked = false
         next.isDead = false
+        next.readsWhenDead = false
         next.crashAt = nil
         next.holdsSyncs = false
         switch loss {
@@ -205,7 +213,7 @@ private final class SimulatedFile: LogFile {
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
         try directory.state.withLock { state throws(FileError) in
-            try state.checkAlive()
+            try state.checkReadable()
             return state.contents[file]?.cached.read(into: buffer, at: offset) ?? 0
         }
     }
@@ -222,7 +230,7 @@ private final class SimulatedFile: LogFile {
 
     func size() throws(FileError) -> Int {
         try directory.state.withLock { state throws(FileError) in
-            try state.checkAlive()
+            try state.checkReadable()
             return state.contents[file]?.cached.size ?? 0
         }
     }
@@ -233,6 +241,10 @@ extension SimulatedDirectory.State {
 
     fileprivate func checkAlive() throws(FileError) {
         if isDead { throw FileError("use", "disk", code: EIO) }
+    }
+
+    fileprivate func checkReadable() throws(FileError) {
+        if !readsWhenDead { try checkAlive() }
     }
 
     /// Counts an operation; the one of the crash throws ESHUTDOWN.

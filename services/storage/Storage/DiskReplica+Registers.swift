@@ -125,8 +125,12 @@ extension DiskReplica {
             let value = new.value(of: name)
             let entry = LogEntry.register(name, value)
             let blobs = new.record?.blobs ?? []
-            let room = entry.recordSize + blobs.count * (Limits.chunkSize + Self.spare) + Self.spare
-            let unknown = blobs.filter { $0 != blob?.id && !staged.contains($0) }
+            let arrived = blobs.reduce(into: [BlobID: Int]()) { sizes, id in
+                sizes[id] = blob?.id == id ? blob?.content.bytes.readableBytes : staged.size(of: id)
+            }
+            // Beside the bytes of a blob: header, id, tag and name.
+            let room = arrived.values.reduce(entry.recordSize + Self.spare) { $0 + $1 + entry.head.count + Self.spare }
+            let unknown = blobs.filter { arrived[$0] == nil }
             let priority = blob == nil ? priority(of: new, name) : .content
             return try critical(name, room: room, priority: priority, blobs: unknown) { state, found in
                 var brought: [BlobPayload] = []
@@ -135,7 +139,7 @@ extension DiskReplica {
                         brought.append(blob)
                     } else if found.blobs.contains(id) {
                     } else if state.blobs[BlobKey(id)] != nil {
-                    } else if let taken = staged.take(id) {
+                    } else if arrived[id] != nil, let taken = staged.take(id) {
                         brought.append(
                             BlobPayload(id: id, content: CheckedBytes(bytes: taken.bytes, checksum: taken.checksum)))
                     } else {

@@ -41,6 +41,9 @@ final class StagedBlobs: Sendable {
 
     func contains(_ id: BlobID) -> Bool { state.withLock { $0.blobs[id] != nil } }
 
+    /// Bytes of a blob; nil: it is not here.
+    func size(of id: BlobID) -> Int? { state.withLock { $0.blobs[id]?.blob.bytes.readableBytes } }
+
     func take(_ id: BlobID) -> StagedBlob? {
         state.withLock { state in
             guard let entry = state.blobs.removeValue(forKey: id) else { return nil }
