@@ -128,7 +128,8 @@ let testTargets: [Target] = [
     tests("ConfigurationTests", ["Configuration", "Model"]),
     tests("ObservabilityTests", ["Observability", log, nio, nioPosix]),
     tests("MessageBusTests", ["MessageBus", "CZeroMQ", "Observability", "Wire", "Model", nio, log]),
-    tests("ObjectLogTests", ["ObjectLog", "Threads", "Checksums", "Model", nio]),
+    tests(
+        "ObjectLogTests", ["ObjectLog", "Threads", "Checksums", "Model", nio], resources: [.copy("Golden")]),
     tests("MetadataIndexTests", ["MetadataIndex", "TestKit", "Wire", "Model"]),
     tests(
         "StorageTests",

@@ -5,6 +5,8 @@ import Testing
 @Suite struct CrashModelTests {
     @Test("Whatever a crash takes, what was acknowledged is there, in order, and nothing that was cut comes back")
     func crashes() throws {
+        var removals = 0
+        defer { #expect(removals > 100) }
         for seed in UInt64(1)...400 {
             var run = CrashRun(seed: seed)
             for generation in 0..<3 {
@@ -14,6 +16,7 @@ import Testing
                     return
                 }
             }
+            removals += run.removals
         }
     }
 }
@@ -22,58 +25,91 @@ private struct CrashRun {
     private var generator: SplitMix
     private var directory = SimulatedDirectory()
     /// What the log holds, as the last start found it.
-    private var truth: [String] = []
+    private var truth: [Kept] = []
     private var nextName = 0
     private(set) var fault: String?
+    /// Removals that succeeded, over all generations.
+    private(set) var removals = 0
+
+    fileprivate struct Kept: Equatable {
+        let text: String
+        let segment: UInt32
+    }
+
+    /// What one generation did.
+    private struct Past {
+        var appended: [Kept]
+        /// So many of them were acknowledged.
+        var acknowledged: Int
+        /// Segments whose removal was asked for; whether it was confirmed.
+        var removed: [UInt32: Bool] = [:]
+    }
 
     init(seed: UInt64) { generator = SplitMix(state: seed) }
 
-    /// Opens, checks, appends until the crash.
+    /// Opens, checks, appends and removes until the crash.
     mutating func step() throws {
-        directory.crash(after: Int.random(in: 1...60, using: &generator))
-        var acknowledged = truth.count
-        var appended = truth
+        directory.crash(after: Int.random(in: 1...80, using: &generator))
+        var past = Past(appended: truth, acknowledged: truth.count)
         if let open = try? OpenLog(directory, lazyDelay: .milliseconds(1)) {
-            let found = open.replayed.map(\.text)
+            let found = open.replayed.map(Kept.init)
             if found != truth { return fault = "a second start found \(found.count) records, not \(truth.count)" }
-            (appended, acknowledged) = append(to: open)
+            past = work(with: open)
             open.log.stop()
-            acknowledged = max(acknowledged, truth.count)
         }
-        try restart(appended: appended, acknowledged: acknowledged)
+        try restart(past)
     }
 
-    private mutating func append(to open: OpenLog) -> (appended: [String], acknowledged: Int) {
-        var names = truth
+    private mutating func work(with open: OpenLog) -> Past {
+        var past = Past(appended: truth, acknowledged: truth.count)
         var positions: [LogPosition] = []
-        while open.collector.failure == nil, names.count < truth.count + 200 {
+        while open.collector.failure == nil, positions.count < 200 {
             nextName += 1
             let size = [0, 10, 600, 3000, 20_000].randomElement(using: &generator)!
             let urgency: Urgency = Int.random(in: 0..<3, using: &generator) == 0 ? .lazy : .now
             guard let position = try? open.log.append(.text("\(nextName)", payload: size), urgency: urgency) else {
                 break
             }
-            names.append("\(nextName)")
+            past.appended.append(Kept(text: "\(nextName)", segment: position.segment))
             positions.append(position)
             if urgency == .now, Bool.random(using: &generator) { open.collector.wait(for: position) }
+            if Int.random(in: 0..<12, using: &generator) == 0 { remove(from: open.log, &past) }
         }
         // A sync that is under way may still end.
-        let acknowledged = { positions.filter { $0 < open.collector.end }.count }
         directory.crash(after: 1)
         open.log.stop()
-        return (names, truth.count + acknowledged())
+        past.acknowledged += positions.filter { $0 < open.collector.end }.count
+        return past
     }
 
-    private mutating func restart(appended: [String], acknowledged: Int) throws {
+    private mutating func remove(from log: ObjectLog, _ past: inout Past) {
+        guard let segment = log.segments.filter(\.isSealed).randomElement(using: &generator)?.number else { return }
+        past.removed[segment] = false
+        guard (try? log.remove(segment: segment)) != nil else { return }
+        past.removed[segment] = true
+        removals += 1
+    }
+
+    private mutating func restart(_ past: Past) throws {
         directory = directory.afterCrash(
             SimulatedDirectory.Loss.allCases.randomElement(using: &generator)!, using: &generator)
         let open = try OpenLog(directory)
-        let found = open.replayed.map(\.text)
+        let found = open.replayed.map(Kept.init)
         open.log.stop()
-        if found != Array(appended.prefix(found.count)) { fault = "found \(found), appended \(appended)" }
-        if found.count < acknowledged { fault = "\(acknowledged) acknowledged, \(found.count) found" }
+        // A removal that was not confirmed happened as a whole or not at all.
+        let gone = past.removed.filter { $0.value || !open.log.segments.map(\.number).contains($0.key) }.keys
+        let left = past.appended.filter { !gone.contains($0.segment) }
+        let acknowledged = past.appended.prefix(past.acknowledged).filter { !gone.contains($0.segment) }
+        if found != Array(left.prefix(found.count)) { fault = "found \(found), appended \(left)" }
+        if found.count < acknowledged.count { fault = "\(acknowledged.count) acknowledged, \(found.count) found" }
         if !open.report.damages.isEmpty { fault = "damage: \(open.report.damages)" }
         truth = found
+    }
+}
+
+extension CrashRun.Kept {
+    fileprivate init(_ record: ReplayedRecord) {
+        self.init(text: record.text, segment: record.position.segment)
     }
 }
 

@@ -9,6 +9,8 @@ public final class SimulatedDirectory: LogDirectory {
     /// What a crash does to what was not synced.
     public enum Loss: CaseIterable, Sendable { case kept, dropped, torn }
 
+    public enum Operation: Sendable { case open, create, read, write, rename }
+
     fileprivate struct Content {
         var cached = SimulatedContent()
         var durable = SimulatedContent()
@@ -32,6 +34,8 @@ public final class SimulatedDirectory: LogDirectory {
         var failsSyncs = false
         var capacity = Int.max
         var holdsSyncs = false
+        /// Codes that operations fail with, by their names.
+        var failures: [Operation: Int32] = [:]
     }
 
     public let path = "simulated"
@@ -56,6 +60,8 @@ public final class SimulatedDirectory: LogDirectory {
         }
     }
     public func failSyncs() { state.withLock { $0.failsSyncs = true } }
+    /// From now on these fail with this errno; nil: no longer.
+    public func fail(_ operation: Operation, with code: Int32?) { state.withLock { $0.failures[operation] = code } }
     public func setCapacity(_ bytes: Int) { state.withLock { $0.capacity = bytes } }
 
     /// While held, syncs wait.
@@ -143,6 +149,7 @@ public final class SimulatedDirectory: LogDirectory {
     public func create(_ name: String) throws(FileError) -> any LogFile {
         try state.withLock { state throws(FileError) in
             try state.operate()
+            try state.checkFailure(.create, name)
             let file = state.nextFile
             state.nextFile += 1
             state.contents[file] = Content()
@@ -155,6 +162,7 @@ public final class SimulatedDirectory: LogDirectory {
     public func open(_ name: String) throws(FileError) -> any LogFile {
         try state.withLock { state throws(FileError) in
             try state.checkAlive()
+            try state.checkFailure(.open, name)
             guard let file = state.names[name] else { throw FileError("open", name, code: ENOENT) }
             return SimulatedFile(self, file)
         }
@@ -163,6 +171,7 @@ public final class SimulatedDirectory: LogDirectory {
     public func rename(_ name: String, to other: String) throws(FileError) {
         try state.withLock { state throws(FileError) in
             try state.operate()
+            try state.checkFailure(.rename, name)
             guard let file = state.names.removeValue(forKey: name) else {
                 throw FileError("rename", name, code: ENOENT)
             }
@@ -204,6 +213,7 @@ private final class SimulatedFile: LogFile {
                 if error.code == ESHUTDOWN { state.put(pieces, file, offset) }
                 throw error
             }
+            try state.checkFailure(.write, "file")
             let used = state.used
             let growth = max(0, offset + count - (state.contents[file]?.cached.size ?? 0))
             guard growth == 0 || used + growth <= state.capacity else { throw FileError("write", "file", code: ENOSPC) }
@@ -214,6 +224,7 @@ private final class SimulatedFile: LogFile {
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
         try directory.state.withLock { state throws(FileError) in
             try state.checkReadable()
+            try state.checkFailure(.read, "file")
             return state.contents[file]?.cached.read(into: buffer, at: offset) ?? 0
         }
     }
@@ -238,6 +249,10 @@ private final class SimulatedFile: LogFile {
 
 extension SimulatedDirectory.State {
     fileprivate var used: Int { names.values.reduce(0) { $0 + (contents[$1]?.cached.size ?? 0) } }
+
+    fileprivate func checkFailure(_ operation: SimulatedDirectory.Operation, _ name: String) throws(FileError) {
+        if let code = failures[operation] { throw FileError("\(operation)", name, code: code) }
+    }
 
     fileprivate func checkAlive() throws(FileError) {
         if isDead { throw FileError("use", "disk", code: EIO) }
