@@ -30,14 +30,16 @@ import Testing
         #expect(known.payload == LogEntry.text("record 3", payload: 5000).payload)
     }
 
-    @Test("A damaged trailer costs nothing but the time to read the segment")
-    func damagedTrailer() throws {
+    @Test("A damaged footer costs nothing but the time to read the segment")
+    func damagedFooter() throws {
         let pristine = SimulatedDirectory()
         _ = try logOfForty(pristine)
         let open = try OpenLog(pristine, starts: false)
         let size = try #require(open.log.segments.first?.capacity)
         open.log.stop()
-        for offset in [size - 1, size - 20, size - 32] {
+        let bytes = try pristine.open(segmentName(1)).whole(size)
+        let block = bytes[0..<size - 32].lastIndex { $0 != 0 }!
+        for offset in [size - 1, size - 20, size - 32, block, block - 100] {
             let directory = pristine.copy()
             directory.damage(segmentName(1), at: offset)
             let next = try OpenLog(directory)

@@ -220,6 +220,11 @@ extension LogRecovery {
                 meet(record.sequence, at: record.position, behind: &gap)
                 try deliver(ReplayedRecord(record))
             case .damage(let damage):
+                if let sequence = damage.sequence {
+                    meet(sequence, at: damage.range.lowerBound, behind: &gap)
+                    note(segment.number, damage.offsets, records: nil, .footer)
+                    continue
+                }
                 if let gap { note(segment.number, gap.offsets, records: nil, gap.isOwn ? .footer : .unreadable) }
                 gap = damage
                 guard let known = damage.known else { continue }

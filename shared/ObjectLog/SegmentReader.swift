@@ -30,6 +30,8 @@ public struct SegmentDamage: Sendable {
     public let isOwn: Bool
     /// The device refused to read some of it.
     public let isUnreadable: Bool
+    /// Of a footer's block whose header is whole and whose content is not.
+    var sequence: UInt64?
 }
 
 /// What the footer tells of a record whose header is damaged.
@@ -122,14 +124,12 @@ public final class SegmentReader {
         switch header.type {
         case ObjectLog.markType: return .own(header)
         case FooterBuilder.recordType:
-            if intact {
-                isFinalBlockSeen = try scan.head(of: header) == FooterBuilder.finalHead
-                return .own(header)
-            }
+            isFinalBlockSeen = try scan.head(of: header) == FooterBuilder.finalHead
+            if intact { return .own(header) }
             return .damage(
                 SegmentDamage(
                     range: position..<position.advanced(by: header.alignedSize), known: nil, isOwn: true,
-                    isUnreadable: isUnreadable(Int(position.offset), header.alignedSize)))
+                    isUnreadable: isUnreadable(Int(position.offset), header.alignedSize), sequence: header.sequence))
         default:
             let copy = ByteBuffer(bytes: payload)
             return .record(
