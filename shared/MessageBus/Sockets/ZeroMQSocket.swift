@@ -17,7 +17,10 @@ final class ZeroMQSocket {
     /// Messages in a pipe, each way. More than the requests that may be in flight.
     private static let highWaterMark: Int32 = 16384
 
+    private let type: Int32
+
     init(_ context: ZeroMQContext, _ type: Int32) throws {
+        self.type = type
         guard let handle = zmq_socket(context.handle, type) else { throw BusSetupError("zmq_socket") }
         self.handle = handle
         try set(ZMQ_LINGER, Self.lingerMilliseconds)
@@ -27,7 +30,9 @@ final class ZeroMQSocket {
 
     /// Options of sockets that talk to other processes.
     func configureForNetwork(messageBytes: Int) throws {
-        try set(ZMQ_IMMEDIATE, 1)
+        // A subscriber keeps its pipe over reconnections, as is libzmq's default: it sends nothing that could get stale. With
+        // this option libzmq 4.3.4 now and then ends the process when a publisher goes (assertion in fq.cpp, its issue 3663).
+        if type != ZMQ_SUB { try set(ZMQ_IMMEDIATE, 1) }
         try set(ZMQ_RECONNECT_IVL, Self.reconnectInterval)
         try set(ZMQ_HANDSHAKE_IVL, 3000)
         try set(ZMQ_CONNECT_TIMEOUT, 1000)
