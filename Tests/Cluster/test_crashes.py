@@ -3,18 +3,13 @@ import time
 
 import pytest
 from conftest import wait_until
-from writers import Writers, content
+from writers import Writers, content, some_puts
 
 
 @pytest.fixture(scope="module")
 def bucket(cluster):
     cluster.s3().create_bucket(Bucket="crashes")
     return "crashes"
-
-
-def some_puts(writers, count=30, seconds=30):
-    target = writers.puts + count
-    wait_until(f"{count} more puts", lambda: writers.puts >= target, seconds)
 
 
 def replicas(cluster, path):

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 from conftest import wait_until
-from writers import Writers
+from writers import Writers, some_puts
 
 NODES = ("storage-1", "storage-2", "storage-3")
 
@@ -12,11 +12,6 @@ NODES = ("storage-1", "storage-2", "storage-3")
 def bucket(cluster):
     cluster.s3().create_bucket(Bucket="disks")
     return "disks"
-
-
-def some_puts(writers, count=30, seconds=60):
-    target = writers.puts + count
-    wait_until(f"{count} more puts", lambda: writers.puts >= target, seconds)
 
 
 def disks(cluster, node):

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from conftest import wait_until
-from writers import Writers
+from writers import Writers, some_puts
 
 NODES = ("storage-1", "storage-2", "storage-3")
 
@@ -13,11 +13,6 @@ NODES = ("storage-1", "storage-2", "storage-3")
 def bucket(cluster):
     cluster.s3().create_bucket(Bucket="memory")
     return "memory"
-
-
-def some_puts(writers, count=30, seconds=60):
-    target = writers.puts + count
-    wait_until(f"{count} more puts", lambda: writers.puts >= target, seconds)
 
 
 def doubtful_slots(cluster, node):

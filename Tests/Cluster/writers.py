@@ -6,11 +6,18 @@ import threading
 import time
 
 import botocore.exceptions
+from conftest import wait_until
 
 
 def content(key, version, size):
     """Bytes that only this version of this key has."""
     return hashlib.shake_128(f"{key}/{version}".encode()).digest(size)
+
+
+def some_puts(writers, count=30, seconds=60):
+    """Waits until `writers` have put that many more objects."""
+    target = writers.puts + count
+    wait_until(f"{count} more puts", lambda: writers.puts >= target, seconds)
 
 
 class Writers:

@@ -34,7 +34,7 @@ public struct BlobLocation: Sendable, Equatable {
 }
 
 /// What the index has under the key of a blob.
-enum BlobEntry: Sendable, Equatable {
+public enum BlobEntry: Sendable, Equatable {
     case stored(BlobLocation)
     /// A chunk that was dropped. It is not installed again as long as a copy of it may come.
     case dropped(DroppedMarker)

@@ -79,20 +79,13 @@ extension MetadataIndex {
         from start: [UInt8], _ left: LeftSlots, _ limit: Int, _ looked: inout Int,
         _ application: inout IndexApplication
     ) throws -> [UInt8]? {
-        var next: [UInt8]?
-        var gone: [RegisterName] = []
-        try database.scan(from: start, below: [IndexKeys.registers + 1]) { step in
-            guard looked < limit else {
-                next = Array(step.key)
-                return .stop
-            }
-            looked += 1
+        let (gone, next) = try choose(from: start, below: IndexKeys.registers + 1, limit, &looked) {
+            step -> RegisterName? in
             let key = Array(step.key.dropFirst())
             guard let position = IndexedRegister.position(in: step.value), let name = RegisterName(indexKey: key) else {
                 throw IndexError.corruption("unreadable entry of a register")
             }
-            if left.contains(position, ofSlot: SlotSet.slot(ofKey: key)) { gone.append(name) }
-            return .next
+            return left.contains(position, ofSlot: SlotSet.slot(ofKey: key)) ? name : nil
         }
         for name in gone { try application.forget(name) }
         return next
@@ -102,24 +95,35 @@ extension MetadataIndex {
         from start: [UInt8], _ left: LeftSlots, _ limit: Int, _ looked: inout Int,
         _ application: inout IndexApplication
     ) throws -> [UInt8]? {
-        var next: [UInt8]?
-        var gone: [BlobKey] = []
-        try database.scan(from: start, below: [IndexKeys.blobs + 1]) { step in
+        let (gone, next) = try choose(from: start, below: IndexKeys.blobs + 1, limit, &looked) {
+            step -> BlobKey? in
+            guard let key = BlobKey(step.key.dropFirst()), let entry = BlobEntry(decoding: step.value) else {
+                throw IndexError.corruption("unreadable entry of a blob")
+            }
+            guard key.index != nil, case .stored(let location) = entry else { return nil }
+            // A chunk's key is also its place on the ring.
+            return left.contains(location.position, ofSlot: SlotSet.slot(ofKey: key.bytes)) ? key : nil
+        }
+        for key in gone { try application.forget(key) }
+        return next
+    }
+
+    /// Looks at entries until `looked` reaches the limit. Returns what was chosen, and the key to go on with.
+    private func choose<Chosen>(
+        from start: [UInt8], below bound: UInt8, _ limit: Int, _ looked: inout Int,
+        _ choice: (ScanStep) throws -> Chosen?
+    ) throws -> (chosen: [Chosen], next: [UInt8]?) {
+        var (chosen, next) = ([Chosen](), [UInt8]?.none)
+        try database.scan(from: start, below: [bound]) { step in
             guard looked < limit else {
                 next = Array(step.key)
                 return .stop
             }
             looked += 1
-            guard let key = BlobKey(step.key.dropFirst()), let entry = BlobEntry(decoding: step.value) else {
-                throw IndexError.corruption("unreadable entry of a blob")
-            }
-            guard key.index != nil, case .stored(let location) = entry else { return .next }
-            // A chunk's key is also its place on the ring.
-            if left.contains(location.position, ofSlot: SlotSet.slot(ofKey: key.bytes)) { gone.append(key) }
+            if let found = try choice(step) { chosen.append(found) }
             return .next
         }
-        for key in gone { try application.forget(key) }
-        return next
+        return (chosen, next)
     }
 }
 

@@ -113,7 +113,8 @@ public final class MetadataIndex: Sendable {
 
     public func isDropped(_ key: BlobKey) throws(IndexError) -> Bool { try droppedMarker(of: key) != nil }
 
-    func entry(_ key: BlobKey) throws(IndexError) -> BlobEntry? {
+    /// What the index has under the key: a place in the log, or the marker of a chunk that was dropped; nil: nothing.
+    public func entry(_ key: BlobKey) throws(IndexError) -> BlobEntry? {
         guard let found = try database.get(IndexKeys.blob(key), { BlobEntry(decoding: $0) }) else { return nil }
         guard let found else { throw IndexError.corruption("unreadable entry of a blob") }
         return found

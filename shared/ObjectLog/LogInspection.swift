@@ -33,11 +33,7 @@ public struct LogInspection {
             damages = inventory.damages
             for number in inventory.numbers {
                 let file = try SegmentFile.open(number, disk: owner.disk, in: directory)
-                if file.isTruncated {
-                    let end = LogPosition(segment: number, offset: UInt32(file.capacity))
-                    damages.append(
-                        LogDamage(position: end, size: file.missingBytes, records: nil, kind: .truncatedSegment))
-                }
+                if let truncation = file.truncation { damages.append(truncation) }
                 segments.append(
                     Segment(
                         number: number, size: file.capacity, isSealed: try file.trailer(seed: seed) != nil,

@@ -29,7 +29,14 @@ final class SegmentFile: Sendable {
     var isTruncated: Bool { capacity < madeCapacity }
 
     /// Of the end that was lost; 0 when nobody knows how much it was.
-    var missingBytes: Int { madeCapacity == Int(UInt32.max) ? 0 : max(0, madeCapacity - capacity) }
+    private var missingBytes: Int { madeCapacity == Int(UInt32.max) ? 0 : max(0, madeCapacity - capacity) }
+
+    /// The end that it has lost; nil: it is as long as it was made.
+    var truncation: LogDamage? {
+        guard isTruncated else { return nil }
+        let end = LogPosition(segment: number, offset: UInt32(capacity))
+        return LogDamage(position: end, size: missingBytes, records: nil, kind: .truncatedSegment)
+    }
 
     /// Where the trailer stands, before which records end.
     var recordLimit: Int { min(capacity, madeCapacity - SegmentTrailer.size) }

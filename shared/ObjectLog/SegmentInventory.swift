@@ -50,14 +50,11 @@ struct SegmentInventory {
         var whole: Set<Int> = [segmentSize]
         for number in numbers where !whole.contains(sizes[number]!) {
             let segment = try open(number)
-            guard segment.isTruncated else {
+            if let truncation = segment.truncation {
+                damages.append(truncation)
+            } else {
                 whole.insert(segment.capacity)
-                continue
             }
-            damages.append(
-                LogDamage(
-                    position: LogPosition(segment: number, offset: UInt32(segment.capacity)),
-                    size: segment.missingBytes, records: nil, kind: .truncatedSegment))
         }
     }
 

@@ -14,27 +14,22 @@ extension DiskReplica {
         let key = BlobKey(name)
         run(completion) {
             try verify(content)
-            if try index.isDropped(key) {
-                throw StorageError.notFound("chunk \(name.index) of \(name.blob) was dropped")
+            switch try index.entry(key) {
+            case .dropped: throw StorageError.notFound("chunk \(name.index) of \(name.blob) was dropped")
+            case .stored(let location) where !isDamaged(key, location): return { _ in completion(.success(true)) }
+            case .stored, nil: break
             }
-            if !isMissingOrDamaged(key) { return { _ in completion(.success(true)) } }
             let entry = LogEntry.chunk(
                 name, owner: owner,
                 writtenMilliseconds: writtenMilliseconds != 0 ? writtenMilliseconds : Self.wallMilliseconds,
                 content.bytes, checksum: content.checksum)
-            let room = entry.recordSize + 1024
-            while true {
-                try log.waitForRoom(room)
-                let isAppended = try state.withLock { state in
-                    if let failure = state.failure { throw failure }
-                    try checkOwner(SlotSet.slot(ofKey: name.ringKey), state)
-                    guard try log.hasRoom(room) else { return false }
-                    let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(false)) }
-                    try appendContent(key, content, entry, urgency: .now, answer: answer, &state)
-                    return true
-                }
-                if isAppended { return nil }
+            try appending(
+                room: entry.recordSize + 1024, if: { try checkOwner(SlotSet.slot(ofKey: name.ringKey), $0) }
+            ) { state in
+                let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(false)) }
+                try appendContent(key, content, entry, urgency: .now, answer: answer, &state)
             }
+            return nil
         }
     }
 

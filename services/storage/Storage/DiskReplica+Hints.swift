@@ -26,23 +26,39 @@ extension DiskReplica {
         guard !entries.isEmpty else { return completion(.success(())) }
         run(completion) {
             let room = entries.reduce(0) { $0 + $1.recordSize + 8 }
-            while true {
-                try log.waitForRoom(room, priority: priority)
-                let isAppended = try state.withLock { state in
-                    if let failure = state.failure { throw failure }
+            try appending(
+                room: room, priority: priority,
+                if: { state in
                     guard state.ownsAll || slots.subtracting(state.owned).isEmpty else { throw StorageError.moved }
-                    guard try log.hasRoom(room, priority: priority) else { return false }
-                    for entry in entries.dropLast() {
-                        try append(entry, urgency: .lazy, priority: priority, answer: nil, &state)
-                    }
-                    let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(())) }
-                    if let last = entries.last {
-                        try append(last, urgency: urgency, priority: priority, answer: answer, &state)
-                    }
-                    return true
                 }
-                if isAppended { return nil }
+            ) { state in
+                for entry in entries.dropLast() {
+                    try append(entry, urgency: .lazy, priority: priority, answer: nil, &state)
+                }
+                let answer: Held = { error in completion(error.map { .failure($0) } ?? .success(())) }
+                if let last = entries.last {
+                    try append(last, urgency: urgency, priority: priority, answer: answer, &state)
+                }
             }
+            return nil
+        }
+    }
+
+    /// Runs `body` once under the lock, with room for so many bytes, while the disk takes writes and `check` holds.
+    func appending(
+        room: Int, priority: AppendPriority = .content, if check: (borrowing State) throws -> Void,
+        _ body: (inout State) throws -> Void
+    ) throws {
+        while true {
+            try log.waitForRoom(room, priority: priority)
+            let isDone = try state.withLock { state in
+                if let failure = state.failure { throw failure }
+                try check(state)
+                guard try log.hasRoom(room, priority: priority) else { return false }
+                try body(&state)
+                return true
+            }
+            if isDone { return }
         }
     }
 

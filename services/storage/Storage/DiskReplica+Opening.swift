@@ -56,12 +56,9 @@ extension DiskReplica {
             "records of unknown keys were lost: this disk does not vote for older keys",
             metadata: ["disk": "\(path)", "before": "\(position)"])
         try state.withLock { state in
-            let entry = LogEntry.doubt(before: position, slots: .all)
             // A full disk must be able to say this too.
-            let appended = try log.append(entry, priority: .compaction)
-            let place = RecordPlace(position: appended.rawValue, size: UInt32(entry.recordSize))
-            let change = IndexChange.doubt(before: position.rawValue, slots: .all, place)
-            state.queue.append(Queued(position: appended, change: change))
+            try append(
+                .doubt(before: position, slots: .all), urgency: .now, priority: .compaction, answer: nil, &state)
         }
     }
 

@@ -8,13 +8,19 @@ extension DiskReplica {
     /// durable. Dropping them again changes nothing.
     func dropChunks(_ blob: BlobID, _ indexes: [UInt32], _ completion: @escaping Completion<Int>) {
         run(completion) {
-            let keys = indexes.map { BlobKey(ChunkName(blob: blob, index: $0)) }
-            let wanted = try keys.filter { try !index.isDropped($0) }
-            let present = try wanted.count { try index.blob($0) != nil }
+            var (wanted, present) = ([BlobKey](), 0)
+            for key in indexes.map({ BlobKey(ChunkName(blob: blob, index: $0)) }) {
+                switch try index.entry(key) {
+                case .dropped: continue
+                case .stored: present += 1
+                case nil: break
+                }
+                wanted.append(key)
+            }
             guard !wanted.isEmpty else { return { _ in completion(.success(0)) } }
             let slots = SlotSet(wanted.map { SlotSet.slot(ofKey: $0.bytes) })
             let entry = LogEntry.dropChunks(blob, wanted.compactMap(\.index))
-            appendAll([entry], urgency: .now, priority: .deletion, owning: slots) { result in
+            appendAll([entry], urgency: .now, priority: .deletion, owning: slots) { [wanted, present] result in
                 if case .success = result {
                     for key in wanted { self.damage.healed(.content(key), disk: self.path) }
                 }

@@ -235,10 +235,8 @@ final class DiskReplica: Sendable {
         // Small, rare, and nobody can vote without it: it does not wait for segments that are being prepared.
         let entry = LogEntry.ceiling(counter)
         guard (try? log.hasRoom(entry.recordSize, priority: .compaction)) == true,
-            let position = try? log.append(entry, priority: .compaction)
+            (try? append(entry, urgency: .now, priority: .compaction, answer: nil, &state)) != nil
         else { return }
-        let place = RecordPlace(position: position.rawValue, size: UInt32(entry.recordSize))
-        state.queue.append(Queued(position: position, change: .ceiling(counter, place)))
         state.ceilingWanted = nil
     }
 }

@@ -29,7 +29,6 @@ final class Compactor: Sendable {
     }
 
     fileprivate struct State {
-        var options: CompactionOptions
         var isStopping = false
         var isSuspended = false
         /// Segments that an operator's command still wants.
@@ -49,7 +48,7 @@ final class Compactor: Sendable {
 
     init(_ options: CompactionOptions) {
         self.options = options
-        state = Monitor(State(options: options, pace: CompactionPace(rate: options.rate, now: .now)))
+        state = Monitor(State(pace: CompactionPace(rate: options.rate, now: .now)))
     }
 
     // MARK: - Commands

@@ -34,21 +34,22 @@ public struct InspectCommand: ParsableCommand {
             let files = try RealDirectory(try logPath())
             if !running {
                 guard try files.lock() else {
-                    throw Self.failure("\(files.path) is in use by a running node: stop it, or add --running")
+                    throw OperatorTerminal.failure(
+                        2, "\(files.path) is in use by a running node: stop it, or add --running")
                 }
             }
             defer { files.unlock() }
             let log = try LogInspection(files)
             if let record { return try dump(record, log) }
             try list(log)
-        } catch let error as ExitCode { throw error } catch { throw Self.failure("\(error)") }
+        } catch let error as ExitCode { throw error } catch { throw OperatorTerminal.failure(2, "\(error)") }
     }
 
     private func logPath() throws -> String {
         for path in [directory + "/log", directory] where FileManager.default.fileExists(atPath: path + "/owner") {
             return path
         }
-        throw Self.failure("\(directory) is not the directory of an object log")
+        throw OperatorTerminal.failure(2, "\(directory) is not the directory of an object log")
     }
 
     // MARK: - Segments
@@ -60,7 +61,7 @@ public struct InspectCommand: ParsableCommand {
             try found.verify(log) { read, all in
                 guard ContinuousClock.now - last >= .seconds(1) else { return }
                 last = .now
-                Self.tell("\(read >> 20) of \(all >> 20) MiB read")
+                OperatorTerminal.tell("\(read >> 20) of \(all >> 20) MiB read")
             }
         }
         print(json ? try Self.encoded(found) : Self.text(found))
@@ -95,17 +96,17 @@ public struct InspectCommand: ParsableCommand {
     private func dump(_ text: String, _ log: LogInspection) throws {
         let numbers = text.split(separator: ":", omittingEmptySubsequences: false)
         guard numbers.count == 2, let segment = UInt32(numbers[0]), let offset = UInt32(numbers[1]) else {
-            throw Self.failure("--record: expected SEGMENT:OFFSET, as 12:4096")
+            throw OperatorTerminal.failure(2, "--record: expected SEGMENT:OFFSET, as 12:4096")
         }
         let position = LogPosition(segment: segment, offset: offset)
         guard let size = log.segments.first(where: { $0.number == segment })?.size else {
-            throw Self.failure("there is no segment \(segment)")
+            throw OperatorTerminal.failure(2, "there is no segment \(segment)")
         }
         guard offset % 8 == 0, Int(offset) < size,
             case .record(let record)? = try log.reader(of: segment, from: Int(offset)).next(),
             record.position == position
         else {
-            Self.tell("no record begins at \(position)")
+            OperatorTerminal.tell("no record begins at \(position)")
             throw ExitCode(1)
         }
         let fields = RecordHead(type: record.type, head: record.head).map(RecordDescription.fields) ?? []
@@ -126,12 +127,5 @@ public struct InspectCommand: ParsableCommand {
         encoder.outputFormatting = [.sortedKeys]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         return String(decoding: try encoder.encode(value), as: UTF8.self)
-    }
-
-    private static func tell(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
-
-    private static func failure(_ message: String) -> ExitCode {
-        tell(message)
-        return ExitCode(2)
     }
 }

@@ -37,10 +37,10 @@ public struct RebuildIndexCommand: ParsableCommand {
         let node = NodeName(given.isEmpty ? "storage" : given)
         LogSetup.bootstrap(level: .warning, format: .text, node: node.rawValue)
         let data = configuration[CommonSettings.data]
-        guard !data.isEmpty else { throw Self.failure(78, "node.data: a data directory is required") }
+        guard !data.isEmpty else { throw OperatorTerminal.failure(78, "node.data: a data directory is required") }
         let lock: DataDirectory
         do throws(DataDirectory.Refused) { lock = try DataDirectory(path: data, role: "storage") } catch {
-            throw Self.failure(73, error.description)
+            throw OperatorTerminal.failure(73, error.description)
         }
         try withExtendedLifetime(lock) { try rebuild(node, data, configuration) }
     }
@@ -48,7 +48,7 @@ public struct RebuildIndexCommand: ParsableCommand {
     private func rebuild(_ node: NodeName, _ data: String, _ configuration: Configuration) throws {
         let paths: [String]
         do { paths = try disk.isEmpty ? NodeDisks.paths(data: data, configuration) : disk } catch {
-            throw Self.failure(1, "\(error)")
+            throw OperatorTerminal.failure(1, "\(error)")
         }
         let options = DiskOptions(
             node: node, segmentSize: configuration[StorageSettings.segmentSize].bytes,
@@ -68,15 +68,15 @@ public struct RebuildIndexCommand: ParsableCommand {
             let summary = try rebuild.run { progress in
                 guard ContinuousClock.now - last >= .seconds(1) else { return }
                 last = .now
-                Self.tell("\(path): \(progress.text)")
+                OperatorTerminal.tell("\(path): \(progress.text)")
             }
             print(Self.text(summary, path))
             return 0
         } catch ObjectLogError.locked {
-            Self.tell("\(path): in use by another process")
+            OperatorTerminal.tell("\(path): in use by another process")
             return 73
         } catch {
-            Self.tell("\(path): \(error)")
+            OperatorTerminal.tell("\(path): \(error)")
             return 1
         }
     }
@@ -91,13 +91,6 @@ public struct RebuildIndexCommand: ParsableCommand {
             + String(format: "%.1f s\n  in force: ", summary.seconds)
             + "\(totals.activeRecords) records, \(totals.activeBytes) bytes; tombstones: \(totals.tombstones); "
             + "garbage: \(totals.totalBytes - min(totals.totalBytes, totals.activeBytes)) bytes" + (doubt ?? "")
-    }
-
-    private static func tell(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
-
-    private static func failure(_ status: Int32, _ message: String) -> ExitCode {
-        tell(message)
-        return ExitCode(status)
     }
 }
 
