@@ -68,6 +68,7 @@ let libraries: [Target] = [
     shared(3, "Ring", ["Model"]),
     shared(3, "Register", ["Model"]),
     shared(3, "Linearizability", ["Model"]),
+    shared(3, "FailureDetection", ["Model"]),
     // 4 to 7: the outside world
     shared(4, "Configuration", ["Model", toml]),
     shared(4, "Observability", ["Model", log, nio, nioPosix, nioHTTP]),
@@ -104,7 +105,9 @@ let services: [Target] =
         process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
     + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio])
-    + service("manager", "Manager", process + ["ClusterStore", "ObjectAccess", "Ring", "Checksums", nio, nioPosix])
+    + service(
+        "manager", "Manager",
+        process + ["ClusterStore", "ObjectAccess", "Ring", "FailureDetection", "Checksums", nio, nioPosix])
     + service("admin", "Admin", process + [])
     + service("tap", "Tap", process + [nio])
     + service("load", "Load", process + ["Signatures", "Checksums", "Linearizability", nio, nioPosix, nioHTTP])
@@ -125,6 +128,7 @@ let testTargets: [Target] = [
     tests("S3ProtocolTests", ["S3Protocol", "Model"]),
     tests("RingTests", ["Ring", "Model"]),
     tests("RegisterTests", ["Register", "Model"]),
+    tests("FailureDetectionTests", ["FailureDetection", "TestKit", "Model"]),
     tests("ConfigurationTests", ["Configuration", "Model"]),
     tests("ObservabilityTests", ["Observability", log, nio, nioPosix]),
     tests("MessageBusTests", ["MessageBus", "CZeroMQ", "Observability", "Wire", "Model", nio, log]),
@@ -148,8 +152,9 @@ let testTargets: [Target] = [
     tests(
         "ManagerTests",
         [
-            "Manager", "ClusterStore", "ClusterState", "MessageBus", "Observability", "Ring", "Wire", "Model", nio, log,
-            sqlite,
+            "Manager", "ClusterStore", "ClusterState", "MessageBus", "Observability", "Ring", "FailureDetection",
+            "Wire",
+            "Model", nio, log, sqlite,
         ]),
     tests("ObjectAccessTests", ["ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
     tests(
