@@ -23,12 +23,12 @@ struct JSONTests {
             nodeList: [
                 .init(
                     type: "S", node: "n", state: "running", rackId: "r", ringCur: "h", ringPrev: "h", when: "t",
-                    version: "1")
+                    version: "1", liveness: "alive", silentMilliseconds: 7)
             ])
         #expect(
             try json(report)
-                == #"{"node_list":[{"node":"n","rack_id":"r","ring_cur":"h","ring_prev":"h","state":"running","#
-                + #""type":"S","version":"1","when":"t"}],"system_info":{"cluster_id":"c","d":2,"dc_id":"d","#
+                == #"{"node_list":[{"liveness":"alive","node":"n","rack_id":"r","ring_cur":"h","ring_prev":"h","#
+                + #""silent_milliseconds":7,"state":"running","type":"S","version":"1","when":"t"}],"system_info":{"cluster_id":"c","d":2,"dc_id":"d","#
                 + #""linearizable":true,"n":3,"partitions":8,"r":2,"rack_awareness_replicas":0,"ring_epoch":1,"#
                 + #""ring_hash_cur":"h","ring_hash_prev":"h","ring_size":128,"version":"1","w":2}}"#)
     }

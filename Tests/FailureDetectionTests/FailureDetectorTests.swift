@@ -40,7 +40,7 @@ struct FailureDetectorTests {
         }
         #expect(probes.allSatisfy { $0.target == "a" && $0.relay != "a" })
         #expect(probes.first { $0.relay == nil }?.sent == .seconds(2), "after 750 ms of silence")
-        #expect(probes.first { $0.relay != nil }?.sent == .milliseconds(2_500), "after 1.25 s")
+        #expect(probes.first { $0.relay != nil }?.sent == .milliseconds(2_250), "after 1.17 s")
         #expect(Set(probes.compactMap(\.relay)) == ["b", "c", "d", "e"], "the relays take turns")
         let perTick = Dictionary(grouping: probes.filter { $0.relay != nil }, by: \.sent)
         #expect(perTick.values.allSatisfy { Set($0.map(\.relay)).count == $0.count && $0.count <= 3 })

@@ -11,6 +11,8 @@ struct Fixture: Sendable {
     let cluster: ManagedCluster
     let masterKey = MasterKey(bytes: [UInt8](repeating: 5, count: 32))!
     var now: Int64 = 1_575_535_012_000
+    /// What the failure detector says.
+    var liveness: [NodeName: Liveness] = [:]
 
     init(replicas: Int = 3) async throws {
         let store = try SQLiteClusterStore(path: ":memory:")
@@ -27,7 +29,7 @@ struct Fixture: Sendable {
     var context: VerbContext {
         VerbContext(
             now: now, masterKey: masterKey, version: "0.1.0", managerName: "manager", managerKey: key(200),
-            bucketsPerUserMax: 3)
+            bucketsPerUserMax: 3, liveness: liveness)
     }
 
     var view: ClusterView { cluster.view }

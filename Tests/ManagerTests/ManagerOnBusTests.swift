@@ -1,4 +1,5 @@
 import ClusterState
+import FailureDetection
 import Foundation
 import Logging
 import MessageBus
@@ -73,7 +74,8 @@ struct ManagerOnBusTests {
                     name: "manager", role: .manager, address: bus.address, publisher: bus.publisherAddress,
                     publicKey: keys.publicKey), adminKey: adminKeys.publicKey)
             try await cluster.change { state, edit in try ClusterBirth.ensure(plan, state, &edit, context) }
-            watch = MemberWatch(cluster, bus: bus, timeout: .seconds(30), logger: logger)
+            watch = MemberWatch(
+                cluster, bus: bus, timing: DetectorTiming(downAfter: .seconds(30)), logger: logger, metrics: metrics)
             cluster.onChange { [bus] state in bus.publish(.stateChanged, StateChanged(revision: state.revision)) }
             watch.start()
             desk.open(

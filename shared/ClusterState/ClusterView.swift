@@ -32,6 +32,8 @@ public struct ClusterView: Sendable {
     public var endpoints: Set<String> { contents.endpoints }
     /// Names of the enrolled storage nodes, sorted, whatever their state.
     public var storageNodes: [NodeName] { contents.storageNodes }
+    /// Storage nodes that the manager holds to be down, or that are suspended: better asked last.
+    public var absentNodes: Set<NodeName> { contents.absentNodes }
     /// Names of the enrolled managers, sorted.
     public var managers: [NodeName] { contents.managers }
 
@@ -77,6 +79,7 @@ private final class Contents: @unchecked Sendable {
     var memberNames: [[UInt8]: NodeName] = [:]
     var storageNodes: [NodeName] = []
     var managers: [NodeName] = []
+    var absentNodes: Set<NodeName> = []
     var usersChanged = false
     var membersChanged = false
     var ringChanged = false
@@ -96,6 +99,7 @@ private final class Contents: @unchecked Sendable {
         memberNames = other.memberNames
         storageNodes = other.storageNodes
         managers = other.managers
+        absentNodes = other.absentNodes
     }
 
     func apply(_ change: StateEntry) {
@@ -135,6 +139,7 @@ private final class Contents: @unchecked Sendable {
             memberNames = Dictionary(members.map { ($1.publicKey, $0) }) { first, _ in first }
             storageNodes = members.filter { $0.value.role == .storage }.keys.sorted()
             managers = members.filter { $0.value.role == .manager }.keys.sorted()
+            absentNodes = Set(storageNodes.filter { [.stopped, .suspended].contains(members[$0]?.state) })
         }
         if ringChanged { indexRing() }
     }

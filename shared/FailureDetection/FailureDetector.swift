@@ -87,6 +87,7 @@ public struct FailureDetector: Sendable {
     private mutating func prove(_ name: NodeName, livedAt time: Duration, _ now: Duration) -> [Directive] {
         guard var member = members[name] else { return [] }
         member.heard = max(member.heard, time)
+        member.wasHeard = true
         defer { members[name] = member }
         guard now - member.heard <= timing.suspectAfter, member.verdict != .alive else { return [] }
         let wasSuspected = member.verdict == .suspected

@@ -14,6 +14,8 @@ public struct MemberLife: Sendable, Equatable {
     public internal(set) var verdict = Verdict.unknown
     /// Since when the verdict holds.
     public internal(set) var since: Duration
+    /// Whether there ever was a proof of life.
+    public internal(set) var wasHeard = false
     /// The last proof of life; of a member that was never heard, when waiting for it began.
     public internal(set) var heard: Duration
     /// Which start of the process was heard last; 0: none.

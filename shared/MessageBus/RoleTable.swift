@@ -6,6 +6,7 @@ public enum RoleTable {
 
     private static let senders: [MessageType: Set<MemberRole>] = [
         .ping: Set(members + [.admin]),
+        .probe: [.manager],
         .nodeCommand: [.manager, .admin],
         .heartbeat: Set(members),
         .read: [.gateway, .replicator, .repair, .manager],

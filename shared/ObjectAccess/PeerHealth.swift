@@ -1,14 +1,19 @@
 import Model
 import Synchronization
 
-/// Remembers for a short time which peers failed or were slow, so that the next readers ask others first.
+/// Remembers for a short time which peers failed or were slow, so that the next readers ask others first; so they do with
+/// those that the manager says are away. Only an order: nobody is left out because of it.
 final class PeerHealth: Sendable {
     private let avoidFor: Duration
+    private let absent: @Sendable () -> Set<NodeName>
     private let suspects = Mutex<[NodeName: ContinuousClock.Instant]>([:])
     /// Spares the lock while all is well.
     private let hasSuspects = Atomic<Bool>(false)
 
-    init(avoidFor: Duration) { self.avoidFor = avoidFor }
+    init(avoidFor: Duration, absent: @escaping @Sendable () -> Set<NodeName> = { [] }) {
+        self.avoidFor = avoidFor
+        self.absent = absent
+    }
 
     func failed(_ node: NodeName) {
         suspects.withLock { suspects in
@@ -27,12 +32,15 @@ final class PeerHealth: Sendable {
     }
 
     private func suspects(of nodes: [NodeName]) -> Set<NodeName> {
-        guard hasSuspects.load(ordering: .relaxed) else { return [] }
+        let absent = absent()
+        guard hasSuspects.load(ordering: .relaxed) else {
+            return absent.isEmpty ? [] : Set(nodes.filter(absent.contains))
+        }
         let now = ContinuousClock.now
         return suspects.withLock { suspects in
             suspects = suspects.filter { $0.value > now }
             hasSuspects.store(!suspects.isEmpty, ordering: .relaxed)
-            return Set(nodes.filter { suspects[$0] != nil })
+            return Set(nodes.filter { suspects[$0] != nil || absent.contains($0) })
         }
     }
 }

@@ -26,7 +26,7 @@ public final class RegisterClient: Sendable {
         let accessMetrics = AccessMetrics(metrics)
         environment = AccessEnvironment(
             bus: bus, cluster: cluster, options: options, timers: timers,
-            health: PeerHealth(avoidFor: options.avoidFor),
+            health: PeerHealth(avoidFor: options.avoidFor, absent: { cluster.view.absentNodes }),
             hints: HintNoter(bus: bus, options: options, metrics: accessMetrics), metrics: accessMetrics,
             logger: logger)
         queues = KeyQueues(waitersMax: options.waitersPerKeyMax)

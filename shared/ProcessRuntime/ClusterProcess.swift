@@ -100,7 +100,7 @@ actor ClusterProcess {
         let service = try await make(context)
         try await service.start()
         self.service = service
-        router.open(CommonCommands(context, service: service), service)
+        router.open(CommonCommands(context, service: service), service, bus: context.bus)
         heartbeats = Heartbeats(context, member: member).start()
     }
 

@@ -9,6 +9,7 @@ final class RequestRouter: RequestHandling {
     private struct Open: Sendable {
         var commands: CommonCommands
         var service: any ProcessService
+        var probe: MemberProbe
     }
 
     private let name: NodeName
@@ -20,8 +21,8 @@ final class RequestRouter: RequestHandling {
         self.logger = logger
     }
 
-    func open(_ commands: CommonCommands, _ service: any ProcessService) {
-        opened.withLock { $0 = Open(commands: commands, service: service) }
+    func open(_ commands: CommonCommands, _ service: any ProcessService, bus: any RequestSending) {
+        opened.withLock { $0 = Open(commands: commands, service: service, probe: MemberProbe(bus: bus)) }
     }
 
     func handle(_ request: IncomingRequest, _ responder: Responder) {
@@ -29,6 +30,7 @@ final class RequestRouter: RequestHandling {
         if request.type == .ping {
             return responder.reply(PingReply(name: name.rawValue, version: Version.current))
         }
+        if request.type == .probe { return open.probe.handle(request, responder) }
         guard request.type == .nodeCommand else { return open.service.handle(request, responder) }
         Task { await Self.run(open.commands, request, responder, logger) }
     }

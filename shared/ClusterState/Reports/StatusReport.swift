@@ -53,10 +53,14 @@ public struct StatusReport: Codable, Sendable, Equatable {
         /// Last change of state: "2019-12-05 08:36:52 +0000".
         public var when: String
         public var version: String
+        /// What the manager's failure detector holds of it: unknown, alive, suspected or down.
+        public var liveness: String
+        /// Since its last sign of life; nil: none since the manager's start, or the manager itself.
+        public var silentMilliseconds: Int64?
 
         public init(
             type: String, node: String, state: String, rackId: String, ringCur: String, ringPrev: String, when: String,
-            version: String
+            version: String, liveness: String = "unknown", silentMilliseconds: Int64? = nil
         ) {
             self.type = type
             self.node = node
@@ -66,6 +70,8 @@ public struct StatusReport: Codable, Sendable, Equatable {
             self.ringPrev = ringPrev
             self.when = when
             self.version = version
+            self.liveness = liveness
+            self.silentMilliseconds = silentMilliseconds
         }
     }
 

@@ -1019,3 +1019,56 @@ public struct PingReply: WireMessage, Equatable {
         return UnsafeMutableRawPointer(c)
     }
 }
+
+/// Does this member answer you? For a manager that does not hear it itself.
+public struct ProbeRequest: WireMessage, Equatable {
+    public var target: String
+
+    public init(
+        target: String = ""
+    ) {
+        self.target = target
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__probe_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ProbeRequest.self).pointee
+        target = wireString(c.target)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ProbeRequest.self)
+        martlet__v1__probe_request__init(c)
+        if !target.isEmpty { c.pointee.target = arena.string(target) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct ProbeReply: WireMessage, Equatable {
+    public var reached: Bool
+
+    public init(
+        reached: Bool = false
+    ) {
+        self.reached = reached
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__probe_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ProbeReply.self).pointee
+        reached = c.reached != 0
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ProbeReply.self)
+        martlet__v1__probe_reply__init(c)
+        c.pointee.reached = reached ? 1 : 0
+        return UnsafeMutableRawPointer(c)
+    }
+}

@@ -22,6 +22,8 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let tap = MessageType(rawValue: 6)
     /// published by storage
     public static let damageFound = MessageType(rawValue: 7)
+    /// a manager has one member ask another
+    public static let probe = MessageType(rawValue: 8)
     public static let read = MessageType(rawValue: 20)
     public static let stage = MessageType(rawValue: 21)
     public static let commit = MessageType(rawValue: 22)
@@ -56,6 +58,7 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 5: "hintsAdded"
         case 6: "tap"
         case 7: "damageFound"
+        case 8: "probe"
         case 20: "read"
         case 21: "stage"
         case 22: "commit"

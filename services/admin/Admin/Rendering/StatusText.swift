@@ -32,10 +32,21 @@ enum StatusText {
             columns: [
                 .init("type", width: 5), .init("node", width: 24), .init("state", width: 12),
                 .init("rack id", width: 7), .init("current ring", width: 14), .init("prev ring", width: 14),
-                .init("updated at", width: 26),
+                .init("updated at", width: 26), .init("last heard", width: 12, .right),
             ],
-            rows: nodes.map { [" \($0.type)", $0.node, $0.state, $0.rackId, $0.ringCur, $0.ringPrev, $0.when] }
+            rows: nodes.map {
+                [" \($0.type)", $0.node, $0.state, $0.rackId, $0.ringCur, $0.ringPrev, $0.when, heard($0)]
+            }
         ).text
+    }
+
+    private static func heard(_ node: StatusReport.Node) -> String {
+        guard node.type != "M" else { return "" }
+        guard let silence = node.silentMilliseconds else { return "never" }
+        let age =
+            silence < 10_000
+            ? "\(silence / 1000).\(silence % 1000 / 100) s" : DurationText.make(seconds: silence / 1000)
+        return node.liveness == "suspected" ? age + " ?" : age
     }
 
     static func versions(_ report: VersionReport) -> String {

@@ -65,6 +65,11 @@ enum EnrolmentDesk {
         _ context: VerbContext
     ) throws(VerbError) -> MemberRecord {
         let name = NodeName(request.name)
+        let refused = ManagerKeys.refusedKey(request.publicKey)
+        guard state.entries[refused] == nil else {
+            throw VerbError(.forbidden, "this key was removed from the cluster: start with an empty folder (node.data)")
+        }
+        edit.expectUnchanged(refused)
         if let owner = state.view.member(publicKey: request.publicKey), owner.name != request.name {
             throw VerbError(.conflict, "this key is enrolled as \(owner.name)")
         }

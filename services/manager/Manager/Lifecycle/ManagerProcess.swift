@@ -1,6 +1,7 @@
 import ClusterState
 import ClusterStore
 import Configuration
+import FailureDetection
 import Logging
 import MessageBus
 import Model
@@ -63,7 +64,7 @@ actor ManagerProcess {
                 cluster: cluster, bus: bus, watch: watch, base: base, directory: directory, logger: logger,
                 metrics: foundation.metrics))
         try await writeFiles(cluster, endpoint, adminKeys, base)
-        try await startAdminServer(cluster)
+        try await startAdminServer(cluster, watch)
         startHousekeeping(cluster, base)
     }
 
@@ -134,7 +135,8 @@ actor ManagerProcess {
 
     private func startWatch(_ cluster: ManagedCluster, _ bus: MessageBus) -> MemberWatch {
         let watch = MemberWatch(
-            cluster, bus: bus, timeout: configuration[ManagerSettings.failureTimeout], logger: logger)
+            cluster, bus: bus, timing: DetectorTiming(downAfter: configuration[ManagerSettings.failureTimeout]),
+            logger: logger, metrics: foundation.metrics)
         self.watch = watch
         cluster.onChange { state in
             bus.publish(.stateChanged, StateChanged(revision: state.revision, epoch: state.view.epoch))
@@ -159,20 +161,26 @@ actor ManagerProcess {
             ])
     }
 
-    private func startAdminServer(_ cluster: ManagedCluster) async throws {
+    private func startAdminServer(_ cluster: ManagedCluster, _ watch: MemberWatch) async throws {
         admin = try await AdminServer.start(
             listen: configuration[CommonSettings.adminListen], group: MultiThreadedEventLoopGroup(numberOfThreads: 1),
             metrics: foundation.metrics,
             handlers: .init(
                 readiness: { ["store": (try? await cluster.store.get(ClusterKeys.settings)) != nil] },
-                cluster: { Self.health(cluster.view) }),
+                cluster: { Self.health(cluster.view, watch.liveness) }),
             logger: logger)
     }
 
-    private static func health(_ view: ClusterView) -> AdminServer.Health {
+    private static func health(_ view: ClusterView, _ liveness: [NodeName: Liveness]) -> AdminServer.Health {
         guard let ring = view.ring else { return .init(isGood: false, json: "{\"status\":\"no ring\"}") }
-        let running = view.members.filter { $0.value.role == .storage && $0.value.state == .running }
-        return ClusterProbe.judge(ring, writeQuorum: view.consistency.write, reachable: Set(running.keys))
+        let reachable = ring.nodes.filter { node in
+            // Whoever was not judged since this manager's start counts as its state says.
+            guard let life = liveness[node], life.verdict != .unknown else {
+                return view.members[node]?.state == .running
+            }
+            return life.isAlive
+        }
+        return ClusterProbe.judge(ring, writeQuorum: view.consistency.write, reachable: Set(reachable))
     }
 
     private func startHousekeeping(_ cluster: ManagedCluster, _ base: VerbContext) {

@@ -26,8 +26,8 @@ public enum ManagerSettings {
     public static let dataCenter = Setting(
         "manager.data_center", default: "dc_1", help: "Name of the data centre, at the cluster's creation.")
     public static let failureTimeout = Setting<Duration>(
-        "manager.failure_timeout", default: .seconds(3), in: .seconds(1)...(.seconds(60)),
-        help: "A member that is silent for this long is marked stop.")
+        "manager.failure_timeout", default: .milliseconds(3_500), in: .seconds(1)...(.seconds(60)),
+        help: "A member that is silent for this long, whoever asks it, is marked stop.")
     public static let joinTokenLifetime = Setting<Duration>(
         "manager.join_token_lifetime", default: .seconds(24 * 3600), in: .seconds(3600)...(.seconds(366 * 24 * 3600)),
         help: "How long the reusable token in the file join-token is good for; a start renews an expired one.")

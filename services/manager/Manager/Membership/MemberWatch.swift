@@ -1,11 +1,13 @@
 import ClusterState
+import FailureDetection
 import Logging
 import MessageBus
 import Model
+import Observability
 import Synchronization
 import Wire
 
-/// Listens to every member's heartbeats and writes what changes because of them.
+/// Listens to every member's heartbeats, asks those that are silent, and writes what changes because of them.
 final class MemberWatch: Sendable {
     static let tickInterval = Duration.milliseconds(250)
 
@@ -23,21 +25,33 @@ final class MemberWatch: Sendable {
 
     private let cluster: ManagedCluster
     private let bus: any ClusterBus
+    private let asking: MemberAsking
+    private let metrics: MembershipMetrics
     private let logger: Logger
     private let state: Mutex<State>
     private let began = ContinuousClock.now
 
-    init(_ cluster: ManagedCluster, bus: any ClusterBus, timeout: Duration, logger: Logger) {
+    init(
+        _ cluster: ManagedCluster, bus: any ClusterBus, timing: DetectorTiming, logger: Logger,
+        metrics: MetricsRegistry
+    ) {
         self.cluster = cluster
         self.bus = bus
         self.logger = logger
-        state = Mutex(State(membership: Membership(timeout: timeout)))
+        asking = MemberAsking(bus: bus, timeout: timing.delayMax * 2)
+        self.metrics = MembershipMetrics(metrics)
+        state = Mutex(State(membership: Membership(timing: timing)))
+        self.metrics.observe(metrics) { [weak self] in
+            self?.liveness ?? [:]
+        } states: { [weak cluster] in
+            cluster?.view.members.values.map { ($0.role, $0.state) } ?? []
+        }
     }
 
     private var now: Duration { ContinuousClock.now - began }
 
-    /// What the last heartbeats said.
-    var liveness: [NodeName: Membership.Liveness] { state.withLock { $0.membership.liveness } }
+    /// What is known of every member now.
+    var liveness: [NodeName: Liveness] { state.withLock { $0.membership.liveness(at: now) } }
 
     func start() {
         cluster.onChange { [weak self] state in self?.update(state.view) }
@@ -46,7 +60,7 @@ final class MemberWatch: Sendable {
             while !Task.isCancelled {
                 try? await Task.sleep(for: Self.tickInterval)
                 guard let self else { return }
-                write(state.withLock { $0.membership.tick(at: self.now) })
+                act(on: state.withLock { $0.membership.tick(at: self.now) })
             }
         }
         state.withLock { $0.ticker = ticker }
@@ -73,16 +87,18 @@ final class MemberWatch: Sendable {
         logger.warning("a gateway is slow to follow the cluster's state", metadata: ["revision": "\(revision)"])
     }
 
+    // MARK: - Events
+
     private func update(_ view: ClusterView) {
         let ringNodes = Set(view.ring?.nodes ?? [])
-        let transitions: [Membership.Transition]? = state.withLock { state in
+        let outcome: Membership.Outcome? = state.withLock { state in
             // Changes are told from several threads: an older one may come late.
             guard view.revision >= state.revision else { return nil }
             state.revision = view.revision
             return state.membership.update(members: view.members, ringNodes: ringNodes, at: now)
         }
-        guard let transitions else { return }
-        write(transitions)
+        guard let outcome else { return }
+        act(on: outcome)
         subscribe(to: view.members.values.filter { $0.role != .manager && !$0.publisher.isEmpty })
     }
 
@@ -110,7 +126,34 @@ final class MemberWatch: Sendable {
         guard let beat = try? Heartbeat(decoding: publication.body), beat.name == publication.sender.rawValue else {
             return
         }
-        write(state.withLock { $0.membership.heartbeat(beat, at: now) })
+        act(on: state.withLock { $0.membership.heartbeat(beat, sequence: publication.sequence, at: now) })
+    }
+
+    private func answered(_ probe: FailureDetector.Probe) {
+        act(on: state.withLock { $0.membership.answered(probe, at: now) })
+    }
+
+    // MARK: - Actions
+
+    private func act(on outcome: Membership.Outcome) {
+        metrics.count(outcome)
+        for directive in outcome.news { tell(directive) }
+        for probe in outcome.probes {
+            asking.ask(probe) { [weak self] in self?.answered(probe) }
+        }
+        write(outcome.transitions)
+    }
+
+    private func tell(_ news: FailureDetector.Directive) {
+        switch news {
+        case .suspected(let name):
+            logger.notice("a member is silent and asked", metadata: ["member": "\(name)"])
+        case .refuted(let name): logger.info("a member was only slow", metadata: ["member": "\(name)"])
+        case .down(let name):
+            logger.warning("a member does not answer, nor does anybody reach it", metadata: ["member": "\(name)"])
+        case .up(let name): logger.info("a member is heard", metadata: ["member": "\(name)"])
+        case .probe: break
+        }
     }
 
     /// Writes transitions. One that fails is found again with the next heartbeat or tick.

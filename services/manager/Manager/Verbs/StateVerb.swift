@@ -16,6 +16,10 @@ struct StateVerb: Sendable {
     static let all: [String: StateVerb] = [
         "version": StateVerb("[all]", StatusVerbs.version),
         "status": StateVerb("", StatusVerbs.status),
+        "suspend": StateVerb("NODE [force]", MemberVerbs.suspend),
+        "resume": StateVerb("NODE", MemberVerbs.resume),
+        "remove-node": StateVerb("NODE", MemberVerbs.remove),
+        "remove-gateway": StateVerb("NODE", MemberVerbs.removeGateway),
         "start": StateVerb("", RingVerbs.start),
         "update-consistency-level": StateVerb("W R D", RingVerbs.updateConsistencyLevel),
         "create-user": StateVerb("USER", UserVerbs.create),

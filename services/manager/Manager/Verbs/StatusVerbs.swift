@@ -39,7 +39,9 @@ enum StatusVerbs {
         return StatusReport.Node(
             type: letter(member.role), node: member.name, state: member.state.word, rackId: member.zone,
             ringCur: hash, ringPrev: hash, when: timeText(milliseconds: member.updatedMilliseconds),
-            version: member.version)
+            version: member.version,
+            liveness: member.role == .manager ? "alive" : liveness?.verdict.rawValue ?? "unknown",
+            silentMilliseconds: liveness?.silence.map { Int64($0 / .milliseconds(1)) })
     }
 
     /// Managers, storage nodes, gateways, then the rest; the administrator's own key is no node.

@@ -12,7 +12,7 @@ struct VerbContext: Sendable {
     var managerKey: [UInt8]
     var bucketsPerUserMax: Int
     var random: @Sendable (Int) -> [UInt8] = { randomBytes($0) }
-    var liveness: [NodeName: Membership.Liveness] = [:]
+    var liveness: [NodeName: Liveness] = [:]
 }
 
 /// "2019-12-05 08:36:52 +0000", as LeoFS shows time.

@@ -907,6 +907,96 @@ void   martlet__v1__ping_reply__free_unpacked
   assert(message->base.descriptor == &martlet__v1__ping_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__probe_request__init
+                     (Martlet__V1__ProbeRequest         *message)
+{
+  static const Martlet__V1__ProbeRequest init_value = MARTLET__V1__PROBE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__probe_request__get_packed_size
+                     (const Martlet__V1__ProbeRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__probe_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__probe_request__pack
+                     (const Martlet__V1__ProbeRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__probe_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__probe_request__pack_to_buffer
+                     (const Martlet__V1__ProbeRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__probe_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ProbeRequest *
+       martlet__v1__probe_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ProbeRequest *)
+     protobuf_c_message_unpack (&martlet__v1__probe_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__probe_request__free_unpacked
+                     (Martlet__V1__ProbeRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__probe_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__probe_reply__init
+                     (Martlet__V1__ProbeReply         *message)
+{
+  static const Martlet__V1__ProbeReply init_value = MARTLET__V1__PROBE_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__probe_reply__get_packed_size
+                     (const Martlet__V1__ProbeReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__probe_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__probe_reply__pack
+                     (const Martlet__V1__ProbeReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__probe_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__probe_reply__pack_to_buffer
+                     (const Martlet__V1__ProbeReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__probe_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ProbeReply *
+       martlet__v1__probe_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ProbeReply *)
+     protobuf_c_message_unpack (&martlet__v1__probe_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__probe_reply__free_unpacked
+                     (Martlet__V1__ProbeReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__probe_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor martlet__v1__member_record__field_descriptors[11] =
 {
   {
@@ -2516,6 +2606,82 @@ const ProtobufCMessageDescriptor martlet__v1__ping_reply__descriptor =
   martlet__v1__ping_reply__field_indices_by_name,
   1,  martlet__v1__ping_reply__number_ranges,
   (ProtobufCMessageInit) martlet__v1__ping_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__probe_request__field_descriptors[1] =
+{
+  {
+    "target",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ProbeRequest, target),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__probe_request__field_indices_by_name[] = {
+  0,   /* field[0] = target */
+};
+static const ProtobufCIntRange martlet__v1__probe_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__probe_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ProbeRequest",
+  "ProbeRequest",
+  "Martlet__V1__ProbeRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__ProbeRequest),
+  1,
+  martlet__v1__probe_request__field_descriptors,
+  martlet__v1__probe_request__field_indices_by_name,
+  1,  martlet__v1__probe_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__probe_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__probe_reply__field_descriptors[1] =
+{
+  {
+    "reached",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ProbeReply, reached),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__probe_reply__field_indices_by_name[] = {
+  0,   /* field[0] = reached */
+};
+static const ProtobufCIntRange martlet__v1__probe_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__probe_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ProbeReply",
+  "ProbeReply",
+  "Martlet__V1__ProbeReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__ProbeReply),
+  1,
+  martlet__v1__probe_reply__field_descriptors,
+  martlet__v1__probe_reply__field_indices_by_name,
+  1,  martlet__v1__probe_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__probe_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue martlet__v1__member_role__enum_values_by_number[7] =

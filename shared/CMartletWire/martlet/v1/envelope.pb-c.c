@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[31] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[32] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -243,6 +243,7 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "HINTS_ADDED", "MARTLET__V1__MESSAGE_TYPE__HINTS_ADDED", 5 },
   { "TAP", "MARTLET__V1__MESSAGE_TYPE__TAP", 6 },
   { "DAMAGE_FOUND", "MARTLET__V1__MESSAGE_TYPE__DAMAGE_FOUND", 7 },
+  { "PROBE", "MARTLET__V1__MESSAGE_TYPE__PROBE", 8 },
   { "READ", "MARTLET__V1__MESSAGE_TYPE__READ", 20 },
   { "STAGE", "MARTLET__V1__MESSAGE_TYPE__STAGE", 21 },
   { "COMMIT", "MARTLET__V1__MESSAGE_TYPE__COMMIT", 22 },
@@ -268,41 +269,42 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "CHANGE_BUCKET", "MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET", 63 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 8},{30, 13},{40, 16},{60, 27},{0, 31}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 28},{0, 32}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[31] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[32] =
 {
-  { "ADMIN_COMMAND", 29 },
-  { "CHANGE_BUCKET", 30 },
-  { "COMMIT", 10 },
+  { "ADMIN_COMMAND", 30 },
+  { "CHANGE_BUCKET", 31 },
+  { "COMMIT", 11 },
   { "DAMAGE_FOUND", 7 },
-  { "DIGEST_PARTITIONS", 19 },
-  { "DROP_CHUNKS", 15 },
-  { "ENROL", 27 },
-  { "FENCE", 25 },
-  { "FETCH_DAMAGE", 21 },
-  { "FETCH_DOUBTS", 24 },
-  { "FETCH_HINTS", 17 },
-  { "FETCH_RELEASES", 22 },
-  { "FETCH_STATE", 28 },
-  { "FORGET_HINTS", 18 },
-  { "FORGET_RELEASES", 23 },
-  { "GET_CHUNK", 14 },
+  { "DIGEST_PARTITIONS", 20 },
+  { "DROP_CHUNKS", 16 },
+  { "ENROL", 28 },
+  { "FENCE", 26 },
+  { "FETCH_DAMAGE", 22 },
+  { "FETCH_DOUBTS", 25 },
+  { "FETCH_HINTS", 18 },
+  { "FETCH_RELEASES", 23 },
+  { "FETCH_STATE", 29 },
+  { "FORGET_HINTS", 19 },
+  { "FORGET_RELEASES", 24 },
+  { "GET_CHUNK", 15 },
   { "HEARTBEAT", 3 },
   { "HINTS_ADDED", 5 },
-  { "LEARN", 11 },
-  { "LIST", 12 },
-  { "LIST_PARTITION", 20 },
+  { "LEARN", 12 },
+  { "LIST", 13 },
+  { "LIST_PARTITION", 21 },
   { "MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "NODE_COMMAND", 2 },
-  { "NOTE_HINT", 16 },
+  { "NOTE_HINT", 17 },
   { "PING", 1 },
-  { "PUT_CHUNK", 13 },
-  { "READ", 8 },
-  { "STAGE", 9 },
+  { "PROBE", 8 },
+  { "PUT_CHUNK", 14 },
+  { "READ", 9 },
+  { "STAGE", 10 },
   { "STATE_CHANGED", 4 },
   { "TAP", 6 },
-  { "TRUST", 26 },
+  { "TRUST", 27 },
 };
 const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
 {
@@ -311,9 +313,9 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  31,
+  32,
   martlet__v1__message_type__enum_values_by_number,
-  31,
+  32,
   martlet__v1__message_type__enum_values_by_name,
   5,
   martlet__v1__message_type__value_ranges,

@@ -35,6 +35,8 @@ typedef struct Martlet__V1__ChangeBucketRequest Martlet__V1__ChangeBucketRequest
 typedef struct Martlet__V1__ChangeBucketReply Martlet__V1__ChangeBucketReply;
 typedef struct Martlet__V1__PingRequest Martlet__V1__PingRequest;
 typedef struct Martlet__V1__PingReply Martlet__V1__PingReply;
+typedef struct Martlet__V1__ProbeRequest Martlet__V1__ProbeRequest;
+typedef struct Martlet__V1__ProbeReply Martlet__V1__ProbeReply;
 
 
 /* --- enums --- */
@@ -458,6 +460,29 @@ struct  Martlet__V1__PingReply
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
+/*
+ * Does this member answer you? For a manager that does not hear it itself.
+ */
+struct  Martlet__V1__ProbeRequest
+{
+  ProtobufCMessage base;
+  char *target;
+};
+#define MARTLET__V1__PROBE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__probe_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Martlet__V1__ProbeReply
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean reached;
+};
+#define MARTLET__V1__PROBE_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__probe_reply__descriptor) \
+    , 0 }
+
+
 /* Martlet__V1__MemberRecord methods */
 void   martlet__v1__member_record__init
                      (Martlet__V1__MemberRecord         *message);
@@ -838,6 +863,44 @@ Martlet__V1__PingReply *
 void   martlet__v1__ping_reply__free_unpacked
                      (Martlet__V1__PingReply *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__ProbeRequest methods */
+void   martlet__v1__probe_request__init
+                     (Martlet__V1__ProbeRequest         *message);
+size_t martlet__v1__probe_request__get_packed_size
+                     (const Martlet__V1__ProbeRequest   *message);
+size_t martlet__v1__probe_request__pack
+                     (const Martlet__V1__ProbeRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__probe_request__pack_to_buffer
+                     (const Martlet__V1__ProbeRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ProbeRequest *
+       martlet__v1__probe_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__probe_request__free_unpacked
+                     (Martlet__V1__ProbeRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ProbeReply methods */
+void   martlet__v1__probe_reply__init
+                     (Martlet__V1__ProbeReply         *message);
+size_t martlet__v1__probe_reply__get_packed_size
+                     (const Martlet__V1__ProbeReply   *message);
+size_t martlet__v1__probe_reply__pack
+                     (const Martlet__V1__ProbeReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__probe_reply__pack_to_buffer
+                     (const Martlet__V1__ProbeReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ProbeReply *
+       martlet__v1__probe_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__probe_reply__free_unpacked
+                     (Martlet__V1__ProbeReply *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Martlet__V1__MemberRecord_Closure)
@@ -900,6 +963,12 @@ typedef void (*Martlet__V1__PingRequest_Closure)
 typedef void (*Martlet__V1__PingReply_Closure)
                  (const Martlet__V1__PingReply *message,
                   void *closure_data);
+typedef void (*Martlet__V1__ProbeRequest_Closure)
+                 (const Martlet__V1__ProbeRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ProbeReply_Closure)
+                 (const Martlet__V1__ProbeReply *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -931,6 +1000,8 @@ extern const ProtobufCMessageDescriptor martlet__v1__change_bucket_request__desc
 extern const ProtobufCMessageDescriptor martlet__v1__change_bucket_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__ping_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__ping_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__probe_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__probe_reply__descriptor;
 
 PROTOBUF_C__END_DECLS
 

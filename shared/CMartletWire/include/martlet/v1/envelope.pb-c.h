@@ -51,6 +51,10 @@ typedef enum _Martlet__V1__MessageType {
    */
   MARTLET__V1__MESSAGE_TYPE__DAMAGE_FOUND = 7,
   /*
+   * a manager has one member ask another
+   */
+  MARTLET__V1__MESSAGE_TYPE__PROBE = 8,
+  /*
    * storage: registers
    */
   MARTLET__V1__MESSAGE_TYPE__READ = 20,

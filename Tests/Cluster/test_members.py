@@ -1,0 +1,60 @@
+"""The manager notices members that die or hang, and those that return, by itself."""
+import os
+import signal
+import time
+
+from conftest import wait_until
+
+NOTICED_WITHIN = 5
+
+
+def node(cluster, name):
+    return next(n for n in cluster.adm("status")["node_list"] if n["node"] == name)
+
+
+def wait_for_state(cluster, name, state, seconds):
+    """Returns after how many seconds `status` shows the state."""
+    began = time.monotonic()
+    wait_until(f"{name} to be {state}", lambda: node(cluster, name)["state"] == state, seconds, 0.05)
+    return time.monotonic() - began
+
+
+def test_a_node_that_hangs_or_dies_is_noticed_and_returns_by_itself(cluster):
+    names = [f"storage-{i}" for i in (1, 2, 3)]
+    assert all(node(cluster, n)["liveness"] == "alive" and node(cluster, n)["silent_milliseconds"] < 1500 for n in names)
+
+    pid = cluster.pid("storage-2")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        hung = wait_for_state(cluster, "storage-2", "stop", NOTICED_WITHIN)
+        shown = node(cluster, "storage-2")
+        assert shown["liveness"] == "down" and shown["silent_milliseconds"] >= 3000
+        assert cluster.healthy("manager", "cluster"), "a write quorum is left"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    back = wait_for_state(cluster, "storage-2", "running", NOTICED_WITHIN)
+
+    cluster.kill("storage-3")
+    dead = wait_for_state(cluster, "storage-3", "stop", NOTICED_WITHIN)
+    cluster.release("storage-3")
+    again = wait_for_state(cluster, "storage-3", "running", NOTICED_WITHIN)
+    print(f"hung: {hung:.1f} s, continued: {back:.1f} s, killed: {dead:.1f} s, restarted: {again:.1f} s")
+
+    assert cluster.metric("manager", "martlet_manager_member_failures_total") == 2
+    assert all(node(cluster, n)["state"] == "running" for n in names)
+
+
+def test_a_suspended_node_stays_so_over_a_restart(cluster):
+    cluster.adm("suspend", "storage-1")
+    cluster.kill("storage-1")
+    wait_until("storage-1 to be given up", lambda: node(cluster, "storage-1")["liveness"] == "down", NOTICED_WITHIN, 0.05)
+    assert node(cluster, "storage-1")["state"] == "suspend"
+    s3 = cluster.s3()
+    s3.create_bucket(Bucket="maintenance")
+    s3.put_object(Bucket="maintenance", Key="a", Body=b"written meanwhile")
+    assert s3.get_object(Bucket="maintenance", Key="a")["Body"].read() == b"written meanwhile"
+    cluster.release("storage-1")
+    wait_until("storage-1 to be heard", lambda: node(cluster, "storage-1")["liveness"] == "alive", NOTICED_WITHIN, 0.05)
+    assert node(cluster, "storage-1")["state"] == "suspend"
+    cluster.adm("resume", "storage-1")
+    assert node(cluster, "storage-1")["state"] == "running"
