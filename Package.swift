@@ -131,7 +131,7 @@ let testTargets: [Target] = [
     tests("FailureDetectionTests", ["FailureDetection", "TestKit", "Model"]),
     tests("ConfigurationTests", ["Configuration", "Model"]),
     tests("ObservabilityTests", ["Observability", log, nio, nioPosix]),
-    tests("MessageBusTests", ["MessageBus", "CZeroMQ", "Observability", "Wire", "Model", nio, log]),
+    tests("MessageBusTests", ["MessageBus", "TestKit", "CZeroMQ", "Observability", "Wire", "Model", nio, log]),
     tests(
         "ObjectLogTests", ["ObjectLog", "Threads", "Checksums", "Model", nio], resources: [.copy("Golden")]),
     tests("MetadataIndexTests", ["MetadataIndex", "TestKit", "Wire", "Model"]),

@@ -2,6 +2,9 @@ import CZeroMQ
 import Model
 
 /// The DEALER to one peer and what is known about its connection. Bus thread only.
+///
+/// A socket serves one connection: when that is lost, a new socket takes its place, as libzmq would keep what is queued in
+/// the old one and deliver it whenever the peer comes back. Requests are given to libzmq only while there is a connection.
 final class PeerConnection {
     enum State: Equatable {
         /// libzmq is trying; requests wait until `graceEnds`.
@@ -12,11 +15,12 @@ final class PeerConnection {
     }
 
     let endpoint: PeerEndpoint
-    let source: SocketPoller.Source
+    private(set) var source: SocketPoller.Source
     /// Set right after the socket exists.
     var monitor: ConnectionMonitor?
     var state: State
     var connectingSince: UInt64
+    var connectedSince: UInt64 = 0
     /// When libzmq last told something about the connection.
     var lastEvent: UInt64
     /// Numbers of requests that wait for the connection, oldest first.
@@ -41,9 +45,15 @@ final class PeerConnection {
         state = .connecting(graceEnds: now + grace)
     }
 
-    func close() {
+    func replace(by source: SocketPoller.Source) {
+        close(discardingUnsent: true)
+        self.source = source
+    }
+
+    func close(discardingUnsent: Bool) {
         monitor?.close()
-        poller.close(source)
+        monitor = nil
+        poller.close(source, discardingUnsent: discardingUnsent)
     }
 }
 

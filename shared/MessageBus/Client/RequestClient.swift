@@ -39,6 +39,8 @@ final class RequestClient {
     /// How long a found endpoint is trusted.
     private static let endpointTrust: UInt64 = 100_000_000
     private static let retryAfterRefusal: UInt64 = 250_000_000
+    /// A connection that ended sooner was never meant.
+    private static let shortestConnection: UInt64 = 20_000_000
 
     init(
         _ shared: BusShared, directory: any PeerDirectory, factory: ClientSocketFactory, poller: SocketPoller,
@@ -96,9 +98,10 @@ final class RequestClient {
         if !peer.waiting.isEmpty || !transmit(number) { peer.waiting.append(number) }
     }
 
-    /// False when the peer's socket takes nothing now.
+    /// False when there is no connection or the peer's socket takes nothing now.
     private func transmit(_ number: UInt64) -> Bool {
         guard let entry = inFlight[number] else { return true }
+        guard entry.peer.state == .connected else { return false }
         let request = entry.request
         let now = monotonicNanoseconds()
         let left = request.due > now ? (request.due - now + 999_999) / 1_000_000 : 1
@@ -219,21 +222,45 @@ final class RequestClient {
     }
 
     private func open(_ endpoint: PeerEndpoint, _ now: UInt64) throws -> PeerConnection {
+        let peer = PeerConnection(
+            endpoint, source: try source(to: endpoint), poller: poller, now: now, grace: handshakeGrace)
+        peers[endpoint.name] = peer
+        try watch(peer)
+        expect(peer, by: now + handshakeGrace)
+        return peer
+    }
+
+    private func source(to endpoint: PeerEndpoint) throws -> SocketPoller.Source {
         let socket = try factory.make(ZMQ_DEALER, to: endpoint.address, key: endpoint.publicKey)
-        let source = try poller.add(socket) { [unowned self] _ in
+        return try poller.add(socket) { [unowned self] _ in
             guard let peer = peers[endpoint.name], peer.source.socket === socket else { return false }
             return drain(peer)
         }
-        let peer = PeerConnection(
-            endpoint, source: source, poller: poller, now: now, grace: handshakeGrace)
-        peers[endpoint.name] = peer
+    }
+
+    private func watch(_ peer: PeerConnection) throws {
         peer.monitor = try ConnectionMonitor(
-            of: socket, context: factory.context, poller: poller
+            of: peer.source.socket, context: factory.context, poller: poller
         ) { [unowned self, weak peer] event in
             if let peer { handle(event, peer) }
         }
-        expect(peer, by: now + handshakeGrace)
-        return peer
+    }
+
+    /// Goes on with a new socket; requests that were not sent wait for it.
+    private func reconnect(_ peer: PeerConnection, _ now: UInt64) {
+        // Who takes a connection only to drop it is not tried again and again without a pause.
+        guard now - min(now, peer.connectedSince) > Self.shortestConnection else {
+            notBefore[peer.endpoint.name] = now + Self.retryAfterRefusal
+            return drop(peer, "\(peer.endpoint.name) drops connections")
+        }
+        do {
+            peer.replace(by: try source(to: peer.endpoint))
+            try watch(peer)
+        } catch {
+            return drop(peer, "\(error)")
+        }
+        peer.connectingSince = now
+        expect(peer, by: now + connectGrace)
     }
 
     private func handle(_ event: ConnectionMonitor.Event, _ peer: PeerConnection) {
@@ -249,29 +276,26 @@ final class RequestClient {
             expect(peer, by: max(end, peer.connectingSince + handshakeGrace))
         case .connected:
             peer.state = .connected
+            peer.connectedSince = now
             notBefore[peer.endpoint.name] = nil
             poller.touch(peer.source)
         case .disconnected:
             guard peer.state == .connected else { return }
             while drain(peer) {}
-            peer.connectingSince = now
-            expect(peer, by: now + connectGrace)
-            failSent(peer, "the connection to \(peer.endpoint.name) was lost")
+            let lost = inFlight.numbers { $0.peer === peer && $0.isSent }
+            reconnect(peer, now)
+            // May have been carried out, or may still be.
+            fail(lost, BusError(.unreachable, "the connection to \(peer.endpoint.name) was lost"))
         case .refused:
             notBefore[peer.endpoint.name] = now + Self.retryAfterRefusal
             drop(peer, "\(peer.endpoint.name) refused the connection: is the key of this process enrolled?")
         }
     }
 
-    /// What was sent may have been carried out, or may still be.
-    private func failSent(_ peer: PeerConnection, _ reason: String) {
-        fail(inFlight.numbers { $0.peer === peer && $0.isSent }, BusError(.unreachable, reason))
-    }
-
     /// The next request gets a new socket: libzmq gives a connection up for good when the peer refused it.
     private func drop(_ peer: PeerConnection, _ reason: String) {
         if peers[peer.endpoint.name] === peer { peers[peer.endpoint.name] = nil }
-        peer.close()
+        peer.close(discardingUnsent: true)
         fail(inFlight.numbers { $0.peer === peer }, BusError(.unreachable, reason))
     }
 
@@ -331,7 +355,7 @@ final class RequestClient {
 
     func close(_ error: BusError) {
         fail(inFlight.numbers { _ in true }, error)
-        for peer in peers.values { peer.close() }
+        for peer in peers.values { peer.close(discardingUnsent: false) }
         peers = [:]
     }
 }

@@ -2,17 +2,6 @@ import CZeroMQ
 import Model
 import Wire
 
-/// The topic of a message type: no topic is the beginning of another one.
-enum Topic {
-    static func bytes(_ type: MessageType) -> [UInt8] { Array("\(type.rawValue).".utf8) }
-
-    static func type(_ bytes: ArraySlice<UInt8>) -> MessageType? {
-        guard bytes.last == UInt8(ascii: "."), let number = Int32(String(decoding: bytes.dropLast(), as: UTF8.self))
-        else { return nil }
-        return MessageType(rawValue: number)
-    }
-}
-
 /// The publishing side: one XPUB, which tells who listens. A slow listener loses messages and sees the gap.
 final class Publisher {
     private let shared: BusShared
@@ -56,7 +45,7 @@ final class Publisher {
             protocolVersion: busProtocolVersion, type: type, sender: shared.configuration.name.rawValue,
             epoch: shared.configuration.currentEpoch(), sequence: sequence)
         metrics.count(type, .published)
-        _ = BusFrames.send(envelope, body: body, payload: [], to: source.socket, leadingFrame: Topic.bytes(type))
+        _ = source.socket.send(ZeroMQMessage(PublicationFrame.encoded(envelope, body: body)), more: false)
         poller.touch(source)
     }
 

@@ -100,24 +100,25 @@ final class Subscriber {
 
     private func drain(_ socket: ZeroMQSocket, _ peer: NodeName) -> Bool {
         for _ in 0..<BusFrames.batch {
-            guard
-                let message = BusFrames.receive(
-                    from: socket, leadingFrame: true, messageBytes: shared.configuration.limits.messageBytes)
-            else { return socket.events & ZMQ_POLLIN != 0 }
-            deliver(message, from: peer)
+            var frame = ZeroMQMessage()
+            guard socket.receive(&frame) else { return socket.events & ZMQ_POLLIN != 0 }
+            deliver(&frame, from: peer)
+            while frame.hasMore, socket.receive(&frame) {}
         }
         return true
     }
 
     /// The socket is connected to the peer's key: nobody else can speak in its name here.
-    private func deliver(_ message: ReceivedMessage, from peer: NodeName) {
-        guard let envelope = message.envelope, message.fault == nil, envelope.sender == peer.rawValue else {
+    private func deliver(_ frame: inout ZeroMQMessage, from peer: NodeName) {
+        guard !frame.hasMore, let (envelope, body) = frame.withBytes({ PublicationFrame.decoded($0) }),
+            envelope.sender == peer.rawValue
+        else {
             metrics.malformed.increment()
             return
         }
         let publication = Publication(
             type: envelope.type, sender: peer, epoch: envelope.epoch, sequence: envelope.sequence,
-            missed: missed(envelope, peer), body: message.body)
+            missed: missed(envelope, peer), body: body)
         metrics.count(envelope.type, .heard)
         for subscription in subscriptions.values
         where subscription.peer == peer && subscription.types.contains(envelope.type) {

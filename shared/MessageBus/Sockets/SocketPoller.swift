@@ -57,13 +57,13 @@ final class SocketPoller {
         return source
     }
 
-    /// Stops watching and closes the socket.
-    func close(_ source: Source) {
+    /// Stops watching and closes the socket. Unsent messages have a moment to leave, or none.
+    func close(_ source: Source, discardingUnsent: Bool = false) {
         guard !source.isRemoved else { return }
         source.isRemoved = true
         sources[source.descriptor] = nil
         epoll_ctl(epoll, EPOLL_CTL_DEL, source.descriptor, nil)
-        source.socket.close()
+        if discardingUnsent { source.socket.discard() } else { source.socket.close() }
     }
 
     /// For names that are unique within the bus.

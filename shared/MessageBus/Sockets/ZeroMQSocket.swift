@@ -17,10 +17,7 @@ final class ZeroMQSocket {
     /// Messages in a pipe, each way. More than the requests that may be in flight.
     private static let highWaterMark: Int32 = 16384
 
-    private let type: Int32
-
     init(_ context: ZeroMQContext, _ type: Int32) throws {
-        self.type = type
         guard let handle = zmq_socket(context.handle, type) else { throw BusSetupError("zmq_socket") }
         self.handle = handle
         try set(ZMQ_LINGER, Self.lingerMilliseconds)
@@ -29,10 +26,11 @@ final class ZeroMQSocket {
     }
 
     /// Options of sockets that talk to other processes.
+    ///
+    /// ZMQ_IMMEDIATE is not among them, though it would keep libzmq from queueing for a peer that is away: with it, a lost
+    /// connection takes the queue from the reader at once, and when that happens between two frames of a message, libzmq
+    /// 4.3.4 ends the process (assertion in fq.cpp, its issue 3663).
     func configureForNetwork(messageBytes: Int) throws {
-        // A subscriber keeps its pipe over reconnections, as is libzmq's default: it sends nothing that could get stale. With
-        // this option libzmq 4.3.4 now and then ends the process when a publisher goes (assertion in fq.cpp, its issue 3663).
-        if type != ZMQ_SUB { try set(ZMQ_IMMEDIATE, 1) }
         try set(ZMQ_RECONNECT_IVL, Self.reconnectInterval)
         try set(ZMQ_HANDSHAKE_IVL, 3000)
         try set(ZMQ_CONNECT_TIMEOUT, 1000)
@@ -147,6 +145,12 @@ final class ZeroMQSocket {
         guard isOpen else { return }
         isOpen = false
         zmq_close(handle)
+    }
+
+    /// Closes; what is queued is not sent any more.
+    func discard() {
+        try? set(ZMQ_LINGER, 0)
+        close()
     }
 
     deinit { close() }
