@@ -8,12 +8,14 @@ let packages: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
     .package(url: "https://github.com/LebJe/TOMLKit.git", from: "0.6.0"),
     .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
 ]
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
@@ -76,6 +78,7 @@ let libraries: [Target] = [
     shared(5, "ObjectLog", ["Model", "Checksums", "Threads", nio, log]),
     shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Wire"]),
     shared(5, "ClusterStore", ["Model", sqlite]),
+    shared(6, "EtcdStore", ["ClusterStore", "Model", log, nio, nioPosix, nioHTTP, nioTLS]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
     shared(
         7, "ObjectAccess",
@@ -107,7 +110,9 @@ let services: [Target] =
     + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio])
     + service(
         "manager", "Manager",
-        process + ["ClusterStore", "ObjectAccess", "Ring", "FailureDetection", "Checksums", nio, nioPosix])
+        process + [
+            "ClusterStore", "EtcdStore", "ObjectAccess", "Ring", "FailureDetection", "Checksums", nio, nioPosix,
+        ])
     + service("admin", "Admin", process + [])
     + service("tap", "Tap", process + [nio])
     + service("load", "Load", process + ["Signatures", "Checksums", "Linearizability", nio, nioPosix, nioHTTP])
@@ -148,7 +153,7 @@ let testTargets: [Target] = [
             "Storage", "Register", "ObjectLog", "MetadataIndex", "Observability", "TestKit", "Threads", "Checksums",
             "Wire", "Model", nio, log,
         ]),
-    tests("ClusterStoreTests", ["ClusterStore", "Model", sqlite]),
+    tests("ClusterStoreTests", ["ClusterStore", "EtcdStore", "Model", log, sqlite]),
     tests(
         "ManagerTests",
         [
