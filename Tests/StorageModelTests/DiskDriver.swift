@@ -205,7 +205,9 @@ struct DiskDriver {
     }
 
     private mutating func forgetHint() {
-        guard let found = try? disk.index.hints(after: 0, limit: 100), !found.isEmpty else { return }
+        // One that is being noted may be in the index before the answer has come.
+        let found = (try? disk.index.hints(after: 0, limit: 100))?.filter { model.hints[$0.hint] == .present } ?? []
+        guard !found.isEmpty else { return }
         let (id, hint) = generator.pick(found)
         model.hints[hint] = .unknown
         let answer = Answer<Void>()

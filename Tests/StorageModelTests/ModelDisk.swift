@@ -110,6 +110,14 @@ final class ModelDisk {
         damages.forget()
     }
 
+    /// Overwrites the log of the stopped disk from a position to the end of its segment.
+    func destroy(from position: LogPosition, with byte: UInt8) {
+        let digits = "\(position.segment)"
+        let name = "segment-" + String(repeating: "0", count: 10 - digits.count) + digits + ".log"
+        let count = Self.segmentSize - Int(position.offset)
+        files.scribble([UInt8](repeating: byte, count: count), on: name, at: Int(position.offset))
+    }
+
     /// The stopped disk as it is.
     func image(at path: String) throws -> Image {
         try Self.copy(index, to: path)

@@ -17,6 +17,8 @@ public struct LogInspection {
     public let segments: [Segment]
     /// What names and sizes tell: lost and truncated segments, a damaged list of removed ones.
     public let damages: [LogDamage]
+    /// What is whole must reach up to here; ``LogPosition/start``: nobody knows.
+    public let knownEnd: LogPosition
     private let directory: any LogDirectory
     private let seed: UInt32
 
@@ -28,9 +30,17 @@ public struct LogInspection {
         let seed = crc32c(owner.disk.bytes)
         var segments: [Segment] = []
         var damages: [LogDamage] = []
+        var knownEnd = LogPosition.start
         do {
+            // Before the segments: a node that runs writes it after them.
+            let mark = try EndMark.read(directory, owner: owner, seed: seed)
             let inventory = try SegmentInventory(directory)
             damages = inventory.damages
+            if mark == .lost {
+                damages.append(LogDamage(position: .start, size: 0, records: nil, kind: .lostEnd))
+            } else if mark.position.segment > inventory.removed.largest {
+                knownEnd = mark.position
+            }
             for number in inventory.numbers {
                 let file = try SegmentFile.open(number, disk: owner.disk, in: directory)
                 if let truncation = file.truncation { damages.append(truncation) }
@@ -47,6 +57,7 @@ public struct LogInspection {
         self.seed = seed
         self.segments = segments
         self.damages = damages
+        self.knownEnd = knownEnd
     }
 
     /// Reads a segment from its beginning, or from the offset of a record.

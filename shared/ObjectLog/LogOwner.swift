@@ -4,9 +4,12 @@ import Model
 public struct LogOwner: Equatable, Sendable {
     public var node: NodeName
     public var disk: DiskID
+    /// The log keeps an ``EndMark``: when it is missing, it was lost.
+    public var hasEndMark = false
 
     private static let fileName = "owner"
     private static let formatVersion = 1
+    private static let endMarkLine = "end marked"
 
     /// Reads the owner of a directory; one that is empty is given to `node`, with a new disk id.
     static func claim(_ directory: any LogDirectory, for node: NodeName) throws(ObjectLogError) -> LogOwner {
@@ -29,13 +32,20 @@ public struct LogOwner: Equatable, Sendable {
 
     private static func create(in directory: any LogDirectory, node: NodeName) throws(FileError) -> LogOwner {
         let owner = LogOwner(node: node, disk: .random())
-        let text = "martlet object log \(formatVersion)\nnode \(node)\ndisk \(owner.disk)\n"
-        let file = try directory.create(fileName + ".new")
+        try owner.store(in: directory)
+        return owner
+    }
+
+    /// Durable when it returns.
+    func store(in directory: any LogDirectory) throws(FileError) {
+        let text =
+            "martlet object log \(Self.formatVersion)\nnode \(node)\ndisk \(disk)\n"
+            + (hasEndMark ? Self.endMarkLine + "\n" : "")
+        let file = try directory.create(Self.fileName + ".new")
         try file.write(Array(text.utf8), at: 0)
         try file.sync()
-        try directory.rename(fileName + ".new", to: fileName)
+        try directory.rename(Self.fileName + ".new", to: Self.fileName)
         try directory.sync()
-        return owner
     }
 
     private static func load(_ directory: any LogDirectory, expecting node: NodeName) throws(ObjectLogError) -> LogOwner
@@ -62,6 +72,7 @@ public struct LogOwner: Equatable, Sendable {
         guard lines.count >= 3, lines[1].count == 2, lines[2].count == 2, let disk = DiskID(hex: lines[2][1]) else {
             throw .foreign("\(directory.path)/\(fileName) is damaged")
         }
-        return LogOwner(node: NodeName(lines[1][1]), disk: disk)
+        let hasEndMark = lines.dropFirst(3).contains { $0.joined(separator: " ") == endMarkLine }
+        return LogOwner(node: NodeName(lines[1][1]), disk: disk, hasEndMark: hasEndMark)
     }
 }

@@ -10,6 +10,8 @@ struct LogRecovery {
     let seed: UInt32
     let segmentSize: Int
     let checkpoint: LogPosition
+    /// Everything before was synced, by what stands beside the segments; ``LogPosition/start``: nothing is known.
+    private let endMark: LogPosition
     let replay: (ReplayedRecord) throws -> Void
 
     var report = RecoveryReport()
@@ -20,18 +22,21 @@ struct LogRecovery {
     private var current: SegmentFile?
     private var footer: FooterBuilder?
     private var spares: [SegmentFile] = []
+    /// Behind the last record of the segment that the end mark names.
+    private var markedSegmentEnd: Int?
     /// Of the record that should come next; nil: segments before it were removed or not read.
     private var expected: UInt64?
 
     init(
         directory: any LogDirectory, owner: LogOwner, seed: UInt32, segmentSize: Int, checkpoint: LogPosition,
-        replay: @escaping (ReplayedRecord) throws -> Void
+        endMark: LogPosition, replay: @escaping (ReplayedRecord) throws -> Void
     ) {
         self.directory = directory
         self.owner = owner
         self.seed = seed
         self.segmentSize = segmentSize
         self.checkpoint = checkpoint
+        self.endMark = endMark
         self.replay = replay
     }
 
@@ -44,14 +49,18 @@ struct LogRecovery {
         catalog.removed = inventory.removed
         catalog.marked = inventory.marked
         self.inventory = inventory
-        let last = try findLast(inventory)
+        let last = max(try findLast(inventory), lastMarked(inventory))
+        spares.removeAll { $0.number <= last }
         for number in inventory.numbers where number <= last { catalog.use(number, size: inventory.sizes[number]!) }
         try replaySegments(inventory.numbers.filter { $0 >= min(checkpoint.segment, last) && $0 <= last }, last)
         let end = current.map { ($0.number, Int(report.end.offset)) }
-        let next = spares.first?.number ?? inventory.nextNumber
+        let next = spares.first?.number ?? nextNumber
         report.end = LogPosition(segment: end?.0 ?? next, offset: UInt32(end?.1 ?? SegmentFile.headerSize))
-        if checkpoint > report.end {
-            report.damages.append(LogDamage(position: report.end, size: 0, records: nil, kind: .truncated))
+        let lost = lostEnd(after: last, inventory)
+        if let lost { report.damages.append(lost) }
+        let reached = lost?.position ?? report.end
+        if checkpoint > reached {
+            report.damages.append(LogDamage(position: reached, size: 0, records: nil, kind: .truncated))
         }
     }
 
@@ -60,6 +69,26 @@ struct LogRecovery {
     }
 
     // MARK: - The end of the log
+
+    /// The last segment that was used by what the end mark says; 0: it says nothing of segments that are here.
+    private func lastMarked(_ inventory: SegmentInventory) -> UInt32 {
+        // A segment that was removed had been sealed: what was in it was done with.
+        endMark.segment > inventory.removed.largest ? endMark.segment : 0
+    }
+
+    /// Numbers are never used again, not even those of segments that only the end mark knows of.
+    private var nextNumber: UInt32 { max(inventory?.nextNumber ?? 1, endMark.segment + 1) }
+
+    /// Records that were synced are gone behind everything that is left.
+    private func lostEnd(after last: UInt32, _ inventory: SegmentInventory) -> LogDamage? {
+        // A segment is begun only when the one before it is synced: with records in a later one nothing was lost here.
+        guard last > 0, last == lastMarked(inventory) else { return nil }
+        let end = markedSegmentEnd ?? SegmentFile.headerSize
+        guard end < Int(endMark.offset) else { return nil }
+        return LogDamage(
+            position: LogPosition(segment: endMark.segment, offset: UInt32(end)), size: Int(endMark.offset) - end,
+            records: nil, kind: .lostEnd)
+    }
 
     /// Number of the last segment that was used, 0: none. The ones behind it are spares.
     ///
@@ -112,7 +141,7 @@ struct LogRecovery {
     }
 
     func place(_ configuration: ObjectLogConfiguration) throws(ObjectLogError) -> Start {
-        let number = inventory?.nextNumber ?? 1
+        let number = nextNumber
         func start(_ segment: SegmentFile, spares: [SegmentFile] = [], next: UInt32? = nil) -> Start {
             Start(
                 segment: segment,
@@ -138,6 +167,13 @@ struct LogRecovery {
             return ended
         }
     }
+
+    /// The end mark is gone.
+    mutating func noteUnknownEnd() {
+        report.damages.append(LogDamage(position: report.end, size: 0, records: nil, kind: .lostEnd))
+    }
+
+    var hasLostEnd: Bool { report.damages.contains { $0.kind == .lostEnd } }
 
     // MARK: - Replay of one segment
 
@@ -259,8 +295,10 @@ extension LogRecovery {
 extension LogRecovery {
     fileprivate mutating func replayLast(_ segment: SegmentFile) throws {
         let window = SegmentWindow(segment)
-        let survey = try SegmentSurvey(window, seed: seed)
-        if segment.isTruncated || survey.isUnreadable {
+        let survey = try SegmentSurvey(window, seed: seed, endMark: endMark)
+        let isMarked = segment.number == endMark.segment
+        if isMarked { markedSegmentEnd = survey.end }
+        if segment.isTruncated || survey.isUnreadable || isMarked && survey.end < Int(endMark.offset) {
             // What cannot be read is no torn write: nothing is cut, and the log goes on in another segment.
             try segment.file.sync()
             return try replayReading(segment, from: SegmentFile.headerSize)

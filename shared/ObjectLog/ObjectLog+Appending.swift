@@ -95,8 +95,10 @@ extension ObjectLog.State {
                 <= segment.capacity
     }
 
-    /// Whether the last sync is not yet told by a later record.
-    var needsMark: Bool { marked < durable && queue.isEmpty }
+    /// Whether the last sync is not yet told by a later record. While a loss is not remembered nothing else is written:
+    /// records behind it would look as if the log had gone on without a fault.
+    var needsMark: Bool { marked < durable && queue.isEmpty && !isLossForgotten }
+    private var isLossForgotten: Bool { markHeldUntil.rawValue == .max }
 
     mutating func place(_ entry: LogEntry) -> LogPosition {
         let header = enqueue(entry)

@@ -4,12 +4,24 @@ import Threads
 extension ObjectLog {
     private static let batchSizeMax = 16 << 20
     private static let markDelayMilliseconds = 200
+    /// While there is always something to write, the end mark is synced so often.
+    private static let endMarkInterval = Duration.seconds(1)
 
     func run() {
         var writer = BatchWriter(seed: seed)
-        while let batch = nextBatch() {
-            if !write(batch, with: &writer) { return }
-        }
+        var endMark = endMark
+        var markSynced = ContinuousClock.now
+        do throws(FileError) {
+            while let batch = nextBatch() {
+                guard let last = batch.last else { continue }
+                try write(batch, last, with: &writer, &endMark)
+                let isIdle = last.header.type == Self.markType
+                guard isIdle || ContinuousClock.now - markSynced >= Self.endMarkInterval else { continue }
+                try endMark?.sync()
+                markSynced = .now
+            }
+            try endMark?.sync()
+        } catch { fail(error) }
     }
 
     /// What waits, of one segment: a batch never begins a segment before the one before it is synced.
@@ -36,20 +48,16 @@ extension ObjectLog {
         }
     }
 
-    /// False when the log has failed.
-    private func write(_ batch: [Pending], with writer: inout BatchWriter) -> Bool {
-        guard let last = batch.last else { return true }
+    private func write(
+        _ batch: [Pending], _ last: Pending, with writer: inout BatchWriter, _ endMark: inout EndMark?
+    ) throws(FileError) {
         let begin = ContinuousClock.now
-        let durable = state.withLock { $0.durable }
-        do throws(FileError) {
-            try writer.write(batch, durable: durable)
-            if let trailer = last.trailer { try last.segment.file.write(trailer, at: last.segment.recordLimit) }
-            try last.segment.file.sync()
-        } catch {
-            fail(error)
-            return false
-        }
+        let (durable, heldUntil) = state.withLock { ($0.durable, $0.markHeldUntil) }
+        try writer.write(batch, durable: durable)
+        if let trailer = last.trailer { try last.segment.file.write(trailer, at: last.segment.recordLimit) }
+        try last.segment.file.sync()
         let end = last.header.position.advanced(by: last.header.alignedSize)
+        if end > heldUntil { try endMark?.write(end) }
         let bytes = batch.reduce(0) { $0 + $1.header.alignedSize }
         state.withLock { state in
             state.durable = end
@@ -61,7 +69,6 @@ extension ObjectLog {
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         let synced = SyncedBatch(end: end, records: batch.count, bytes: bytes, seconds: seconds)
         observer.withLock { $0 }?.logSynced(synced)
-        return true
     }
 
     private func fail(_ error: FileError) {

@@ -82,6 +82,8 @@ public final class ObjectLog: Sendable {
         var durable: LogPosition
         /// Up to here a later record says that it was synced.
         var marked: LogPosition
+        /// Before the log has come behind it, its end mark stays as it is.
+        var markHeldUntil: LogPosition
         var failure: ObjectLogError?
         var isStopping = false
         var thread: BlockingThread?
@@ -106,6 +108,8 @@ public final class ObjectLog: Sendable {
     /// Held while a segment is removed.
     let removal = Mutex(())
     let observer = Mutex<(any ObjectLogObserver)?>(nil)
+    /// As it was opened; nil: the disk is full. The writer thread goes on with it.
+    let endMark: EndMark?
     /// Of checksums: see ``RecordScan``.
     let seed: UInt32
 
@@ -120,11 +124,14 @@ public final class ObjectLog: Sendable {
         do {
             let owner = try LogOwner.claim(directory, for: configuration.node)
             let seed = crc32c(owner.disk.bytes)
+            let known = try EndMark.read(directory, owner: owner, seed: seed)
             var recovery = LogRecovery(
                 directory: directory, owner: owner, seed: seed, segmentSize: configuration.segmentSize,
-                checkpoint: try checkpoint(), replay: replay)
+                checkpoint: try checkpoint(), endMark: known.position, replay: replay)
             try recovery.run()
-            return (try ObjectLog(directory, configuration, owner: owner, seed: seed, recovery), recovery.report)
+            if known == .lost { recovery.noteUnknownEnd() }
+            let log = try ObjectLog(directory, configuration, owner: owner, seed: seed, recovery, known)
+            return (log, recovery.report)
         } catch {
             directory.unlock()
             throw error
@@ -133,17 +140,25 @@ public final class ObjectLog: Sendable {
 
     private init(
         _ directory: any LogDirectory, _ configuration: ObjectLogConfiguration, owner: LogOwner, seed: UInt32,
-        _ recovery: LogRecovery
+        _ recovery: LogRecovery, _ known: EndMark.Knowledge
     ) throws {
         self.directory = directory
         self.configuration = configuration
+        var owner = owner
+        do throws(FileError) {
+            endMark = try EndMark.open(directory, owner: &owner, seed: seed, known)
+        } catch {
+            guard error.isDiskFull else { throw error }
+            endMark = nil
+        }
         self.owner = owner
         self.seed = seed
         let start = try recovery.place(configuration)
         state = Monitor(
             State(
                 segment: start.segment, nextOffset: Int(start.position.offset), isEnded: start.isEnded,
-                nextSequence: recovery.nextSequence, footer: start.footer, durable: start.position, marked: .start))
+                nextSequence: recovery.nextSequence, footer: start.footer, durable: start.position, marked: .start,
+                markHeldUntil: recovery.hasLostEnd ? LogPosition(rawValue: .max) : .start))
         supply = SegmentSupply(
             ready: start.spares, nextNumber: start.nextNumber, segmentSize: configuration.segmentSize,
             reserve: configuration.reserve, disk: owner.disk, directory: directory)
@@ -176,6 +191,10 @@ public final class ObjectLog: Sendable {
         observer.withLock { $0 = nil }
         directory.unlock()
     }
+
+    /// What is lost of the end of the log is remembered by the record at this position: only when that one is durable, the
+    /// end mark, which tells of the loss, is written anew. After ``LogDamage/Kind/lostEnd`` it is the first record.
+    public func lossIsRemembered(at position: LogPosition) { state.withLock { $0.markHeldUntil = position } }
 
     /// Set after a failed write or sync.
     public var failure: ObjectLogError? { state.withLock { $0.failure } }

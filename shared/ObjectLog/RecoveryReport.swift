@@ -35,6 +35,8 @@ public struct LogDamage: Sendable, Equatable, CustomStringConvertible {
         case footer
         /// The log ends before the checkpoint of its index.
         case truncated
+        /// The log once was longer: its end mark says so, or is gone itself, so that nobody knows.
+        case lostEnd
         /// A segment is gone, and nobody removed it.
         case lostSegment
         /// A segment has lost its end.

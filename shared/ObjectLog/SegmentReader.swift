@@ -62,6 +62,8 @@ public final class SegmentReader {
     private var entries: ArraySlice<FooterEntry> = []
     private var endsAtLimit: Bool
     private var isFinalBlockSeen = false
+    /// Behind the last whole record so far, the log's own included.
+    public private(set) var end: LogPosition
 
     /// `limit`: where records end, for a segment that is written to.
     init(_ file: SegmentFile, seed: UInt32, from: Int = SegmentFile.headerSize, limit: Int? = nil) throws(FileError) {
@@ -73,6 +75,7 @@ public final class SegmentReader {
         chain = try limit == nil ? FooterChain(footerWindow, seed: seed) : nil
         blocks = chain?.blocks[...] ?? []
         endsAtLimit = limit != nil
+        end = LogPosition(segment: file.number, offset: UInt32(from))
     }
 
     /// The segment was sealed and its trailer is whole.
@@ -103,7 +106,8 @@ public final class SegmentReader {
         guard scan.offset < scan.limit else { return nil }
         try loadEntries()
         guard let header = try scan.header(at: scan.offset) else { return try damage().map { .damage($0) } }
-        scan.skip(to: min(Int(header.position.offset) + header.alignedSize, scan.limit))
+        end = header.position.advanced(by: header.alignedSize)
+        scan.skip(to: min(Int(end.offset), scan.limit))
         return try item(header)
     }
 

@@ -6,8 +6,8 @@ struct SegmentSurvey {
     private(set) var gaps: [Range<Int>] = []
     /// Offsets of records with a damaged payload.
     private(set) var broken: [Int] = []
-    /// Everything before was synced, by what the records say.
-    private(set) var durable = LogPosition.start
+    /// Everything before was synced, by what the records say, or the end mark.
+    private(set) var durable: LogPosition
     /// Behind the last record.
     private(set) var end = SegmentFile.headerSize
     /// Behind the last byte that is not zero.
@@ -18,8 +18,9 @@ struct SegmentSurvey {
     private(set) var isUnreadable = false
     private let segment: UInt32
 
-    init(_ window: SegmentWindow, seed: UInt32) throws(FileError) {
+    init(_ window: SegmentWindow, seed: UInt32, endMark: LogPosition) throws(FileError) {
         segment = window.segment.number
+        durable = endMark
         var scan = RecordScan(window, seed: seed)
         let trailer = try window.segment.trailer(seed: seed)
         while let step = try scan.next() {

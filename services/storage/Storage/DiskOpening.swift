@@ -90,12 +90,13 @@ struct OpenedDisk {
         self.index = index
         isTruncated = report.damages.contains { $0.kind == .truncated }
         let lost = report.damages.filter {
-            [.unreadable, .missing, .lostSegment, .truncatedSegment].contains($0.kind)
+            [.unreadable, .missing, .lostEnd, .lostSegment, .truncatedSegment].contains($0.kind)
         }
         // What a doubt in the log speaks of already is no news, though an index made anew meets it again.
         // It may have been settled since.
         let known = max(replay.checkpoint.rawValue, index.doubt, index.doubtedThroughout)
-        let isNews = hasLostEnd || lost.contains { $0.position.rawValue >= known }
+        let isNews =
+            hasLostEnd || lost.contains { $0.kind == .lostEnd || $0.position.rawValue >= known }
         doubt = isNews ? report.end : nil
         Self.tell(report, path: opening.path, logger: opening.logger)
     }

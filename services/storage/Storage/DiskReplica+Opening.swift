@@ -57,8 +57,9 @@ extension DiskReplica {
             metadata: ["disk": "\(path)", "before": "\(position)"])
         try state.withLock { state in
             // A full disk must be able to say this too.
-            try append(
+            let remembered = try append(
                 .doubt(before: position, slots: .all), urgency: .now, priority: .compaction, answer: nil, &state)
+            log.lossIsRemembered(at: remembered)
         }
     }
 

@@ -48,6 +48,8 @@ struct LogVerification: Encodable, Equatable {
         var read = 0
         /// Of the last segment that holds anything; what nobody has written behind is no damage.
         var tail: Damage?
+        /// Of the records in the segment that was written last, as far as the log knows.
+        var end = LogPosition(segment: log.knownEnd.segment, offset: 0)
         for index in segments.indices {
             let found = try verify(&segments[index], log)
             if found.hasContent, let before = tail {
@@ -56,11 +58,14 @@ struct LogVerification: Encodable, Equatable {
             }
             damages += found.damages
             tail = found.tail ?? tail
+            if found.end.segment == end.segment { end = found.end }
             read += segments[index].size
             progress(read, all)
         }
-        interruptedAt = tail?.position
         isVerified = true
+        guard end < log.knownEnd else { return interruptedAt = tail?.position }
+        let size = Int(log.knownEnd.offset) - Int(end.offset)
+        damages.append(Damage(position: "\(end)", size: size, kind: "lostEnd"))
     }
 
     private struct Found {
@@ -68,11 +73,13 @@ struct LogVerification: Encodable, Equatable {
         /// Damage behind the last record of a segment without a footer.
         var tail: Damage?
         var hasContent = false
+        /// Behind the last whole record.
+        var end: LogPosition
     }
 
     private func verify(_ segment: inout Segment, _ log: LogInspection) throws(ObjectLogError) -> Found {
         let reader = try log.reader(of: segment.number)
-        var found = Found()
+        var found = Found(end: reader.end)
         var (records, bytes, damaged) = (0, 0, 0)
         while let item = try reader.next() {
             found.hasContent = true
@@ -102,6 +109,7 @@ struct LogVerification: Encodable, Equatable {
                 }
             }
         }
+        found.end = reader.end
         if !found.hasContent, segment.state == "open" { segment.state = "prepared" }
         (segment.records, segment.bytes, segment.damages) = (records, bytes, damaged)
         return found
