@@ -107,7 +107,7 @@ let services: [Target] =
         "storage", "Storage",
         process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
-    + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio])
+    + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio, sqlite])
     + service(
         "manager", "Manager",
         process + [

@@ -25,7 +25,7 @@ import Wire
     func antiEntropy(_ cluster: FakeStorageCluster) -> AntiEntropy {
         AntiEntropy(
             registers: cluster.makeClient(writer: 70), bus: cluster, cluster: cluster,
-            settings: .init(ratePerSecond: 1_000_000, concurrency: 3), metrics: RepairMetrics(MetricsRegistry()),
+            concurrency: 3, metrics: RepairMetrics(MetricsRegistry()),
             logger: Logger(label: "test"))
     }
 

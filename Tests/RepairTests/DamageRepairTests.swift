@@ -17,7 +17,7 @@ import Wire
     func repair(_ cluster: FakeStorageCluster) -> DamageRepair {
         DamageRepair(
             registers: cluster.makeClient(writer: 70), bus: cluster, cluster: cluster,
-            settings: .init(ratePerSecond: 1_000_000, concurrency: 3), metrics: DamageMetrics(MetricsRegistry()),
+            concurrency: 3, metrics: DamageMetrics(MetricsRegistry()),
             logger: Logger(label: "test"))
     }
 

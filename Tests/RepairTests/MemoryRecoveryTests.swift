@@ -25,7 +25,7 @@ import Wire
     func recovery(_ cluster: FakeStorageCluster) -> MemoryRecovery {
         MemoryRecovery(
             registers: cluster.makeClient(writer: 70), bus: cluster, cluster: cluster,
-            settings: .init(ratePerSecond: 1_000_000, concurrency: 3), metrics: MemoryMetrics(MetricsRegistry()),
+            concurrency: 3, metrics: MemoryMetrics(MetricsRegistry()),
             logger: Logger(label: "test"))
     }
 

@@ -23,7 +23,7 @@ import Wire
     func collection(_ cluster: FakeStorageCluster) -> ReleaseCollection {
         ReleaseCollection(
             registers: cluster.makeClient(writer: 70), bus: cluster, cluster: cluster,
-            settings: .init(grace: grace, ratePerSecond: 1_000_000, concurrency: 3),
+            settings: .init(grace: grace, concurrency: 3),
             metrics: ReleaseMetrics(MetricsRegistry()), logger: Logger(label: "test"))
     }
 

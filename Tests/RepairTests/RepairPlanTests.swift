@@ -27,10 +27,10 @@ import Wire
             ])
         #expect(
             plan.work == [
-                PartitionWork(partition: 1, replicas: ["b", "c"], registers: true, chunks: false),
-                PartitionWork(partition: 2, replicas: ["c", "a", "b"], registers: false, chunks: true),
+                PartitionWork(partition: 1, replicas: ["b", "c"], registers: true, chunks: false, keys: 1),
+                PartitionWork(partition: 2, replicas: ["c", "a", "b"], registers: false, chunks: true, keys: 1),
             ])
-        #expect(plan.compared == 4 && plan.incomplete == 0)
+        #expect(plan.compared == 4 && plan.incomplete == 0 && plan.keys == 2)
     }
 
     @Test("A partition that one replica lacks altogether differs")
@@ -61,16 +61,6 @@ import Wire
                 RepairGroup(replicas: ["b", "c"], partitions: [1]),
             ])
         #expect(plan.chunkGroups.isEmpty)
-    }
-
-    @Test("A rate is kept over time, with bursts of a second")
-    func rate() {
-        var limit = RateLimit(perSecond: 100, now: .zero)
-        #expect(limit.take(100, now: .zero) == .zero)
-        #expect(limit.take(50, now: .zero) == .seconds(0.5))
-        #expect(limit.take(50, now: .seconds(1)) == .zero)
-        #expect(limit.take(100, now: .seconds(100)) == .zero)
-        #expect(limit.take(1, now: .seconds(100)) == .seconds(0.01))
     }
 
     @Test("The chunks of a content are counted up to the last, shorter one")

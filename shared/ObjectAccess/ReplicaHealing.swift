@@ -6,14 +6,24 @@ import NIOCore
 import Register
 import Wire
 
+/// Who wants to know what healing does: how much it copies, and how long small requests take meanwhile.
+public protocol HealingObserver: Sendable {
+    /// Content that was copied to a replica.
+    func healed(bytes: Int)
+    /// A small request, that reads nothing but a record, took so long. `isRefused`: the node was too busy for it.
+    func probed(_ delay: Duration, isRefused: Bool)
+}
+
 /// Brings single replicas up to date: what replicator and repair have in common. Everything here may be repeated.
 public final class ReplicaHealing: Sendable {
     private let registers: RegisterClient
     private let chunks: ChunkClient
+    private let observer: (any HealingObserver)?
     private var environment: AccessEnvironment { registers.environment }
 
-    public init(_ registers: RegisterClient) {
+    public init(_ registers: RegisterClient, observer: (any HealingObserver)? = nil) {
         self.registers = registers
+        self.observer = observer
         chunks = ChunkClient(registers)
     }
 
@@ -103,7 +113,10 @@ public final class ReplicaHealing: Sendable {
             let reply = try await ask(
                 .learn, message, payload: staged.map { [$0.bytes] } ?? [], of: node, answer: LearnReply.self
             ).message
-            guard reply.outcome == .learnBlobMissing else { return reply }
+            guard reply.outcome == .learnBlobMissing else {
+                if reply.outcome == .learned { observer?.healed(bytes: staged?.bytes.readableBytes ?? 0) }
+                return reply
+            }
             guard attempt == 1, let wanted = state.blob else { break }
             bytes = try await registers.fetchBlob(name: name, blob: wanted)
         }
@@ -113,7 +126,7 @@ public final class ReplicaHealing: Sendable {
     /// Zero: it has nothing. nil: it cannot read what it has, or has no vote.
     private func tagHeld(by node: NodeName, _ name: Model.RegisterName) async throws(AccessError) -> Ballot? {
         do throws(BusError) {
-            let reply = try await request(.read, ReadRequest(name: .init(name)), of: node, answer: ReadReply.self)
+            let reply = try await probe(.read, ReadRequest(name: .init(name)), of: node, answer: ReadReply.self)
             return Ballot(reply.message.state?.tag)
         } catch {
             if error.status == .abstained { return nil }
@@ -154,6 +167,7 @@ public final class ReplicaHealing: Sendable {
             owner: copy.owner.map { Wire.RegisterName($0) }, writtenMilliseconds: copy.writtenMilliseconds)
         do throws(BusError) {
             _ = try await request(.putChunk, message, payload: [copy.bytes], of: target, answer: PutChunkReply.self)
+            observer?.healed(bytes: copy.bytes.readableBytes)
             return true
         } catch {
             if error.status == .notFound { return false }
@@ -173,7 +187,7 @@ public final class ReplicaHealing: Sendable {
     private func has(_ chunk: ChunkName, at node: NodeName) async throws(AccessError) -> Bool {
         do throws(BusError) {
             let probe = GetChunkRequest(blob: chunk.blob.bytes, index: chunk.index, probe: true)
-            _ = try await request(.getChunk, probe, of: node, answer: GetChunkReply.self)
+            _ = try await self.probe(.getChunk, probe, of: node, answer: GetChunkReply.self)
             return true
         } catch {
             // A chunk that is damaged there is as good as missing.
@@ -183,6 +197,20 @@ public final class ReplicaHealing: Sendable {
     }
 
     // MARK: - Requests
+
+    private func probe<Q: WireMessage, A: WireMessage>(
+        _ type: MessageType, _ message: Q, of node: NodeName, answer: A.Type
+    ) async throws(BusError) -> (message: A, payload: [ByteBuffer]) {
+        let start = ContinuousClock.now
+        do throws(BusError) {
+            let reply = try await request(type, message, of: node, answer: answer)
+            observer?.probed(.now - start, isRefused: false)
+            return reply
+        } catch {
+            if error.status == .overloaded { observer?.probed(.now - start, isRefused: true) }
+            throw error
+        }
+    }
 
     private func ask<Q: WireMessage, A: WireMessage>(
         _ type: MessageType, _ message: Q, payload: [ByteBuffer] = [], of node: NodeName, answer: A.Type

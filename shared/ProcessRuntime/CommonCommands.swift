@@ -60,6 +60,7 @@ public struct CommonCommands: Sendable {
         case "version": return try Self.json(["name": context.name.rawValue, "version": Version.current])
         case "update-log-level": return try updateLogLevel(arguments)
         case "dump-ring": return try dumpRing()
+        case "recover-ring": return try await recoverRing()
         default: return nil
         }
     }
@@ -90,6 +91,15 @@ public struct CommonCommands: Sendable {
         LogSetup.level = level
         context.logger.notice("log level changed", metadata: ["to": "\(level)"])
         return try Self.json(["log_level": level.rawValue])
+    }
+
+    /// Pulls the ring from a manager now, whatever the process believes to have.
+    private func recoverRing() async throws -> [UInt8] {
+        try await context.cluster.refresh()
+        let view = context.cluster.view
+        return try Self.json([
+            "result": "OK", "revision": view.revision, "epoch": view.epoch, "ring_hash": view.ring?.hashText ?? "",
+        ])
     }
 
     private func dumpRing() throws -> [UInt8] {

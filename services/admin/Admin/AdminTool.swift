@@ -36,7 +36,8 @@ public struct AdminTool: AsyncParsableCommand {
                 subcommands: [
                     WhereisCommand.self, DiskUsage.self, QueueStats.self, QueueSuspend.self, QueueResume.self,
                     CompactStart.self, CompactSuspend.self, CompactResume.self, CompactStatus.self,
-                    RecoverFile.self, RecoverConsistency.self, RecoverNode.self, RepairStatus.self,
+                    TasksCommand.self, RecoverFile.self, RecoverConsistency.self, RecoverNode.self,
+                    RecoverDisk.self, RecoverRing.self, RepairStatus.self,
                     DiskCommand.self,
                     ScrubStart.self, ScrubStatus.self, ScrubSuspend.self, ScrubResume.self, DiagnoseStart.self,
                 ]),

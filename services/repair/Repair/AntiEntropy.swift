@@ -9,56 +9,39 @@ import Wire
 
 /// Compares all replicas by their digests, the differing partitions key by key, and repairs what differs.
 final class AntiEntropy: Sendable {
-    struct Settings: Sendable {
-        var ratePerSecond: Int
-        var concurrency: Int
-    }
-
     private let cluster: any ClusterViewing
     private let reader: PartitionReader
-    private let healing: ReplicaHealing
-    private let settings: Settings
+    private let registers: RegisterClient
+    private let concurrency: Int
     private let metrics: RepairMetrics
     private let logger: Logger
     private let progressState = Mutex(RepairProgress())
-    private let limit: Mutex<RateLimit>
-    private let origin = ContinuousClock.now
 
     init(
-        registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, settings: Settings,
+        registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, concurrency: Int,
         metrics: RepairMetrics, logger: Logger
     ) {
         self.cluster = cluster
+        self.registers = registers
         reader = PartitionReader(bus: bus)
-        healing = ReplicaHealing(registers)
-        self.settings = settings
+        self.concurrency = concurrency
         self.metrics = metrics
         self.logger = logger
-        limit = Mutex(RateLimit(perSecond: settings.ratePerSecond, now: .zero))
     }
 
     /// Of the running comparison, or the result of the last one.
     var progress: RepairProgress { progressState.withLock { $0 } }
 
     /// One comparison. `node`: only the partitions of this node. One at a time: the caller sees to that.
-    func run(task: String, node: NodeName? = nil) async -> RepairProgress {
+    func run(task: String, node: NodeName? = nil, handle: TaskHandle = TaskHandle()) async -> RepairProgress {
         let start = ContinuousClock.now
         change { $0.begin(task) }
+        handle.update { $0.note = "comparing digests" }
         guard let ring = cluster.view.ring else {
             change { $0.finish(allEqual: false) }
             return progress
         }
-        let plan = await plan(ring, node)
-        change {
-            $0.partitionsTotal = node.map { ring.partitions(of: $0).count } ?? ring.partitionCount
-            $0.partitionsCompared = plan.compared
-            $0.partitionsDiffering = plan.work.count
-            $0.partitionsIncomplete = plan.incomplete
-        }
-        metrics.differing.set(plan.work.count)
-        for group in plan.registerGroups { await repairRegisters(group) }
-        for group in plan.chunkGroups { await repairChunks(group) }
-        let isEqual = await isProved(plan, ring, node)
+        let isEqual = await makeEqual(ring, node, handle)
         change { $0.finish(allEqual: isEqual) }
         metrics.seconds.record(since: start)
         metrics.lastFinished.set(Double(progress.finishedMilliseconds) / 1000)
@@ -68,7 +51,7 @@ final class AntiEntropy: Sendable {
 
     private func plan(_ ring: RingTable, _ node: NodeName?, only partitions: [Int] = []) async -> RepairPlan {
         let reader = self.reader
-        let answers = await boundedResults(ring.nodes, concurrency: settings.concurrency) {
+        let answers = await boundedResults(ring.nodes, concurrency: concurrency) {
             (node) async throws(AccessError) -> [Int: PartitionDigest]? in
             await reader.digests(of: node, partitions: partitions)
         }
@@ -77,21 +60,45 @@ final class AntiEntropy: Sendable {
         return RepairPlan(ring: ring, digests: digests, node: node)
     }
 
-    /// Compares again what differed.
-    private func isProved(_ plan: RepairPlan, _ ring: RingTable, _ node: NodeName?) async -> Bool {
-        guard plan.incomplete == 0, plan.compared > 0 else { return false }
-        if plan.work.isEmpty { return true }
-        let repaired = Set(plan.work.map(\.partition))
-        let after = await self.plan(ring, node, only: repaired.sorted())
-        return after.incomplete == 0 && !after.work.contains { repaired.contains($0.partition) }
+    /// Compares, repairs what differs, and compares that again. Returns the proof: whether each partition was seen to be
+    /// equal on all its replicas. One that is written to all the time differs now and then, so there are several passes.
+    private func makeEqual(_ ring: RingTable, _ node: NodeName?, _ handle: TaskHandle) async -> Bool {
+        var unproved: [Int] = []
+        for pass in 0...Self.passesMax where !Task.isCancelled {
+            let plan = await plan(ring, node, only: unproved)
+            if pass == 0 { note(plan, ring, node, handle) }
+            guard plan.incomplete == 0 || pass == 0, plan.compared > 0 else { return false }
+            if plan.work.isEmpty { return plan.incomplete == 0 && progress.partitionsIncomplete == 0 }
+            if pass == Self.passesMax { break }
+            for group in plan.registerGroups { await repairRegisters(group, handle) }
+            for group in plan.chunkGroups { await repairChunks(group, handle) }
+            unproved = plan.work.map(\.partition)
+        }
+        return false
+    }
+
+    private func note(_ plan: RepairPlan, _ ring: RingTable, _ node: NodeName?, _ handle: TaskHandle) {
+        change {
+            $0.partitionsTotal = node.map { ring.partitions(of: $0).count } ?? ring.partitionCount
+            $0.partitionsCompared = plan.compared
+            $0.partitionsDiffering = plan.work.count
+            $0.partitionsIncomplete = plan.incomplete
+        }
+        metrics.differing.set(plan.work.count)
+        handle.update {
+            $0.done = 0
+            $0.total = plan.keys
+            $0.note = "\(plan.work.count) of \(plan.compared) partitions differ"
+        }
     }
 
     // MARK: - One group of partitions
 
-    private func repairRegisters(_ group: RepairGroup) async {
-        let (reader, healing, metrics) = (self.reader, self.healing, self.metrics)
+    private func repairRegisters(_ group: RepairGroup, _ handle: TaskHandle) async {
+        let (reader, metrics) = (self.reader, self.metrics)
+        let healing = ReplicaHealing(registers, observer: handle)
         await compare(
-            group,
+            group, handle,
             page: { (node, cursor) async throws(BusError) in
                 try await reader.registers(group.partitions, at: node, after: cursor)
             },
@@ -102,10 +109,11 @@ final class AntiEntropy: Sendable {
             })
     }
 
-    private func repairChunks(_ group: RepairGroup) async {
-        let (reader, healing, metrics) = (self.reader, self.healing, self.metrics)
+    private func repairChunks(_ group: RepairGroup, _ handle: TaskHandle) async {
+        let (reader, metrics) = (self.reader, self.metrics)
+        let healing = ReplicaHealing(registers, observer: handle)
         await compare(
-            group,
+            group, handle,
             page: { (node, cursor) async throws(BusError) in
                 try await reader.chunks(group.partitions, at: node, after: cursor)
             },
@@ -117,10 +125,11 @@ final class AntiEntropy: Sendable {
     }
 
     private static let batchMax = 64
+    private static let passesMax = 4
 
     /// Walks through the pages of all replicas and heals the keys that differ.
     private func compare<Key: Comparable & Sendable>(
-        _ group: RepairGroup,
+        _ group: RepairGroup, _ handle: TaskHandle,
         page: (NodeName, [UInt8]) async throws(BusError) -> Page<Key>,
         heal: @escaping @Sendable (Key) async throws(AccessError) -> Int,
         count: (Int, inout RepairProgress) -> Void
@@ -128,7 +137,7 @@ final class AntiEntropy: Sendable {
         var merge = PartitionMerge<Key>(sources: group.replicas.count)
         var cursors: [[UInt8]] = Array(repeating: [], count: group.replicas.count)
         var differing: [Key] = []
-        var isOver = false
+        var (isOver, reported) = (false, 0)
         while !isOver, !Task.isCancelled {
             switch merge.next() {
             case .need(let source):
@@ -144,8 +153,14 @@ final class AntiEntropy: Sendable {
             case .end: isOver = true
             }
             if isOver || differing.count >= Self.batchMax {
-                await self.heal(differing, heal, count)
+                await self.heal(differing, handle, heal, count)
                 differing = []
+            }
+            if isOver || merge.compared >= reported + Self.batchMax {
+                let compared = UInt64(merge.compared - reported)
+                handle.update { $0.done = min($0.done + compared, $0.total) }
+                reported = merge.compared
+                if (try? await handle.admit(objects: 0)) == nil { isOver = true }
             }
         }
         metrics.compared.increment(by: merge.compared)
@@ -153,18 +168,21 @@ final class AntiEntropy: Sendable {
     }
 
     private func heal<Key: Sendable>(
-        _ keys: [Key], _ heal: @escaping @Sendable (Key) async throws(AccessError) -> Int,
+        _ keys: [Key], _ handle: TaskHandle, _ heal: @escaping @Sendable (Key) async throws(AccessError) -> Int,
         _ count: (Int, inout RepairProgress) -> Void
     ) async {
         guard !keys.isEmpty else { return }
-        let wait = limit.withLock { $0.take(keys.count, now: origin.duration(to: .now)) }
-        if wait > .zero { try? await Task.sleep(for: wait) }
-        for result in await boundedResults(keys, concurrency: settings.concurrency, heal) {
+        guard (try? await handle.admit(objects: keys.count)) != nil else { return }
+        for result in await boundedResults(keys, concurrency: concurrency, heal) {
             switch result {
-            case .success(let healed): change { count(healed, &$0) }
+            case .success(let healed):
+                change { count(healed, &$0) }
+                handle.update { $0.objects += UInt64(healed) }
             // Gone meanwhile: its object was deleted or replaced.
             case .failure(.absent): break
-            case .failure(let error): fail(error)
+            case .failure(let error):
+                fail(error)
+                handle.update { $0.failures += 1 }
             }
         }
     }

@@ -9,6 +9,8 @@ struct PartitionWork: Sendable, Equatable {
     var replicas: [NodeName]
     var registers: Bool
     var chunks: Bool
+    /// Keys that are to be compared one by one, by the replica that has the most.
+    var keys: UInt64 = 0
 }
 
 /// Partitions with the same replicas, compared in one walk over the indexes of these nodes.
@@ -38,13 +40,18 @@ struct RepairPlan: Sendable, Equatable {
             compared += 1
             let found = answered.map { digests[$0]?[partition] ?? PartitionDigest() }
             let first = found[0]
-            let item = PartitionWork(
+            var item = PartitionWork(
                 partition: partition, replicas: answered,
                 registers: !found.allSatisfy { $0.digest == first.digest && $0.registers == first.registers },
                 chunks: !found.allSatisfy { $0.chunkDigest == first.chunkDigest && $0.chunks == first.chunks })
+            if item.registers { item.keys += found.map(\.registers).max() ?? 0 }
+            if item.chunks { item.keys += found.map(\.chunks).max() ?? 0 }
             if item.registers || item.chunks { work.append(item) }
         }
     }
+
+    /// What is to be compared one by one.
+    var keys: UInt64 { work.reduce(0) { $0 &+ $1.keys } }
 
     var registerGroups: [RepairGroup] { Self.groups(work.filter(\.registers)) }
     var chunkGroups: [RepairGroup] { Self.groups(work.filter(\.chunks)) }

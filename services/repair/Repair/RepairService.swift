@@ -8,89 +8,83 @@ import Synchronization
 import Wire
 
 /// `martlet-repair`: compares replicas from time to time, and on demand, and repairs what differs; heals what storage
-/// nodes cannot read; gives disks that have lost records their memory back; takes back content that objects no longer have.
+/// nodes cannot read; gives disks that have lost records their memory back; takes back content that objects no longer
+/// have. All of it is tasks of one ``TaskRunner``.
 public final class RepairService: ProcessService {
-    private struct Request: Sendable {
-        var task: String
-        var node: NodeName?
-    }
-
     private let context: ProcessContext
-    private let registers: RegisterClient
+    private let runner: TaskRunner
     private let antiEntropy: AntiEntropy
     private let damage: DamageRepair
     private let releases: ReleaseCollection
     private let memory: MemoryRecovery
-    private let damageWork = RepeatedWork()
-    private let memoryWork = RepeatedWork()
-    private let releaseWork = RepeatedWork()
+    private let recovery: Recovery
     private let subscriptions = Mutex<[NodeName: SubscriptionToken]>([:])
-    private let requests: AsyncStream<Request>
-    private let submit: AsyncStream<Request>.Continuation
-    private let tasks = Mutex<[Task<Void, Never>]>([])
 
-    /// Requests that wait while one runs; an older one gives way, for a later one covers at least as much time.
-    private static let requestsMax = 8
-
-    public init(_ context: ProcessContext) {
+    public init(_ context: ProcessContext) throws {
         self.context = context
         let configuration = context.configuration
-        registers = RegisterClient(
+        let registers = RegisterClient(
             bus: context.bus, cluster: context.cluster, writer: context.writer, logger: context.logger,
             metrics: context.metrics)
-        let (rate, concurrency) = (configuration[RepairSettings.rate], configuration[RepairSettings.concurrency])
+        let concurrency = configuration[RepairSettings.concurrency]
+        runner = try TaskRunner(
+            store: TaskStore(path: context.dataDirectory + "/tasks.sqlite"),
+            limits: .init(
+                objectsPerSecond: configuration[RepairSettings.rate],
+                bytesPerSecond: configuration[RepairSettings.byteRate].bytes),
+            metrics: TaskMetrics(context.metrics), logger: context.logger)
         antiEntropy = AntiEntropy(
-            registers: registers, bus: context.bus, cluster: context.cluster,
-            settings: .init(ratePerSecond: rate, concurrency: concurrency), metrics: RepairMetrics(context.metrics),
-            logger: context.logger)
+            registers: registers, bus: context.bus, cluster: context.cluster, concurrency: concurrency,
+            metrics: RepairMetrics(context.metrics), logger: context.logger)
         damage = DamageRepair(
-            registers: registers, bus: context.bus, cluster: context.cluster,
-            settings: .init(ratePerSecond: rate, concurrency: concurrency), metrics: DamageMetrics(context.metrics),
-            logger: context.logger)
+            registers: registers, bus: context.bus, cluster: context.cluster, concurrency: concurrency,
+            metrics: DamageMetrics(context.metrics), logger: context.logger)
         releases = ReleaseCollection(
             registers: registers, bus: context.bus, cluster: context.cluster,
-            settings: .init(
-                grace: configuration[RepairSettings.releaseGrace], ratePerSecond: rate, concurrency: concurrency),
+            settings: .init(grace: configuration[RepairSettings.releaseGrace], concurrency: concurrency),
             metrics: ReleaseMetrics(context.metrics), logger: context.logger)
         memory = MemoryRecovery(
-            registers: registers, bus: context.bus, cluster: context.cluster,
-            settings: .init(ratePerSecond: rate, concurrency: concurrency), metrics: MemoryMetrics(context.metrics),
-            logger: context.logger)
-        (requests, submit) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.requestsMax))
+            registers: registers, bus: context.bus, cluster: context.cluster, concurrency: concurrency,
+            metrics: MemoryMetrics(context.metrics), logger: context.logger)
+        recovery = Recovery(
+            comparison: antiEntropy,
+            files: FileRecovery(registers: registers, cluster: context.cluster, concurrency: concurrency),
+            memory: memory, cluster: context.cluster, wakeMemory: { [weak runner] in runner?.wake(.memory) })
     }
 
     public func start() async throws {
-        let (submit, requests, antiEntropy) = (self.submit, self.requests, self.antiEntropy)
-        let interval = context.configuration[RepairSettings.interval]
-        let clock = Task {
-            while !Task.isCancelled {
-                // Several repair processes do not start all at once.
-                try? await Task.sleep(for: interval * Double.random(in: 0.9...1.1))
-                if !Task.isCancelled { submit.yield(Request(task: "periodic")) }
-            }
-        }
-        let worker = Task {
-            for await request in requests {
-                _ = await antiEntropy.run(task: request.task, node: request.node)
-                if Task.isCancelled { return }
-            }
-        }
-        tasks.withLock { $0 = [clock, worker] }
-        startRepeatedWork()
+        registerStanding()
+        let recovery = self.recovery
+        runner.register(.recoverFile) { try await recovery.file($1, $0) }
+        runner.register(.recoverConsistency) { try await recovery.consistency($1, $0) }
+        runner.register(.recoverNode) { try await recovery.node($1, $0) }
+        runner.register(.recoverDisk) { try await recovery.disk($1, $0) }
+        runner.start()
         subscribe(context.cluster.view)
         context.cluster.onChange { [weak self] view in self?.subscribe(view) }
     }
 
-    private func startRepeatedWork() {
-        let (damage, releases, memory) = (self.damage, self.releases, self.memory)
-        memoryWork.start(every: context.configuration[RepairSettings.memoryInterval]) {
-            await memory.round()
-            return nil
+    private func registerStanding() {
+        let (antiEntropy, damage, releases, memory) = (self.antiEntropy, self.damage, self.releases, self.memory)
+        let configuration = context.configuration
+        let interval = configuration[RepairSettings.interval]
+        // Several repair processes do not start all at once.
+        runner.register(.antiEntropy, every: interval, first: interval * Double.random(in: 0.9...1.1)) { handle, _ in
+            await antiEntropy.run(task: "periodic", handle: handle).outcome
         }
-        damageWork.start(every: context.configuration[RepairSettings.damageInterval]) { await damage.round() }
-        releaseWork.start(every: context.configuration[RepairSettings.releaseInterval]) {
-            await releases.round()
-            return nil
+        runner.register(.memory, every: configuration[RepairSettings.memoryInterval]) { handle, _ in
+            await memory.round(handle)
+            return memory.status.outcome
+        }
+        runner.register(.damage, every: configuration[RepairSettings.damageInterval]) { handle, _ in
+            let again = await damage.round(handle)
+            var outcome = damage.status.outcome
+            outcome.again = again
+            return outcome
+        }
+        runner.register(.releases, every: configuration[RepairSettings.releaseInterval]) { handle, _ in
+            await releases.round(handle)
+            return releases.status.outcome
         }
     }
 
@@ -99,7 +93,7 @@ public final class RepairService: ProcessService {
         subscriptions.withLock { subscriptions in
             for node in view.storageNodes where subscriptions[node] == nil {
                 subscriptions[node] = context.bus.subscribe(to: node, [.damageFound]) { [weak self] _ in
-                    self?.damageWork.wake()
+                    self?.runner.wake(.damage)
                 }
             }
             for (node, token) in subscriptions where !view.storageNodes.contains(node) {
@@ -115,41 +109,38 @@ public final class RepairService: ProcessService {
 
     public func command(_ verb: String, _ arguments: [String]) async throws -> [UInt8]? {
         switch verb {
-        case "recover-consistency", "recover-node":
-            let node = try arguments.first.map(member)
-            submit.yield(Request(task: ([verb] + arguments).joined(separator: " "), node: node))
-            return try ReportCoding.encode(antiEntropy.progress)
-        case "recover-file":
-            let recovery = FileRecovery(
-                registers: registers, cluster: context.cluster,
-                concurrency: context.configuration[RepairSettings.concurrency])
-            return try ReportCoding.encode(await recovery.run(path: arguments.first ?? ""))
+        case "recover-consistency", "recover-node", "recover-disk":
+            guard let kind = TaskKind(rawValue: verb) else { return nil }
+            try recovery.check(kind, arguments)
+            return try ReportCoding.encode(TaskStartedReport(id: "\(context.name):\(await submit(kind, arguments))"))
+        case "recover-file": return try ReportCoding.encode(await recoverFile(arguments))
         case "repair-status":
             return try ReportCoding.encode(
                 RepairReport(
                     comparison: antiEntropy.progress, damage: damage.status, releases: releases.status,
                     memory: memory.status))
-        default: return nil
+        default: return try TaskCommands(process: context.name, runner: runner).run(verb, arguments)
         }
     }
 
-    private func member(_ name: String) throws -> NodeName {
-        let node = NodeName(name)
-        guard context.cluster.view.ring?.nodes.contains(node) == true else {
-            throw BusError(.notFound, "\(name) holds no part of the ring")
+    private func submit(_ kind: TaskKind, _ arguments: [String]) async throws -> String {
+        do { return try await runner.submit(kind, arguments) } catch let refusal as TaskSchedule.Refusal {
+            throw BusError(refusal)
         }
-        return node
+    }
+
+    /// Done when it returns.
+    private func recoverFile(_ arguments: [String]) async throws -> TasksReport.Item {
+        try recovery.check(.recoverFile, arguments)
+        let id = try await submit(.recoverFile, arguments)
+        guard let task = await runner.wait(for: id), let outcome = task.outcome else {
+            throw BusError(.unavailable, "the task \(id) has not ended")
+        }
+        guard outcome.isSuccess else { throw BusError(.unavailable, outcome.text) }
+        return TasksReport.Item(task, of: context.name, rates: nil, now: WallClock.milliseconds)
     }
 
     public func readiness() async -> [String: Bool] { [:] }
 
-    public func stop() async {
-        submit.finish()
-        await damageWork.stop()
-        await memoryWork.stop()
-        await releaseWork.stop()
-        let stopped = tasks.withLock { $0 }
-        for task in stopped { task.cancel() }
-        for task in stopped { await task.value }
-    }
+    public func stop() async { await runner.stop() }
 }

@@ -6,6 +6,9 @@ public enum RepairSettings {
     public static let rate = Setting(
         "repair.rate_objects_per_second", default: 500, in: 1...1_000_000,
         help: "Differing objects and chunks that are repaired per second, at most.")
+    public static let byteRate = Setting<ByteSize>(
+        "repair.rate_bytes_per_second", default: .mebibytes(0),
+        help: "Content that each repair task copies per second, at most; 0: no limit.")
     public static let concurrency = Setting(
         "repair.concurrency", default: 4, in: 1...64, help: "Objects and chunks that are repaired at a time.")
     public static let damageInterval = Setting<Duration>(
@@ -21,6 +24,6 @@ public enum RepairSettings {
         "repair.memory_interval", default: .seconds(30),
         help: "Time between two looks at disks that have lost records and do not vote.")
     public static let all: [any AnySetting] = [
-        interval, rate, concurrency, damageInterval, releaseInterval, releaseGrace, memoryInterval,
+        interval, rate, byteRate, concurrency, damageInterval, releaseInterval, releaseGrace, memoryInterval,
     ]
 }

@@ -2,5 +2,5 @@ import ProcessRuntime
 import Repair
 
 await runProcess(role: .repair, name: "repair", settings: RepairSettings.all) {
-    RepairService($0)
+    try RepairService($0)
 }

@@ -10,6 +10,8 @@ final class HintFollower: Sendable {
     /// What the hints of a node look like from outside.
     struct Status: Sendable {
         var queued: UInt64 = 0
+        /// Since the start.
+        var delivered: UInt64 = 0
         /// When the oldest hint was noted, by the wall clock. nil: there is none.
         var oldestMilliseconds: Int64?
         var isSuspended = false
@@ -83,6 +85,7 @@ final class HintFollower: Sendable {
             delivered += done.count
             state.withLock { state in
                 state.status.queued = page.total - min(page.total, UInt64(done.count))
+                state.status.delivered += UInt64(done.count)
                 if isReachable { state.backOff.succeeded(target) } else { state.backOff.failed(target, now: now) }
             }
             if !isReachable { break }

@@ -57,9 +57,13 @@ public final class ReplicatorService: ProcessService {
     public func command(_ verb: String, _ arguments: [String]) async throws -> [UInt8]? {
         switch verb {
         case "mq-stats": return try ReportCoding.encode(ReplicationReport.make(replication.statuses))
-        case "mq-suspend", "mq-resume":
+        case "tasks":
+            return try ReportCoding.encode(ReplicationReport.tasks(replication.statuses, of: context.name))
+        case "tasks-cancel", "tasks-throttle":
+            throw BusError(.invalidArgument, "the delivery of hints can only be paused and resumed")
+        case "mq-suspend", "mq-resume", "tasks-pause", "tasks-resume":
             guard let id = arguments.first, let node = ReplicationReport.node(ofQueue: id),
-                replication.suspend(node, verb == "mq-suspend")
+                replication.suspend(node, ["mq-suspend", "tasks-pause"].contains(verb))
             else { throw BusError(.invalidArgument, "no such queue; see mq-stats") }
             return try ReportCoding.encode(DoneReport())
         default: return nil

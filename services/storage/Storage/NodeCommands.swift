@@ -22,6 +22,7 @@ struct NodeCommands {
         default:
             try ScrubCommands(engine: engine).run(verb, arguments)
                 ?? DiskCommands(engine: engine).run(verb, arguments)
+                ?? TaskCommands(engine: engine).run(verb, arguments)
         }
     }
 

@@ -58,47 +58,6 @@ struct QueueStats: VerbCommand {
     func text(_ json: [UInt8]) throws -> String { NodeText.queues(try report(QueuesReport.self, json)) }
 }
 
-struct RecoverFile: VerbCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "recover-file", abstract: "Compares the replicas of one object and repairs them.",
-        discussion: "EXAMPLE: martlet-adm recover-file photos/2024/cat.jpg")
-    @OptionGroup var options: ConnectionOptions
-    @Argument(help: "BUCKET/KEY.") var path: String
-
-    var verbArguments: [String] { [path] }
-}
-
-struct RecoverConsistency: VerbCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "recover-consistency",
-        abstract: "Compares everything that a storage node should have with the other replicas and repairs it.",
-        discussion: "EXAMPLE: martlet-adm recover-consistency storage-1")
-    @OptionGroup var options: ConnectionOptions
-    @Argument(help: "A node's name.") var node: String
-
-    var verbArguments: [String] { [node] }
-}
-
-struct RecoverNode: VerbCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "recover-node", abstract: "The same as recover-consistency.",
-        discussion: "EXAMPLE: martlet-adm recover-node storage-1")
-    @OptionGroup var options: ConnectionOptions
-    @Argument(help: "A node's name.") var node: String
-
-    var verbArguments: [String] { [node] }
-}
-
-struct RepairStatus: VerbCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "repair-status",
-        abstract: "What the repair process is doing, or did last, and whether it proved equality.",
-        discussion: "EXAMPLE: martlet-adm repair-status")
-    @OptionGroup var options: ConnectionOptions
-
-    func text(_ json: [UInt8]) throws -> String { try NodeText.fields(json, title: "Repair") }
-}
-
 struct QueueSuspend: VerbCommand {
     static let configuration = CommandConfiguration(
         commandName: "mq-suspend", abstract: "Stops the delivery of one queue of a replicator.",

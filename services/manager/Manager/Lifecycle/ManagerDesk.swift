@@ -110,7 +110,11 @@ final class ManagerDesk: RequestHandling {
         if NodeVerbs.toRepair.contains(verb) {
             return try await parts.nodes.forwardToRepair(verb, arguments, until: deadline)
         }
+        if TaskVerbs.changes.contains(verb) {
+            return try await TaskVerbs(nodes: parts.nodes).change(verb, arguments, until: deadline)
+        }
         switch verb {
+        case "tasks": return try ReportCoding.encode(await TaskVerbs(nodes: parts.nodes).report())
         case "whereis":
             let report = try await Whereis(bus: parts.bus, view: parts.cluster.view).run(path: arguments.first ?? "")
             return try ReportCoding.encode(report)

@@ -10,10 +10,12 @@ struct NodeVerbs: Sendable {
         "status", "du", "dump-ring", "update-log-level", "mq-stats", "mq-suspend", "mq-resume",
         "disk-list", "disk-add", "disk-weight", "disk-drain", "disk-replace", "disk-remove", "disk-trust",
         "compact-start", "compact-suspend", "compact-resume", "compact-status",
-        "scrub-start", "scrub-status", "scrub-suspend", "scrub-resume", "diagnose-start",
+        "scrub-start", "scrub-status", "scrub-suspend", "scrub-resume", "diagnose-start", "recover-ring",
     ]
     /// Verbs that any repair process carries out.
-    static let toRepair: Set<String> = ["recover-file", "recover-consistency", "recover-node", "repair-status"]
+    static let toRepair: Set<String> = [
+        "recover-file", "recover-consistency", "recover-node", "recover-disk", "repair-status",
+    ]
 
     let bus: any RequestSending
     let cluster: ManagedCluster

@@ -9,11 +9,6 @@ import Wire
 /// Heals what storage nodes hold and cannot read, from the other replicas. What cannot be healed now is tried again
 /// after a time that grows.
 final class DamageRepair: Sendable {
-    struct Settings: Sendable {
-        var ratePerSecond: Int
-        var concurrency: Int
-    }
-
     /// Encoded as JSON for the administrator.
     struct Status: Codable, Sendable, Equatable {
         /// Records that nodes cannot read and that could not be healed yet, as of the last look.
@@ -35,25 +30,23 @@ final class DamageRepair: Sendable {
 
     private let bus: any RequestSending
     private let cluster: any ClusterViewing
-    private let healing: ReplicaHealing
-    private let settings: Settings
+    private let registers: RegisterClient
+    private let concurrency: Int
     private let metrics: DamageMetrics
     private let logger: Logger
     private let state = Mutex((status: Status(), schedule: RetrySchedule<ItemID>()))
-    private let limit: Mutex<RateLimit>
     private let origin = ContinuousClock.now
 
     init(
-        registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, settings: Settings,
+        registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, concurrency: Int,
         metrics: DamageMetrics, logger: Logger
     ) {
         self.bus = bus
         self.cluster = cluster
-        self.settings = settings
+        self.registers = registers
+        self.concurrency = concurrency
         self.metrics = metrics
         self.logger = logger
-        healing = ReplicaHealing(registers)
-        limit = Mutex(RateLimit(perSecond: settings.ratePerSecond, now: .zero))
     }
 
     var status: Status { state.withLock { $0.status } }
@@ -62,11 +55,11 @@ final class DamageRepair: Sendable {
 
     /// Looks at the lists of all nodes and heals what is due. One at a time: the caller sees to that. Returns how long
     /// to wait at most before the next look is worthwhile; nil: until something is found.
-    func round() async -> Duration? {
+    func round(_ handle: TaskHandle = TaskHandle()) async -> Duration? {
         var damaged = 0
         var unreachable: [String] = []
         for node in cluster.view.storageNodes {
-            guard let count = await round(node) else {
+            guard let count = await round(node, handle) else {
                 unreachable.append(node.rawValue)
                 continue
             }
@@ -82,14 +75,15 @@ final class DamageRepair: Sendable {
     }
 
     /// Returns how much the node still lists; nil when it does not answer.
-    private func round(_ node: NodeName) async -> Int? {
+    private func round(_ node: NodeName, _ handle: TaskHandle) async -> Int? {
         var after: UInt64 = 0
         var listed: Set<UInt64> = []
         var healed = 0
         while !Task.isCancelled {
             guard let page = await fetch(from: node, after: after) else { return nil }
             listed.formUnion(page.items.map(\.id))
-            healed += await heal(page.items, of: node)
+            handle.update { $0.total += UInt64(page.items.count) }
+            healed += await heal(page.items, of: node, handle)
             guard let last = page.items.last, page.items.count >= Int(Self.pageSize) else { break }
             after = last.id
         }
@@ -98,22 +92,29 @@ final class DamageRepair: Sendable {
         return listed.count - healed
     }
 
-    private func heal(_ items: [DamagedItem], of node: NodeName) async -> Int {
+    private func heal(_ items: [DamagedItem], of node: NodeName, _ handle: TaskHandle) async -> Int {
         let now = self.now
         let due = state.withLock { state in
             items.filter { state.schedule.allows(ItemID(node: node, id: $0.id), now: now) }
         }
-        guard !due.isEmpty else { return 0 }
-        let wait = limit.withLock { $0.take(due.count, now: now) }
-        if wait > .zero { try? await Task.sleep(for: wait) }
-        let results = await boundedResults(due, concurrency: settings.concurrency) {
-            (item) async throws(AccessError) in try await self.heal(item, of: node)
+        guard !due.isEmpty, (try? await handle.admit(objects: due.count)) != nil else { return 0 }
+        let healing = ReplicaHealing(registers, observer: handle)
+        let results = await boundedResults(due, concurrency: concurrency) {
+            (item) async throws(AccessError) in try await Self.heal(item, of: node, healing)
         }
         for (item, result) in zip(due, results) { note(result, item, node) }
-        return results.count { if case .success = $0 { true } else { false } }
+        let healed = results.count { if case .success = $0 { true } else { false } }
+        handle.update {
+            $0.done += UInt64(healed)
+            $0.objects += UInt64(healed)
+            $0.failures += UInt64(due.count - healed)
+        }
+        return healed
     }
 
-    private func heal(_ item: DamagedItem, of node: NodeName) async throws(AccessError) {
+    private static func heal(
+        _ item: DamagedItem, of node: NodeName, _ healing: ReplicaHealing
+    ) async throws(AccessError) {
         if item.chunk {
             guard let blob = BlobID(item.blob) else { throw .damaged("an item without a blob") }
             _ = try await healing.copy(ChunkName(blob: blob, index: item.index), to: node)

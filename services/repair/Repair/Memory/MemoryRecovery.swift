@@ -11,11 +11,6 @@ import Wire
 /// docs/internals/repair.md. Everything may be repeated: after a failure it begins from the beginning, and skips what the
 /// disk has got already.
 final class MemoryRecovery: Sendable {
-    struct Settings: Sendable {
-        var ratePerSecond: Int
-        var concurrency: Int
-    }
-
     /// Why one disk has to wait for the next look.
     struct Failure: Error, CustomStringConvertible {
         var description: String
@@ -33,39 +28,45 @@ final class MemoryRecovery: Sendable {
     private let bus: any RequestSending
     private let cluster: any ClusterViewing
     private let walk: MemoryWalk
-    private let settings: Settings
+    private let concurrency: Int
     private let metrics: MemoryMetrics
     private let logger: Logger
     private let state = Mutex(State())
 
     init(
-        registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, settings: Settings,
+        registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, concurrency: Int,
         metrics: MemoryMetrics, logger: Logger
     ) {
         self.bus = bus
         self.cluster = cluster
-        self.settings = settings
+        self.concurrency = concurrency
         self.metrics = metrics
         self.logger = logger
         walk = MemoryWalk(
-            reader: PartitionReader(bus: bus), healing: ReplicaHealing(registers), settings: settings, metrics: metrics)
+            reader: PartitionReader(bus: bus), registers: registers, concurrency: concurrency, metrics: metrics)
     }
 
     var status: MemoryRecoveryStatus { state.withLock { $0.status } }
 
     /// Looks who has forgotten something and heals what can be healed, one disk after the other. One at a time: the caller
     /// sees to that.
-    func round() async {
+    func round(_ handle: TaskHandle = TaskHandle()) async {
         guard let ring = cluster.view.ring else { return }
         let plans = MemoryPlan.all(await memories(ring), ring: ring, level: cluster.view.consistency)
         begin(plans)
+        handle.update { $0.total = UInt64(plans.count) }
         for (index, plan) in plans.enumerated() where !Task.isCancelled {
             guard case .possible(let groups) = plan.verdict else { continue }
             do {
-                try await heal(plan, groups, ring) { change in self.state.withLock { change(&$0.status.disks[index]) } }
+                handle.update { $0.note = "\(plan.target.node) \(plan.path)" }
+                try await heal(plan, groups, ring, handle) { change in
+                    self.state.withLock { change(&$0.status.disks[index]) }
+                }
                 finished(plan, index)
+                handle.update { $0.done += 1 }
             } catch {
                 failed(plan, index, error)
+                handle.update { $0.failures += 1 }
             }
         }
     }
@@ -122,7 +123,8 @@ final class MemoryRecovery: Sendable {
     // MARK: - One disk
 
     private func heal(
-        _ plan: MemoryPlan, _ groups: [RepairGroup], _ ring: RingTable, _ note: MemoryWalk.Note
+        _ plan: MemoryPlan, _ groups: [RepairGroup], _ ring: RingTable, _ handle: TaskHandle,
+        _ note: MemoryWalk.Note
     ) async throws {
         note { $0.state = .fencing }
         let bound = try await fence(plan, ring)
@@ -134,7 +136,7 @@ final class MemoryRecovery: Sendable {
                 $0.keysCompared = 0
                 $0.doubtfulKeys = 0
             }
-            let result = await walk.run(groups, teaching: plan.target.node, above: bound, note)
+            let result = await walk.run(groups, teaching: plan.target.node, above: bound, handle, note)
             if let error = result.error { throw error }
             if pass > 1, result.doubtful == 0 { return try await trust(plan, bound, ring) }
         }
@@ -169,7 +171,7 @@ final class MemoryRecovery: Sendable {
 
     private func tell(_ request: FenceRequest, to nodes: [NodeName]) async throws {
         let bus = self.bus
-        let results = await boundedResults(nodes, concurrency: settings.concurrency) {
+        let results = await boundedResults(nodes, concurrency: concurrency) {
             (node) async throws(AccessError) -> Void in
             do throws(BusError) {
                 _ = try await bus.request(.fence, request, to: node, timeout: Self.timeout, answer: FenceReply.self)
@@ -195,7 +197,7 @@ final class MemoryRecovery: Sendable {
     /// Of the nodes that answer.
     private func memories(_ ring: RingTable) async -> [NodeName: NodeMemory] {
         let bus = self.bus
-        let replies = await boundedResults(ring.nodes, concurrency: settings.concurrency) {
+        let replies = await boundedResults(ring.nodes, concurrency: concurrency) {
             (node) async throws(AccessError) -> FetchDoubtsReply? in
             try? await bus.request(
                 .fetchDoubts, FetchDoubtsRequest(), to: node, timeout: Self.timeout, answer: FetchDoubtsReply.self

@@ -1,7 +1,6 @@
 import MessageBus
 import Model
 import ObjectAccess
-import Synchronization
 
 /// One walk over all keys of a disk that has lost its memory and of the replicas that remember: what it lacks, or may have
 /// in an older state, is decided anew and taught.
@@ -18,31 +17,31 @@ final class MemoryWalk: Sendable {
     private static let batchMax = 64
 
     private let reader: PartitionReader
-    private let healing: ReplicaHealing
+    private let registers: RegisterClient
     private let concurrency: Int
     private let metrics: MemoryMetrics
-    private let limit: Mutex<RateLimit>
-    private let origin = ContinuousClock.now
 
     init(
-        reader: PartitionReader, healing: ReplicaHealing, settings: MemoryRecovery.Settings, metrics: MemoryMetrics
+        reader: PartitionReader, registers: RegisterClient, concurrency: Int, metrics: MemoryMetrics
     ) {
         self.reader = reader
-        self.healing = healing
-        concurrency = settings.concurrency
+        self.registers = registers
+        self.concurrency = concurrency
         self.metrics = metrics
-        limit = Mutex(RateLimit(perSecond: settings.ratePerSecond, now: .zero))
     }
 
     /// - Parameters:
     ///   - groups: the target is the last replica of each.
     ///   - bound: states must be decided above this counter.
-    func run(_ groups: [RepairGroup], teaching target: NodeName, above bound: UInt64, _ note: Note) async -> Result {
-        let (reader, healing) = (self.reader, self.healing)
+    func run(
+        _ groups: [RepairGroup], teaching target: NodeName, above bound: UInt64, _ handle: TaskHandle, _ note: Note
+    ) async -> Result {
+        let reader = self.reader
+        let healing = ReplicaHealing(registers, observer: handle)
         var result = Result()
         for group in groups where result.error == nil {
             await walk(
-                group, &result, note,
+                group, &result, handle, note,
                 page: { (node, cursor) async throws(BusError) in
                     try await reader.registers(group.partitions, at: node, after: cursor)
                 },
@@ -53,7 +52,7 @@ final class MemoryWalk: Sendable {
                 count: { $0.registersTaught += $1 }, metrics.registers.increment(by:))
             guard result.error == nil else { break }
             await walk(
-                group, &result, note,
+                group, &result, handle, note,
                 page: { (node, cursor) async throws(BusError) in
                     try await reader.chunks(group.partitions, at: node, after: cursor)
                 },
@@ -69,7 +68,7 @@ final class MemoryWalk: Sendable {
     }
 
     private func walk<Key: Comparable & Sendable>(
-        _ group: RepairGroup, _ result: inout Result, _ note: Note,
+        _ group: RepairGroup, _ result: inout Result, _ handle: TaskHandle, _ note: Note,
         page: (NodeName, [UInt8]) async throws(BusError) -> Page<Key>,
         teach: @escaping @Sendable (Key) async throws(AccessError) -> Bool,
         count: @escaping @Sendable (inout MemoryRecoveryStatus.Disk, Int) -> Void, _ increment: (Int) -> Void
@@ -92,7 +91,7 @@ final class MemoryWalk: Sendable {
             }
             if Task.isCancelled { result.error = CancellationError() }
             guard result.error == nil, waiting.count >= Self.batchMax || isOver && !waiting.isEmpty else { continue }
-            let taught = await self.teach(waiting, teach, &result)
+            let taught = await self.teach(waiting, handle, teach, &result)
             increment(taught)
             let (compared, doubtful) = (merge.compared, result.doubtful)
             note {
@@ -106,10 +105,13 @@ final class MemoryWalk: Sendable {
 
     /// Returns how many were brought.
     private func teach<Key: Sendable>(
-        _ keys: [Key], _ teach: @escaping @Sendable (Key) async throws(AccessError) -> Bool, _ result: inout Result
+        _ keys: [Key], _ handle: TaskHandle,
+        _ teach: @escaping @Sendable (Key) async throws(AccessError) -> Bool, _ result: inout Result
     ) async -> Int {
-        let wait = limit.withLock { $0.take(keys.count, now: origin.duration(to: .now)) }
-        if wait > .zero { try? await Task.sleep(for: wait) }
+        do { try await handle.admit(objects: keys.count) } catch {
+            result.error = error
+            return 0
+        }
         var taught = 0
         for outcome in await boundedResults(keys, concurrency: concurrency, teach) {
             switch outcome {
@@ -117,6 +119,7 @@ final class MemoryWalk: Sendable {
             case .failure(let error): result.error = result.error ?? error
             }
         }
+        handle.update { [taught] in $0.objects += UInt64(taught) }
         return taught
     }
 }

@@ -15,7 +15,6 @@ final class ReleaseCollection: Sendable {
     struct Settings: Sendable {
         /// Younger releases wait: readers and completions of uploads that began before must be over.
         var grace: Duration
-        var ratePerSecond: Int
         var concurrency: Int
     }
 
@@ -30,6 +29,8 @@ final class ReleaseCollection: Sendable {
         var blobsKept = 0
         /// Releases that could not be finished, at the last look: they are tried again.
         var postponed = 0
+        /// Nodes that did not answer, at the last look.
+        var unreachable: [String] = []
         var lastError = ""
     }
 
@@ -55,8 +56,6 @@ final class ReleaseCollection: Sendable {
     private let metrics: ReleaseMetrics
     private let logger: Logger
     private let state = Mutex(Status())
-    private let limit: Mutex<RateLimit>
-    private let origin = ContinuousClock.now
 
     init(
         registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, settings: Settings,
@@ -68,32 +67,34 @@ final class ReleaseCollection: Sendable {
         self.metrics = metrics
         self.logger = logger
         reclaiming = ChunkReclaiming(registers)
-        limit = Mutex(RateLimit(perSecond: settings.ratePerSecond, now: .zero))
     }
 
     var status: Status { state.withLock { $0 } }
 
     /// Goes once through the releases of all nodes that are old enough. One at a time: the caller sees to that.
-    func round() async {
+    func round(_ handle: TaskHandle = TaskHandle()) async {
         var cursors = Dictionary(uniqueKeysWithValues: cluster.view.storageNodes.map { ($0, [UInt8]()) })
         var waiting: [NodeName: UInt64] = [:]
         var postponed = 0
+        var unreachable: Set<String> = []
         while !cursors.isEmpty, !Task.isCancelled {
             var groups: [GroupKey: Group] = [:]
             for (node, cursor) in cursors {
                 let page = await fetch(from: node, after: cursor)
+                if page == nil { unreachable.insert(node.rawValue) }
                 waiting[node] = page.map(\.total) ?? waiting[node]
                 cursors[node] = page.flatMap { $0.releases.count < Self.pageSize ? nil : $0.releases.last?.id }
                 for release in page?.releases ?? [] { add(release, of: node, to: &groups) }
             }
-            let (done, failed) = await settle(Array(groups.values))
+            let (done, failed) = await settle(Array(groups.values), handle)
             postponed += failed
             for (node, count) in done { waiting[node] = waiting[node].map { $0 - min($0, UInt64(count)) } }
         }
         let total = Int(clamping: waiting.values.reduce(0, +))
         metrics.waiting.set(total)
-        state.withLock { [postponed] state in
+        state.withLock { [postponed, unreachable] state in
             state.waiting = total
+            state.unreachable = unreachable.sorted()
             state.postponed = postponed
         }
     }
@@ -106,10 +107,12 @@ final class ReleaseCollection: Sendable {
     }
 
     /// Returns how many releases each node was made to forget, and how many groups must be tried again.
-    private func settle(_ groups: [Group]) async -> (done: [NodeName: Int], postponed: Int) {
+    private func settle(
+        _ groups: [Group], _ handle: TaskHandle
+    ) async -> (done: [NodeName: Int], postponed: Int) {
         guard !groups.isEmpty else { return ([:], 0) }
-        let wait = limit.withLock { $0.take(groups.count, now: origin.duration(to: .now)) }
-        if wait > .zero { try? await Task.sleep(for: wait) }
+        guard (try? await handle.admit(objects: groups.count)) != nil else { return ([:], groups.count) }
+        handle.update { $0.total += UInt64(groups.count) }
         let reclaiming = self.reclaiming
         let results = await boundedResults(groups, concurrency: settings.concurrency) {
             (group) async throws(AccessError) in
@@ -119,10 +122,13 @@ final class ReleaseCollection: Sendable {
         var settled: [NodeName: [[UInt8]]] = [:]
         var postponed = 0
         for (group, result) in zip(groups, results) {
+            if case .success(let outcome) = result { handle.update { $0.objects += UInt64(outcome.dropped) } }
             if note(result, group) {
+                handle.update { $0.done += 1 }
                 settled.merge(group.keepers) { $0 + $1 }
             } else {
                 postponed += 1
+                handle.update { $0.failures += 1 }
             }
         }
         for (node, ids) in settled { await forget(ids, at: node) }

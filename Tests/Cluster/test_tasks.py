@@ -1,0 +1,81 @@
+"""Repair work of a running cluster as its operator sees it: tasks with progress and proof that outlive their process."""
+import pytest
+from conftest import wait_until
+
+MISSED = 40
+
+
+@pytest.fixture(scope="module")
+def bucket(cluster):
+    cluster.s3().create_bucket(Bucket="tasks")
+    return "tasks"
+
+
+def tasks(cluster):
+    """Of the processes that answer."""
+    return {task["id"]: task for task in cluster.adm("tasks")["tasks"]}
+
+
+def find(cluster, kind):
+    return next(task for task in tasks(cluster).values() if task["kind"] == kind)
+
+
+def ended(cluster, id, states=("done", "failed", "cancelled")):
+    return wait_until(f"{id} to end", lambda: (task := tasks(cluster).get(id)) and task["state"] in states and task, 60)
+
+
+def test_work_of_all_processes_is_shown(cluster, bucket):
+    def kinds():
+        return {task["kind"] for task in tasks(cluster).values()}
+    wanted = {"anti-entropy", "damage-repair", "memory-recovery", "release-collection", "scrub", "hints"}
+    wait_until("all kinds of work", lambda: wanted <= kinds(), 30)
+    assert cluster.adm("tasks")["failure_nodes"] == []
+    wait_until("memory-recovery to prove something", lambda: find(cluster, "memory-recovery")["proved"], 60)
+
+
+def test_a_node_that_missed_writes_is_recovered_with_a_proof(cluster, bucket):
+    node = "storage-3"
+    replicator = find(cluster, "hints")["id"].split(":")[0]
+    cluster.kill(node)
+    # Hints are not to be faster.
+    cluster.kill(replicator)
+    for number in range(MISSED):
+        cluster.s3().put_object(Bucket=bucket, Key=f"key-{number}", Body=b"x" * 5000)
+    # Asked for while the node is away: the task waits for it.
+    started = cluster.adm("recover-node", node)
+    assert cluster.adm("recover-node", node)["id"] == started["id"], "the same work is not done twice"
+    cluster.release(node)
+    task = ended(cluster, started["id"])
+    assert task["state"] == "done" and task["proved"], task
+    assert "digests" in task["result"] and task["objects"] >= MISSED, task
+    cluster.release(replicator)
+    for number in range(MISSED):
+        rows = cluster.adm("whereis", f"{bucket}/key-{number}")["assigned_info"]
+        assert len({row["clock"] for row in rows}) == 1 and all(row["present"] for row in rows), rows
+
+
+def test_one_object_and_the_ring_of_one_node(cluster, bucket):
+    task = cluster.adm("recover-file", f"{bucket}/key-1")
+    assert task["state"] == "done" and task["proved"], task
+    ring = cluster.adm("recover-ring", "storage-1")
+    assert ring["ring_hash"] == cluster.adm("status")["system_info"]["ring_hash_cur"]
+
+
+def test_a_pause_and_an_open_task_outlive_the_process(cluster, bucket):
+    periodic = find(cluster, "anti-entropy")["id"]
+    repair = periodic.split(":")[0]
+    cluster.adm("tasks", "pause", periodic)
+    cluster.adm("tasks", "throttle", periodic, "--objects", "50")
+    cluster.kill("storage-2")
+    waiting = cluster.adm("recover-disk", "storage-2", "/nowhere")["id"]
+    wait_until("the task to run", lambda: tasks(cluster)[waiting]["state"] == "running", 30)
+    cluster.kill(repair, hold=False)
+    wait_until("the process to be back", lambda: waiting in tasks(cluster), 60)
+    task = tasks(cluster)[periodic]
+    assert task["state"] == "paused" and task["objects_per_second_max"] == 50, task
+    task = tasks(cluster)[waiting]
+    assert task["state"] in ("waiting", "running"), task["result"]
+    cluster.release("storage-2")
+    assert ended(cluster, waiting)["proved"]
+    cluster.adm("tasks", "resume", periodic)
+    assert tasks(cluster)[periodic]["state"] in ("waiting", "running")
