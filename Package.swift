@@ -21,9 +21,18 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
 let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 
+/// Simulations and crash models run these millions of times: optimised in debug builds too, where unoptimised generic code
+/// looks up its types with every call. Traps stay.
+let optimised: [SwiftSetting] = [
+    .unsafeFlags(
+        ["-O", "-whole-module-optimization", "-num-threads", "1", "-disable-batch-mode"], .when(configuration: .debug))
+]
+
 /// A library of `shared/`. The level is checked by `.ci/check-dependencies`: a target imports lower levels only.
-func shared(_ level: Int, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "shared/\(name)")
+func shared(
+    _ level: Int, _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: "shared/\(name)", swiftSettings: settings)
 }
 
 /// A module map over a library that the system's package manager installs.
@@ -41,8 +50,11 @@ func service(_ folder: String, _ library: String, _ dependencies: [Target.Depend
     ]
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources)
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], settings: [SwiftSetting] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: settings)
 }
 
 /// What every process uses: configuration, logs, metrics, the bus and the cluster's state.
@@ -59,8 +71,8 @@ let libraries: [Target] = [
     system("CMalloc", apt: "libc6-dev"),
     .target(name: "CMartletWire", path: "shared/CMartletWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
     // 1: plain values
-    shared(1, "Model"),
-    shared(1, "Checksums", ["COpenSSL", "CISAL", nio]),
+    shared(1, "Model", settings: optimised),
+    shared(1, "Checksums", ["COpenSSL", "CISAL", nio], settings: optimised),
     shared(1, "Threads"),
     // 2: language
     shared(2, "Wire", ["CMartletWire", "Model", nio]),
@@ -68,15 +80,15 @@ let libraries: [Target] = [
     // 3: decisions, pure
     shared(3, "Signatures", ["Model", "Checksums", "S3Protocol", nio]),
     shared(3, "Ring", ["Model"]),
-    shared(3, "Register", ["Model"]),
-    shared(3, "Linearizability", ["Model"]),
+    shared(3, "Register", ["Model"], settings: optimised),
+    shared(3, "Linearizability", ["Model"], settings: optimised),
     shared(3, "FailureDetection", ["Model"]),
     // 4 to 7: the outside world
     shared(4, "Configuration", ["Model", toml]),
     shared(4, "Observability", ["Model", log, nio, nioPosix, nioHTTP]),
     shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
-    shared(5, "ObjectLog", ["Model", "Checksums", "Threads", nio, log]),
-    shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Wire"]),
+    shared(5, "ObjectLog", ["Model", "Checksums", "Threads", nio, log], settings: optimised),
+    shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Wire"], settings: optimised),
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "EtcdStore", ["ClusterStore", "Model", log, nio, nioPosix, nioHTTP, nioTLS]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
@@ -90,7 +102,7 @@ let libraries: [Target] = [
             nioPosix, arguments,
         ]),
     // 8: test kit
-    shared(8, "TestKit", ["Model", "Wire", "Register", "Ring", "Linearizability", nio]),
+    shared(8, "TestKit", ["Model", "Wire", "Register", "Ring", "Linearizability", nio], settings: optimised),
     shared(
         8, "AccessTestKit",
         [
@@ -150,9 +162,9 @@ let testTargets: [Target] = [
     tests(
         "StorageModelTests",
         [
-            "Storage", "Register", "ObjectLog", "MetadataIndex", "Observability", "TestKit", "Threads", "Checksums",
-            "Wire", "Model", nio, log,
-        ]),
+            "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Observability", "TestKit", "Threads",
+            "Checksums", "Wire", "Model", nio, log,
+        ], settings: optimised),
     tests("ClusterStoreTests", ["ClusterStore", "EtcdStore", "Model", log, sqlite]),
     tests(
         "ManagerTests",
@@ -181,7 +193,7 @@ let testTargets: [Target] = [
     tests(
         "RepairTests",
         ["Repair", "ObjectAccess", "AccessTestKit", "Observability", "Register", "Ring", "Wire", "Model", nio, log]),
-    tests("Simulation", ["Register", "Ring", "Model", "Linearizability", "TestKit"]),
+    tests("Simulation", ["Register", "Ring", "Model", "Linearizability", "TestKit"], settings: optimised),
 ]
 
 let package = Package(

@@ -99,6 +99,7 @@ extension IndexApplication {
         guard case .stored(let location)? = try entry(key) else { return }
         retire(location)
         delete(key)
+        if location.isDamaged { unlistDamage(key) }
     }
 
     mutating func forgetUnclaimed(of name: RegisterName) throws {

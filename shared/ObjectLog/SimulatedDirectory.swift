@@ -4,42 +4,16 @@ import Threads
 /// A directory in memory that behaves like a disk on a bad day: for tests.
 ///
 /// It remembers what was synced. After a crash, what was written since may be there, be gone, or be there in part, by
-/// sectors of 512 bytes; names made or changed since the last sync of the directory may be the old or the new ones.
+/// sectors of 512 bytes; names made or changed since the last sync of the directory may be the old or the new ones, each
+/// for itself. It can also break its word: see ``Lie``.
 public final class SimulatedDirectory: LogDirectory {
     /// What a crash does to what was not synced.
     public enum Loss: CaseIterable, Sendable { case kept, dropped, torn }
 
     public enum Operation: Sendable { case open, create, read, write, rename }
 
-    fileprivate struct Content {
-        var cached = SimulatedContent()
-        var durable = SimulatedContent()
-        /// Written since the last sync: sectors of each page, one bit a sector.
-        var dirty: [Int: UInt32] = [:]
-    }
-
-    fileprivate struct State {
-        var contents: [Int: Content] = [:]
-        var names: [String: Int] = [:]
-        /// The names as they were after each change since the last sync of the directory, the synced ones first.
-        var nameHistory: [[String: Int]] = [[:]]
-        var nextFile = 0
-        var isLocked = false
-        /// Operations that change something, since the start.
-        var operations = 0
-        var syncs = 0
-        var crashAt: Int?
-        var isDead = false
-        var readsWhenDead = false
-        var failsSyncs = false
-        var capacity = Int.max
-        var holdsSyncs = false
-        /// Codes that operations fail with, by their names.
-        var failures: [Operation: Int32] = [:]
-    }
-
     public let path = "simulated"
-    fileprivate let state: Monitor<State>
+    let state: Monitor<State>
 
     public init() { state = Monitor(State()) }
 
@@ -62,6 +36,8 @@ public final class SimulatedDirectory: LogDirectory {
     public func failSyncs() { state.withLock { $0.failsSyncs = true } }
     /// From now on these fail with this errno; nil: no longer.
     public func fail(_ operation: Operation, with code: Int32?) { state.withLock { $0.failures[operation] = code } }
+    /// From now on, and after a crash.
+    public func tell(_ lie: Lie?) { state.withLock { $0.lie = lie } }
     public func setCapacity(_ bytes: Int) { state.withLock { $0.capacity = bytes } }
 
     /// While held, syncs wait.
@@ -98,14 +74,13 @@ public final class SimulatedDirectory: LogDirectory {
         next.readsWhenDead = false
         next.crashAt = nil
         next.holdsSyncs = false
-        switch loss {
-        case .kept: break
-        case .dropped: next.names = next.nameHistory[0]
-        case .torn: next.names = next.nameHistory.randomElement(using: &generator)!
-        }
-        next.nameHistory = [next.names]
-        for (file, content) in next.contents {
-            next.contents[file] = content.afterCrash(loss, using: &generator)
+        next.unsynced = []
+        next.loseNames(loss, using: &generator)
+        // Of files without a name nothing is left.
+        let named = Set(next.names.values)
+        next.contents = next.contents.filter { named.contains($0.key) }
+        for file in next.contents.keys.sorted() {
+            next.contents[file] = next.contents[file]!.afterCrash(loss, using: &generator)
         }
         return SimulatedDirectory(next)
     }
@@ -150,18 +125,22 @@ public final class SimulatedDirectory: LogDirectory {
         try state.withLock { state throws(FileError) in
             try state.operate()
             try state.checkFailure(.create, name)
+            if let file = state.names[name] {
+                state.contents[file]!.truncate()
+                return SimulatedFile(self, file)
+            }
             let file = state.nextFile
             state.nextFile += 1
             state.contents[file] = Content()
-            state.names[name] = file
-            state.nameHistory.append(state.names)
+            state.fresh.insert(file)
+            state.note(NameChange(added: (name, file)))
             return SimulatedFile(self, file)
         }
     }
 
     public func open(_ name: String) throws(FileError) -> any LogFile {
         try state.withLock { state throws(FileError) in
-            try state.checkAlive()
+            try state.checkReadable()
             try state.checkFailure(.open, name)
             guard let file = state.names[name] else { throw FileError("open", name, code: ENOENT) }
             return SimulatedFile(self, file)
@@ -172,26 +151,25 @@ public final class SimulatedDirectory: LogDirectory {
         try state.withLock { state throws(FileError) in
             try state.operate()
             try state.checkFailure(.rename, name)
-            guard let file = state.names.removeValue(forKey: name) else {
-                throw FileError("rename", name, code: ENOENT)
-            }
-            state.names[other] = file
-            state.nameHistory.append(state.names)
+            guard let file = state.names[name] else { throw FileError("rename", name, code: ENOENT) }
+            state.fresh.remove(file)
+            state.note(NameChange(removed: name, added: (other, file)))
         }
     }
 
     public func remove(_ name: String) throws(FileError) {
         try state.withLock { state throws(FileError) in
             try state.operate()
-            state.names[name] = nil
-            state.nameHistory.append(state.names)
+            state.note(NameChange(removed: name))
         }
     }
 
     public func sync() throws(FileError) {
         try state.withLock { state throws(FileError) in
             try state.operate()
-            state.nameHistory = [state.names]
+            guard !state.tells(.directorySync) else { return }
+            state.syncedNames = state.names
+            state.nameChanges = []
         }
     }
 }
@@ -214,6 +192,7 @@ private final class SimulatedFile: LogFile {
                 throw error
             }
             try state.checkFailure(.write, "file")
+            if state.skipsWrite(to: file, of: pieces) { return }
             let used = state.used
             let growth = max(0, offset + count - (state.contents[file]?.cached.size ?? 0))
             guard growth == 0 || used + growth <= state.capacity else { throw FileError("write", "file", code: ENOSPC) }
@@ -235,7 +214,7 @@ private final class SimulatedFile: LogFile {
             try state.pointee.operate()
             state.pointee.syncs += 1
             if state.pointee.failsSyncs { throw FileError("fdatasync", "file", code: EIO) }
-            state.pointee.contents[file]?.makeDurable()
+            state.pointee.sync(file)
         }
     }
 
@@ -244,80 +223,5 @@ private final class SimulatedFile: LogFile {
             try state.checkReadable()
             return state.contents[file]?.cached.size ?? 0
         }
-    }
-}
-
-extension SimulatedDirectory.State {
-    fileprivate var used: Int { names.values.reduce(0) { $0 + (contents[$1]?.cached.size ?? 0) } }
-
-    fileprivate func checkFailure(_ operation: SimulatedDirectory.Operation, _ name: String) throws(FileError) {
-        if let code = failures[operation] { throw FileError("\(operation)", name, code: code) }
-    }
-
-    fileprivate func checkAlive() throws(FileError) {
-        if isDead { throw FileError("use", "disk", code: EIO) }
-    }
-
-    fileprivate func checkReadable() throws(FileError) {
-        if !readsWhenDead { try checkAlive() }
-    }
-
-    /// Counts an operation; the one of the crash throws ESHUTDOWN.
-    fileprivate mutating func operate() throws(FileError) {
-        try checkAlive()
-        operations += 1
-        if let crashAt, operations >= crashAt {
-            isDead = true
-            throw FileError("use", "disk", code: ESHUTDOWN)
-        }
-    }
-
-    fileprivate mutating func put(_ pieces: UnsafeBufferPointer<iovec>, _ file: Int, _ offset: Int) {
-        guard var content = contents.removeValue(forKey: file) else { return }
-        var offset = offset
-        for piece in pieces {
-            content.write(UnsafeRawBufferPointer(start: piece.iov_base, count: piece.iov_len), at: offset)
-            offset += piece.iov_len
-        }
-        contents[file] = content
-    }
-}
-
-extension SimulatedDirectory.Content {
-    fileprivate mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
-        guard !bytes.isEmpty else { return }
-        let first = offset / SimulatedContent.sectorSize
-        let last = (offset + bytes.count - 1) / SimulatedContent.sectorSize
-        let perPage = SimulatedContent.sectorsOfPage
-        for page in first / perPage...last / perPage {
-            let low = max(0, first - page * perPage)
-            let high = min(perPage - 1, last - page * perPage)
-            dirty[page, default: 0] |= UInt32.max >> (perPage - 1 - high) & UInt32.max << low
-        }
-        cached.write(bytes, at: offset)
-    }
-
-    fileprivate mutating func makeDurable() {
-        for page in dirty.keys { durable.takePage(page, of: cached) }
-        durable.size = cached.size
-        dirty = [:]
-    }
-
-    fileprivate func afterCrash(_ loss: SimulatedDirectory.Loss, using generator: inout some RandomNumberGenerator)
-        -> Self
-    {
-        var left = self
-        switch loss {
-        case .kept: break
-        case .dropped: left.cached = durable
-        case .torn:
-            left.cached = durable
-            for (page, sectors) in dirty.sorted(by: { $0.key < $1.key }) {
-                left.cached.takeSectors(sectors & UInt32.random(in: .min ... .max, using: &generator), of: page, cached)
-            }
-        }
-        left.dirty = dirty
-        left.makeDurable()
-        return left
     }
 }
