@@ -18,7 +18,7 @@ enum DurabilityText {
             title: "Goal",
             items: [
                 ("goal", "\(String(format: "%.0f", report.goalNines)) nines"),
-                ("reached when", goal ?? "there are more replicas"), ("limited by", limit(report.limit)),
+                ("reached when", goal ?? "not by quicker repair"), ("limited by", limit(report.limit)),
             ])
         let sections = [facts] + report.scenarios.map(section) + [result]
         return ([ItemList(sections: sections, valueWidth: 40).text] + report.remarks).joined(separator: "\n")

@@ -16,7 +16,7 @@ enum DurabilityAssessment {
             objects: facts.objects, repairBytesPerSecond: facts.repairBytesPerSecond,
             rateSource: facts.isRateMeasured ? "measured" : "assumed", scenarios: [now, full],
             goalNines: CopyChain.nines(ofLoss: goal), repairSecondsForGoal: allowed,
-            limit: limit(full, facts, allowed), remarks: remarks(facts))
+            limit: limit(full, facts), remarks: remarks(facts))
     }
 
     private static func scenario(
@@ -36,10 +36,13 @@ enum DurabilityAssessment {
 
     /// What to change first, whether or not the goal is reached.
     private static func limit(
-        _ scenario: DurabilityReport.Scenario, _ facts: DurabilityFacts, _ allowed: Double?
+        _ scenario: DurabilityReport.Scenario, _ facts: DurabilityFacts
     ) -> DurabilityReport.Limit {
+        let withoutRot = CopyChain.repairSecondsAllowed(
+            forLoss: goal, copies: facts.replicas, annualFailureRate: facts.annualFailureRate, corruptionsPerYear: 0,
+            scrubSeconds: 0)
         // Below a minute of repair time no way of repairing helps.
-        guard let allowed, allowed >= 60 else { return .replicas }
+        guard let withoutRot, withoutRot >= 60 else { return .replicas }
         let rotten = facts.corruptionsPerYear * facts.scrubSeconds / 2
         if rotten > facts.annualFailureRate * scenario.repairSeconds { return .scrub }
         let parts: [(DurabilityReport.Limit, Double)] = [
