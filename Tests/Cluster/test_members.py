@@ -48,6 +48,7 @@ def test_a_node_that_hangs_or_dies_is_noticed_and_returns_by_itself(cluster):
     assert status == 4 and report["health"] == "degraded" and not report["data_at_risk"]
     assert report["partitions"]["degraded"] == report["partitions"]["total"] and report["nodes"]["down"] == 1
     assert any(f["action"] == "start storage-3" for f in report["findings"])
+    assert 'martlet_manager_partitions{condition="degraded"} 1024' in cluster.fetch("manager", "/metrics")
     cluster.release("storage-3")
     again = wait_for_state(cluster, "storage-3", "running", NOTICED_WITHIN)
     print(f"hung: {hung:.1f} s, continued: {back:.1f} s, killed: {dead:.1f} s, restarted: {again:.1f} s")

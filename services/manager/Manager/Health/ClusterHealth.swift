@@ -12,7 +12,7 @@ struct ClusterHealth: Sendable {
     let survey: ClusterSurvey
 
     func report() -> HealthReport {
-        let partitions = partitions()
+        let partitions = partitionCounts
         let findings =
             ringFindings(partitions) + memberFindings() + serviceFindings()
             + DiskFindings(survey: survey).all + hintFindings()
@@ -48,7 +48,8 @@ struct ClusterHealth: Sendable {
 
     // MARK: - Partitions
 
-    private func partitions() -> HealthReport.Partitions {
+    /// Of the ring, and what its partitions lack.
+    var partitionCounts: HealthReport.Partitions {
         var counts = HealthReport.Partitions()
         guard let ring = view.ring else { return counts }
         counts.total = ring.partitionCount

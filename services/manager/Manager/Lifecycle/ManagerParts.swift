@@ -36,6 +36,7 @@ struct ManagerParts: Sendable {
         self.watch = watch
         self.context = context
         self.durability = durability
+        PartitionMetrics.register(in: metrics, cluster, watch)
         nodes = NodeVerbs(bus: bus, cluster: cluster)
         deletion = BucketDeletion(cluster: cluster, watch: watch, lister: Lister(registers), context: context)
         commands = CommonCommands(
