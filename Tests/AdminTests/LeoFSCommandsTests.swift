@@ -19,7 +19,7 @@ struct LeoFSCommandsTests {
         """
 
     private static let verbs = Set(
-        AdminTool.configuration.groupedSubcommands.flatMap(\.subcommands).compactMap(\.configuration.commandName))
+        AdminTool.configuration.groupedSubcommands.flatMap(\.subcommands).compactMap { $0.configuration.commandName })
 
     private func page(_ name: String) throws -> String {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
