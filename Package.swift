@@ -186,7 +186,7 @@ let testTargets: [Target] = [
     tests("LoadTests", ["Load", "Linearizability", "Model"]),
     tests("LinearizabilityTests", ["Linearizability", "Model"]),
     tests("ClusterStateTests", ["ClusterState", "MessageBus", "Ring", "Wire", "Model", nio, log]),
-    tests("ProcessRuntimeTests", ["ProcessRuntime", "Configuration", "Ring", "Model"]),
+    tests("ProcessRuntimeTests", ["ProcessRuntime", "Configuration", "MessageBus", "Ring", "Wire", "Model", nio]),
     tests(
         "ReplicatorTests",
         ["Replicator", "ObjectAccess", "AccessTestKit", "Observability", "Register", "Wire", "Model", nio, log]),

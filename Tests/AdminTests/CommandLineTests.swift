@@ -29,7 +29,8 @@ struct CommandLineTests {
             ("disk trust s1 /d --accept-loss", "disk-trust", ["s1", "/d", "--accept-loss"]),
             ("scrub-start s1 --rate 100", "scrub-start", ["s1", "100"]), ("scrub-status s1", "scrub-status", ["s1"]),
             ("suspend s1 --force", "suspend", ["s1", "force"]), ("resume s1", "resume", ["s1"]),
-            ("remove-gateway g2", "remove-gateway", ["g2"]), ("diagnose-start s1", "diagnose-start", ["s1"]),
+            ("remove-gateway g2", "remove-gateway", ["g2"]), ("cluster health", "cluster-health", []),
+            ("durability --json", "durability", []), ("diagnose-start s1", "diagnose-start", ["s1"]),
             ("update-acl b k public-read", "update-acl", ["b", "k", "public-read"]),
         ] as [(String, String, [String])])
     func verbs(line: String, verb: String, arguments: [String]) throws {

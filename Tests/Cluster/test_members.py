@@ -1,4 +1,5 @@
 """The manager notices members that die or hang, and those that return, by itself."""
+import json
 import os
 import signal
 import time
@@ -19,6 +20,12 @@ def wait_for_state(cluster, name, state, seconds):
     return time.monotonic() - began
 
 
+def health(cluster):
+    """Exit status and report of `cluster health`."""
+    status, out, _ = cluster.run_program("adm", "cluster", "health", "--json")
+    return status, json.loads(out)
+
+
 def test_a_node_that_hangs_or_dies_is_noticed_and_returns_by_itself(cluster):
     names = [f"storage-{i}" for i in (1, 2, 3)]
     assert all(node(cluster, n)["liveness"] == "alive" and node(cluster, n)["silent_milliseconds"] < 1500 for n in names)
@@ -34,8 +41,14 @@ def test_a_node_that_hangs_or_dies_is_noticed_and_returns_by_itself(cluster):
         os.kill(pid, signal.SIGCONT)
     back = wait_for_state(cluster, "storage-2", "running", NOTICED_WITHIN)
 
+    assert health(cluster)[0] == 0
     cluster.kill("storage-3")
     dead = wait_for_state(cluster, "storage-3", "stop", NOTICED_WITHIN)
+    status, report = health(cluster)
+    assert status == 4 and report["health"] == "degraded" and not report["data_at_risk"]
+    assert report["partitions"]["degraded"] == report["partitions"]["total"] and report["nodes"]["down"] == 1
+    assert any(f["action"] == "start storage-3" for f in report["findings"])
+    assert 'martlet_manager_partitions{condition="degraded"} 1024' in cluster.fetch("manager", "/metrics")
     cluster.release("storage-3")
     again = wait_for_state(cluster, "storage-3", "running", NOTICED_WITHIN)
     print(f"hung: {hung:.1f} s, continued: {back:.1f} s, killed: {dead:.1f} s, restarted: {again:.1f} s")
@@ -58,3 +71,11 @@ def test_a_suspended_node_stays_so_over_a_restart(cluster):
     assert node(cluster, "storage-1")["state"] == "suspend"
     cluster.adm("resume", "storage-1")
     assert node(cluster, "storage-1")["state"] == "running"
+
+
+def test_durability_is_computed_from_what_the_nodes_report(cluster):
+    report = cluster.adm("durability")
+    assert report["replicas"] == 3 and report["disks"] == 3 and report["scrub_seconds"] >= 7 * 86400
+    assert report["rate_source"] == "assumed" and report["remarks"]
+    now, full = report["scenarios"]
+    assert 0 < now["annual_loss"] <= full["annual_loss"] < 1e-6 and full["bytes"] > now["bytes"]

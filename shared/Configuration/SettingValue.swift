@@ -65,6 +65,16 @@ extension Int: SettingValue {
     public var tomlText: String { "\(self)" }
 }
 
+extension Double: SettingValue {
+    public static var typeName: String { "number" }
+    public init(parsing raw: RawValue) throws(InvalidValue) {
+        let text = try raw.single(Self.typeName)
+        guard let value = Double(text), value.isFinite else { throw InvalidValue("\"\(text)\" is not a number") }
+        self = value
+    }
+    public var tomlText: String { "\(self)" }
+}
+
 extension Bool: SettingValue {
     public static var typeName: String { "boolean" }
     public init(parsing raw: RawValue) throws(InvalidValue) {

@@ -13,7 +13,8 @@ public struct AdminTool: AsyncParsableCommand {
             The file admin.toml, which the manager writes at its first start, tells how to reach the cluster: give its \
             path with --admin or in MARTLET_ADMIN.
 
-            Exit status: 0 done, 1 refused by the cluster, 2 wrong usage, 3 the cluster cannot be reached.
+            Exit status: 0 done, 1 refused by the cluster, 2 wrong usage, 3 the cluster cannot be reached; cluster health: \
+            4 degraded, 5 critical.
 
             EXAMPLES:
               martlet-adm status
@@ -27,7 +28,8 @@ public struct AdminTool: AsyncParsableCommand {
             CommandGroup(
                 name: "Cluster",
                 subcommands: [
-                    VersionCommand.self, StatusCommand.self, StartCommand.self, UpdateConsistencyLevel.self,
+                    VersionCommand.self, StatusCommand.self, ClusterCommand.self, DurabilityCommand.self,
+                    StartCommand.self, UpdateConsistencyLevel.self,
                     DumpRing.self, UpdateLogLevel.self, CreateToken.self, SuspendNode.self, ResumeNode.self,
                     RemoveNode.self, RemoveGateway.self,
                 ]),
@@ -66,6 +68,8 @@ public struct AdminTool: AsyncParsableCommand {
                 try command.run()
             }
             Foundation.exit(ExitStatus.done.rawValue)
+        } catch let finished as Finished {
+            Foundation.exit(finished.status.rawValue)
         } catch let failure as Failure {
             failure.report()
             Foundation.exit(failure.status.rawValue)

@@ -10,6 +10,15 @@ public enum ExitStatus: Int32, Sendable {
     case usage = 2
     /// No answer from the manager.
     case unreachable = 3
+    /// `cluster health`: something is missing, all is served.
+    case degraded = 4
+    /// `cluster health`: something is not served, or one more failure may lose data.
+    case critical = 5
+}
+
+/// The verb was done, and what it found decides how the process ends.
+struct Finished: Error {
+    var status: ExitStatus
 }
 
 /// Why a verb was not done.

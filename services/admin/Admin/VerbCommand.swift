@@ -8,6 +8,8 @@ protocol VerbCommand: AsyncParsableCommand {
     var verbArguments: [String] { get }
     /// What people see of the answer; without a line end.
     func text(_ json: [UInt8]) throws -> String
+    /// How the process ends after this answer.
+    func status(_ json: [UInt8]) throws -> ExitStatus
 }
 
 extension VerbCommand {
@@ -15,10 +17,13 @@ extension VerbCommand {
     var verbArguments: [String] { [] }
 
     func text(_ json: [UInt8]) throws -> String { "OK" }
+    func status(_ json: [UInt8]) throws -> ExitStatus { .done }
 
     mutating func run() async throws {
         let json = try await options.call(verb, verbArguments)
         try print(options.json ? String(decoding: json, as: UTF8.self) : text(json))
+        let status = try status(json)
+        if status != .done { throw Finished(status: status) }
     }
 }
 

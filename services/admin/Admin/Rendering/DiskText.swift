@@ -31,9 +31,6 @@ enum DiskText {
     }
 
     private static func bytes(_ count: Int?) -> String {
-        guard let count else { return "" }
-        var (value, unit) = (count, 0)
-        while value >= 10_240, unit < 4 { (value, unit) = (value / 1024, unit + 1) }
-        return "\(value) " + ["B", "KiB", "MiB", "GiB", "TiB"][unit]
+        count.map { ByteText.make(UInt64(clamping: $0)) } ?? ""
     }
 }

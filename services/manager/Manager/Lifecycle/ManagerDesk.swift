@@ -115,6 +115,8 @@ final class ManagerDesk: RequestHandling {
         }
         switch verb {
         case "tasks": return try ReportCoding.encode(await TaskVerbs(nodes: parts.nodes).report())
+        case "cluster-health": return try ReportCoding.encode(await SurveyVerbs(parts: parts).health())
+        case "durability": return try ReportCoding.encode(await SurveyVerbs(parts: parts).durability())
         case "whereis":
             let report = try await Whereis(bus: parts.bus, view: parts.cluster.view).run(path: arguments.first ?? "")
             return try ReportCoding.encode(report)

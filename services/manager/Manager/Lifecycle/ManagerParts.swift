@@ -14,13 +14,14 @@ struct ManagerParts: Sendable {
     let nodes: NodeVerbs
     let deletion: BucketDeletion
     let commands: CommonCommands
+    let durability: DurabilityAssumptions
     /// What verbs need, as of now.
     let context: @Sendable () -> VerbContext
 
     /// - Parameter base: The context's constant part.
     init(
         cluster: ManagedCluster, bus: MessageBus, watch: MemberWatch, base: VerbContext, directory: String,
-        logger: Logger, metrics: MetricsRegistry
+        logger: Logger, metrics: MetricsRegistry, durability: DurabilityAssumptions = DurabilityAssumptions()
     ) {
         let context: @Sendable () -> VerbContext = {
             var context = base
@@ -34,6 +35,8 @@ struct ManagerParts: Sendable {
         self.bus = bus
         self.watch = watch
         self.context = context
+        self.durability = durability
+        PartitionMetrics.register(in: metrics, cluster, watch)
         nodes = NodeVerbs(bus: bus, cluster: cluster)
         deletion = BucketDeletion(cluster: cluster, watch: watch, lister: Lister(registers), context: context)
         commands = CommonCommands(

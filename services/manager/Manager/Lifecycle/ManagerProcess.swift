@@ -62,7 +62,7 @@ actor ManagerProcess {
         desk.open(
             ManagerParts(
                 cluster: cluster, bus: bus, watch: watch, base: base, directory: directory, logger: logger,
-                metrics: foundation.metrics))
+                metrics: foundation.metrics, durability: DurabilityAssumptions(configuration)))
         try await writeFiles(cluster, endpoint, adminKeys, base)
         try await startAdminServer(cluster, watch)
         startHousekeeping(cluster, base)

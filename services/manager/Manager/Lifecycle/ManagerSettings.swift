@@ -37,8 +37,21 @@ public enum ManagerSettings {
     public static let bucketsPerUser = Setting(
         "manager.buckets_per_user", default: 1_000, in: 1...1_000_000, help: "Buckets that one user may own.")
 
+    public static let diskFailureRate = Setting(
+        "manager.disk_failure_rate", default: 0.03, in: 0.0001...0.9,
+        help: "Part of the disks that fail in a year, for martlet-adm durability.")
+    public static let copyCorruptionRate = Setting(
+        "manager.copy_corruption_rate", default: 0.000_001, in: 0...0.1,
+        help: "How many copies of an object out of one rot unnoticed in a year, for martlet-adm durability.")
+    public static let repairWait = Setting<Duration>(
+        "manager.repair_wait", default: .seconds(12 * 3600), in: .zero...(.seconds(366 * 24 * 3600)),
+        help: "How long until work on a lost disk begins, for martlet-adm durability.")
+    public static let repairRateAssumed = Setting<ByteSize>(
+        "manager.repair_rate_assumed", default: .mebibytes(32), in: .kibibytes(1)...(.gibibytes(1024)),
+        help: "Bytes a second that repair copies, for martlet-adm durability as long as nothing was measured.")
+
     public static let all: [any AnySetting] = [
         enrolment, replicas, write, read, delete, partitions, dataCenter, failureTimeout, joinTokenLifetime, masterKey,
-        bucketsPerUser,
+        bucketsPerUser, diskFailureRate, copyCorruptionRate, repairWait, repairRateAssumed,
     ]
 }

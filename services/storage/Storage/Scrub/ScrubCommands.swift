@@ -15,6 +15,8 @@ struct ScrubCommands {
         var disks: [ScrubStatus]
         /// Damaged records of all disks that wait to be healed.
         var damaged: Int
+        /// From the beginning of one scrub to that of the next; 0: only on command.
+        var intervalSeconds: Int64
     }
 
     /// JSON; nil: not one of these verbs.
@@ -29,7 +31,10 @@ struct ScrubCommands {
         case "diagnose-start": return try ReportCoding.encode(diagnose())
         default: return nil
         }
-        return try ReportCoding.encode(Report(disks: engine.scrubbers.map(\.status), damaged: engine.damage.count))
+        return try ReportCoding.encode(
+            Report(
+                disks: engine.scrubbers.map(\.status), damaged: engine.damage.count,
+                intervalSeconds: (engine.options.scrub?.interval ?? 0) / 1000))
     }
 
     /// nil: as it is configured. Arguments: nothing, or a number of bytes per second.
