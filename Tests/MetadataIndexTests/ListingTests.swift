@@ -52,6 +52,39 @@ import Testing
         #expect(page.isTruncated)
     }
 
+    @Test("A page ends after a bounded number of keys, also inside a common prefix, and going on misses nothing")
+    func boundedLook() throws {
+        for number in 0..<200 {
+            try fixture.apply(.register(name("d/\(1000 + number)"), .sample(UInt64(number + 100), deleted: true)))
+        }
+        try fixture.apply(.register(name("d/x"), .sample(500)))
+        for (delimiter, liveOnly) in [("", false), ("", true), ("/", false), ("/", true)] {
+            func query(after: ListPosition?, lookedAtMax: Int = 20_000) -> IndexQuery {
+                IndexQuery(
+                    bucket: bucket, after: after?.key ?? [], afterIsPrefix: after?.isPrefix ?? false,
+                    delimiter: Array(delimiter.utf8), limit: 1000, liveOnly: liveOnly, lookedAtMax: lookedAtMax)
+            }
+            let whole = try fixture.index.list(query(after: nil))
+            #expect(whole.end == nil)
+            for most in [1, 7, 50] {
+                var found: [IndexEntry] = []
+                var after: ListPosition?
+                var pages = 0
+                repeat {
+                    let page = try fixture.index.list(query(after: after, lookedAtMax: most))
+                    if let after, let end = page.end { #expect(after.precedes(end)) }
+                    #expect(page.entries.count <= most)
+                    found += page.entries
+                    after = page.end
+                    pages += 1
+                } while after != nil
+                #expect(found == whole.entries, "delimiter \(delimiter), \(most) at a time")
+                #expect(pages <= 212 / most + 2)
+            }
+            #expect(whole.entries.contains { $0.evidence == Array("d/x".utf8) })
+        }
+    }
+
     @Test("A page says whether there is more")
     func truncation() throws {
         #expect(try list(limit: 3).isTruncated)

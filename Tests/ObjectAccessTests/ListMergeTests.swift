@@ -16,32 +16,40 @@ import Wire
             tag: BallotNumber(counter: counter, writer: 1))
     }
 
-    private func merged(_ answers: [ListAnswer]) -> (entries: [MergedEntry], horizon: ListPosition?) {
+    private func answer(_ node: NodeName, _ entries: [ListEntry], end: ListPosition? = nil) -> ListAnswer {
+        ListAnswer(node: node, entries: entries, end: end)
+    }
+
+    private func at(_ key: String, isPrefix: Bool = false) -> ListPosition {
+        ListPosition(key: Array(key.utf8), isPrefix: isPrefix)
+    }
+
+    private func merged(_ answers: [ListAnswer]) -> (entries: [MergedEntry], next: ListPosition?) {
         var merge = ListMerge(answers)
         var entries: [MergedEntry] = []
         while let entry = merge.next() { entries.append(entry) }
-        return (entries, merge.horizon)
+        return (entries, merge.continuation)
     }
 
     private func texts(_ entries: [MergedEntry]) -> [String] { entries.map { String(decoding: $0.key, as: UTF8.self) } }
 
     @Test("Keys come once, in order, whoever has them")
     func order() {
-        let (entries, horizon) = merged([
-            ListAnswer(node: "a", entries: [key("b", 1), key("d", 1)], truncated: false),
-            ListAnswer(node: "b", entries: [key("a", 1), key("b", 1), key("é", 1)], truncated: false),
-            ListAnswer(node: "c", entries: [], truncated: false),
+        let (entries, next) = merged([
+            answer("a", [key("b", 1), key("d", 1)]),
+            answer("b", [key("a", 1), key("b", 1), key("é", 1)]),
+            answer("c", []),
         ])
         #expect(texts(entries) == ["a", "b", "d", "é"])
-        #expect(horizon == nil)
+        #expect(next == nil)
     }
 
     @Test("The highest tag wins, and its holders are told")
     func highestTag() {
         let (entries, _) = merged([
-            ListAnswer(node: "a", entries: [key("k", 2)], truncated: false),
-            ListAnswer(node: "b", entries: [key("k", 5, deleted: true)], truncated: false),
-            ListAnswer(node: "c", entries: [key("k", 5, deleted: true)], truncated: false),
+            answer("a", [key("k", 2)]),
+            answer("b", [key("k", 5, deleted: true)]),
+            answer("c", [key("k", 5, deleted: true)]),
         ])
         guard case .key(let top, let holders)? = entries.first?.kind else { return #expect(Bool(false)) }
         #expect(top.deleted && holders == [1, 2])
@@ -49,30 +57,68 @@ import Wire
 
     @Test("Nothing behind the last entry of an answer that was cut off is shown")
     func horizon() {
-        let (entries, horizon) = merged([
-            ListAnswer(node: "a", entries: [key("a", 1), key("b", 1)], truncated: true),
-            ListAnswer(node: "b", entries: [key("a", 1), key("c", 1), key("d", 1)], truncated: true),
+        let (entries, next) = merged([
+            answer("a", [key("a", 1), key("b", 1)], end: at("b")),
+            answer("b", [key("a", 1), key("c", 1), key("d", 1)], end: at("d")),
         ])
         #expect(texts(entries) == ["a", "b"])
-        #expect(horizon == ListPosition(key: Array("b".utf8)))
+        #expect(next == at("b"))
     }
 
     @Test("A horizon at a common prefix skips what the prefix rolls up")
     func prefixHorizon() {
-        let (entries, horizon) = merged([
-            ListAnswer(node: "a", entries: [prefix("p/", witness: "p/1", 1)], truncated: true),
-            ListAnswer(node: "b", entries: [prefix("p/", witness: "p/1", 1), key("q", 1)], truncated: false),
+        let (entries, next) = merged([
+            answer("a", [prefix("p/", witness: "p/1", 1)], end: at("p/", isPrefix: true)),
+            answer("b", [prefix("p/", witness: "p/1", 1), key("q", 1)]),
         ])
         #expect(texts(entries) == ["p/"])
-        #expect(horizon == ListPosition(key: Array("p/".utf8), isPrefix: true))
+        #expect(next == at("p/", isPrefix: true))
+    }
+
+    @Test("An empty answer that was cut off holds the others back")
+    func emptyAnswer() {
+        let (entries, next) = merged([
+            answer("a", [], end: at("c")), answer("b", [key("b", 1), key("d", 1)]), answer("c", [key("c", 1)]),
+        ])
+        #expect(texts(entries) == ["b", "c"])
+        #expect(next == at("c"))
+    }
+
+    @Test(
+        "A horizon inside a common prefix: witnesses up to it show the prefix, which is then skipped; later ones do not"
+    )
+    func horizonInsidePrefix() {
+        let cutOff = answer("a", [], end: at("p/5"))
+        let shown = merged([cutOff, answer("b", [prefix("p/", witness: "p/3", 1), key("q", 1)])])
+        #expect(texts(shown.entries) == ["p/"])
+        #expect(shown.next == at("p/", isPrefix: true))
+        let open = merged([cutOff, answer("b", [prefix("p/", witness: "p/7", 1), key("q", 1)])])
+        #expect(open.entries.isEmpty)
+        #expect(open.next == at("p/5"))
+        let whole = answer("b", [prefix("p/", witness: "p/7", 1)], end: at("p/", isPrefix: true))
+        #expect(merged([cutOff, whole]).next == at("p/5"), "the prefix's end is behind every key in it")
+        #expect(merged([cutOff, whole]).entries.isEmpty)
+    }
+
+    @Test("Positions are ordered by how far they reach")
+    func positions() {
+        let inOrder = [
+            at("a"), at("p/"), at("p/5"), at("p/5/", isPrefix: true), at("p/", isPrefix: true), at("p0"), at("q"),
+        ]
+        for (left, a) in inOrder.enumerated() {
+            for (right, b) in inOrder.enumerated() { #expect(a.precedes(b) == (left < right), "\(a) \(b)") }
+        }
+        #expect(at("p/", isPrefix: true).covers(Array("p/9".utf8)))
+        #expect(!at("p/").covers(Array("p/9".utf8)))
+        #expect(at("p/").covers(Array("p/".utf8)))
     }
 
     @Test("Witnesses of a common prefix are kept apart by key and tag, in order")
     func witnesses() {
         let (entries, _) = merged([
-            ListAnswer(node: "a", entries: [prefix("p/", witness: "p/2", 1)], truncated: false),
-            ListAnswer(node: "b", entries: [prefix("p/", witness: "p/1", 1)], truncated: false),
-            ListAnswer(node: "c", entries: [prefix("p/", witness: "p/2", 1)], truncated: false),
+            answer("a", [prefix("p/", witness: "p/2", 1)]),
+            answer("b", [prefix("p/", witness: "p/1", 1)]),
+            answer("c", [prefix("p/", witness: "p/2", 1)]),
         ])
         guard case .commonPrefix(let witnesses)? = entries.first?.kind else { return #expect(Bool(false)) }
         #expect(witnesses.map(\.holders) == [[1], [0, 2]])
@@ -82,9 +128,12 @@ import Wire
 
     private let nodes: [NodeName] = ["a", "b", "c", "d"]
 
-    private func judge(answered: [NodeName]) -> ListJudge {
+    private func judge(
+        answered: [NodeName], level: ConsistencyLevel = .majority(of: 3), hasTombstones: Bool = true
+    ) -> ListJudge {
         ListJudge(
-            ring: ring, level: .majority(of: 3), bucket: BucketID(high: 1, low: 1), keyspace: .objects, nodes: answered)
+            ring: ring, level: level, bucket: BucketID(high: 1, low: 1), keyspace: .objects,
+            hasTombstones: hasTombstones, nodes: answered)
     }
 
     /// Partition 0 is on a, b, c; partition 1 on b, c, d.
@@ -120,5 +169,24 @@ import Wire
         #expect(verdict([2, 3]) == .unsettled, "d is no replica of this key")
         #expect(verdict([0, 1], deleted: true) == .gone)
         #expect(verdict([0], deleted: true) == .unsettled)
+    }
+
+    @Test(
+        "Without tombstones a key is certain only when it was read by a quorum and decided: it may be deleted since",
+        arguments: [
+            ConsistencyLevel(replicas: 3, write: 1, read: 3, delete: 1),
+            .init(replicas: 3, write: 3, read: 1, delete: 3),
+        ])
+    func verdictsWithoutTombstones(level: ConsistencyLevel?) throws {
+        for hasTombstones in [true, false] {
+            let judge = judge(answered: nodes, level: try #require(level), hasTombstones: hasTombstones)
+            let inFirst = (0...).lazy.map { "k\($0)" }.first { ring.partition(of: judge.name(Array($0.utf8))) == 0 }!
+            func verdict(_ holders: [Int]) -> ListJudge.Verdict {
+                judge.verdict(
+                    MergedEntry(key: Array(inFirst.utf8), kind: .key(top: key(inFirst, 1), holders: holders)))
+            }
+            #expect(verdict([1]) == (hasTombstones ? .live : .unsettled))
+            #expect(verdict([0, 1, 2]) == .live)
+        }
     }
 }

@@ -105,6 +105,10 @@ import Testing
     @Test("Pages to the end equal the model, under deletes and a dead node", arguments: 1...6 as ClosedRange<UInt64>)
     func equalsModel(seed: UInt64) async throws {
         let cluster = FakeStorageCluster(nodes: seed % 2 == 0 ? 3 : 5, seed: seed)
+        // Some nodes cut their answers short at almost every key.
+        for (index, node) in cluster.names.enumerated() {
+            cluster.change(node) { $0.listingLookedAtMax = [.max, 1, 3][(index + Int(seed)) % 3] }
+        }
         let client = cluster.makeClient()
         var random = SplitMix(state: seed)
         var model: Set<String> = []
@@ -129,6 +133,40 @@ import Testing
                     "seed \(seed), delimiter \(delimiter), limit \(limit)")
             }
         }
+    }
+
+    @Test("A page over thousands of tombstones takes few messages", arguments: ["", "/"])
+    func tombstones(delimiter: String) async throws {
+        let cluster = FakeStorageCluster()
+        plantTombstones(cluster, at: cluster.names)
+        for limit in [1, 1000] {
+            let before = cluster.sent(.list)
+            let page = try await Lister(cluster.makeClient()).list(query(delimiter: delimiter, limit: limit))
+            #expect(texts(page) == Array((delimiter.isEmpty ? ["a", "d/x", "z"] : ["a", "d/…", "z"]).prefix(limit)))
+            #expect(page.truncated == (limit == 1))
+            #expect(cluster.sent(.list) - before <= 3 * (2000 / 250 + 2))
+        }
+        #expect(cluster.sent(.read) == 0)
+    }
+
+    @Test("Thousands of deletes that one node has missed are not settled one by one", arguments: [1, 1000])
+    func missedDeletes(limit: Int) async throws {
+        let cluster = FakeStorageCluster()
+        plantTombstones(cluster, at: ["storage-1", "storage-2"])
+        for number in 0..<2000 { cluster.plant("d/\(10_000 + number)", state("old", counter: 1), at: ["storage-3"]) }
+        let page = try await Lister(cluster.makeClient()).list(query(prefix: "d/", limit: limit))
+        #expect(texts(page) == ["d/x"])
+        #expect(cluster.sent(.read) < 400)
+        #expect(cluster.sent(.list) < 3 * (2 * 2000 / 250 + 4))
+        let rolled = try await Lister(cluster.makeClient()).list(query(delimiter: "/", limit: limit))
+        #expect(texts(rolled) == Array(["a", "d/…", "z"].prefix(limit)))
+    }
+
+    /// 2,000 deleted keys below d/ among live ones, at nodes that look at 250 keys for an answer.
+    private func plantTombstones(_ cluster: FakeStorageCluster, at nodes: [NodeName]) {
+        for key in ["a", "d/x", "z"] { cluster.plant(key, state("x", counter: 2), at: cluster.names) }
+        for number in 0..<2000 { cluster.plant("d/\(10_000 + number)", state(nil, counter: 5), at: nodes) }
+        for node in cluster.names { cluster.change(node) { $0.listingLookedAtMax = 250 } }
     }
 
     private func all(_ lister: Lister, _ delimiter: String, _ limit: Int) async throws -> [String] {

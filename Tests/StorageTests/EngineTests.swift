@@ -82,13 +82,34 @@ import Wire
         func page(_ keys: [String], truncated: Bool) -> IndexPage {
             var page = IndexPage()
             page.entries = keys.map { .register(key: Array($0.utf8), RegisterValue(tag: ballot(1))) }
-            page.isTruncated = truncated
+            if truncated { page.end = page.entries.last?.position }
             return page
         }
         let merged = StorageEngine.merge(
             [page(["a", "c"], truncated: true), page(["b", "x"], truncated: false)], limit: 10)
         #expect(merged.entries.map(\.key) == ["a", "b", "c"].map { Array($0.utf8) })
         #expect(merged.isTruncated)
+    }
+
+    @Test("Where one disk was cut off inside a common prefix, another's witness counts only up to there")
+    func mergeInsideCommonPrefix() {
+        func page(witness: String?, end: String?) -> IndexPage {
+            var page = IndexPage()
+            if let witness {
+                page.entries = [.commonPrefix(Array("p/".utf8), witness: Array(witness.utf8), tag: ballot(1))]
+            }
+            page.end = end.map { ListPosition(key: Array($0.utf8)) }
+            return page
+        }
+        let early = StorageEngine.merge([page(witness: nil, end: "p/5"), page(witness: "p/3", end: nil)], limit: 10)
+        #expect(early.entries.map(\.evidence) == [Array("p/3".utf8)])
+        #expect(early.end == ListPosition(key: Array("p/5".utf8)))
+        let late = StorageEngine.merge([page(witness: nil, end: "p/5"), page(witness: "p/7", end: nil)], limit: 10)
+        #expect(late.entries.isEmpty)
+        #expect(late.end == ListPosition(key: Array("p/5".utf8)))
+        var whole = page(witness: "p/7", end: nil)
+        whole.end = ListPosition(key: Array("p/".utf8), isPrefix: true)
+        #expect(StorageEngine.merge([page(witness: nil, end: "p/5"), whole], limit: 10) == late)
     }
 
     @Test("Hints are kept until they are forgotten, over restarts, and somebody is told of new ones")

@@ -14,14 +14,22 @@ extension FakeStorageNode {
                 && Self.follows($0.key, request)
         }
         var reply = ListReply()
+        var lookedAt = 0
         for name in names.sorted() {
-            guard let entry = entry(name, request) else { continue }
-            if entry.commonPrefix, reply.entries.last?.key == entry.key { continue }
-            if reply.entries.count == Int(request.limit) {
-                reply.truncated = true
-                break
+            let entry = entry(name, request)
+            if let entry, entry.commonPrefix, reply.entries.last?.key == entry.key { continue }
+            lookedAt += 1
+            if let entry, reply.entries.count < Int(request.limit) {
+                reply.entries.append(entry)
+                guard lookedAt >= listingLookedAtMax else { continue }
+            } else if entry == nil, lookedAt < listingLookedAtMax {
+                continue
             }
-            reply.entries.append(entry)
+            reply.truncated = true
+            let last = entry == nil ? nil : reply.entries.last
+            reply.end = last?.key ?? name.key
+            reply.endIsPrefix = last?.commonPrefix ?? false
+            break
         }
         return (reply.encoded(), [])
     }
@@ -32,13 +40,14 @@ extension FakeStorageNode {
         return request.after.lexicographicallyPrecedes(key)
     }
 
-    /// nil: dead below a common prefix.
+    /// nil: not to be listed.
     private func entry(_ name: Model.RegisterName, _ request: ListRequest) -> ListEntry? {
         guard let state = registers[name], let record = state.record else { return nil }
         let tag = BallotNumber(state.tag)
         if let prefix = Self.commonPrefix(of: name.key, request) {
             return record.deleted ? nil : ListEntry(key: prefix, commonPrefix: true, witness: name.key, tag: tag)
         }
+        if request.liveOnly, record.deleted { return nil }
         return ListEntry(
             key: name.key, tag: tag, deleted: record.deleted, summary: record.summary,
             record: request.withRecords ? record.bytes : [])

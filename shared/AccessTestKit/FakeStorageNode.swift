@@ -45,6 +45,8 @@ public struct FakeStorageNode: Sendable {
     public var isFull = false
     /// Forgets staged blobs at once, as a node does whose memory for them is full.
     public var dropsStagedBlobs = false
+    /// Keys that it looks at for one answer to LIST.
+    public var listingLookedAtMax = Int.max
 
     var staged: [BlobID: ByteBuffer] = [:]
     var lastHint: UInt64 = 0

@@ -12,13 +12,19 @@ public struct IndexQuery: Sendable {
     /// Keys that have it behind the prefix are rolled up. Empty: none are.
     public var delimiter: [UInt8]
     public var limit: Int
+    /// Leaves out tombstones.
+    public var liveOnly: Bool
+    /// Keys that are looked at for one page, listed or not.
+    public var lookedAtMax: Int
     /// Only keys of these slots; nil: of all.
     public var slots: SlotSet?
 
     public init(
         bucket: BucketID, keyspace: Keyspace = .objects, prefix: [UInt8] = [], after: [UInt8] = [],
-        afterIsPrefix: Bool = false, delimiter: [UInt8] = [], limit: Int
+        afterIsPrefix: Bool = false, delimiter: [UInt8] = [], limit: Int, liveOnly: Bool = false,
+        lookedAtMax: Int = 20_000
     ) {
+        precondition(limit > 0 && lookedAtMax > 0)
         self.bucket = bucket
         self.keyspace = keyspace
         self.prefix = prefix
@@ -26,6 +32,8 @@ public struct IndexQuery: Sendable {
         self.afterIsPrefix = afterIsPrefix
         self.delimiter = delimiter
         self.limit = limit
+        self.liveOnly = liveOnly
+        self.lookedAtMax = lookedAtMax
     }
 }
 
@@ -42,42 +50,35 @@ public enum IndexEntry: Sendable, Equatable {
         case .commonPrefix(let prefix, _, _): prefix
         }
     }
+
+    /// The key that proves it: its own, or the witness.
+    public var evidence: [UInt8] {
+        if case .commonPrefix(_, let witness, _) = self { witness } else { key }
+    }
+
+    public var position: ListPosition {
+        if case .commonPrefix = self { ListPosition(key: key, isPrefix: true) } else { ListPosition(key: key) }
+    }
 }
 
 public struct IndexPage: Sendable, Equatable {
     public var entries: [IndexEntry] = []
-    /// There is more behind the last entry.
-    public var isTruncated = false
+    /// How far it reaches, when there is or may be more: it may be cut short inside a common prefix. nil: that is all.
+    public var end: ListPosition?
+    public var isTruncated: Bool { end != nil }
     public init() {}
 }
 
 extension MetadataIndex {
-    /// Costs the page, whatever the bucket holds: what a common prefix rolls up is skipped by a seek.
+    /// Costs the page, whatever the bucket holds: what a common prefix rolls up is skipped by a seek, and where there is
+    /// little to list, the page ends after a bounded number of keys.
     public func list(_ query: IndexQuery) throws -> IndexPage {
         let space = [IndexKeys.registers] + query.bucket.bytes + [query.keyspace.rawValue]
-        var page = IndexPage()
-        try database.scan(from: query.start(space), below: IndexKeys.successor(of: space + query.prefix)) { step in
-            let key = step.key[space.count...]
-            if let slots = query.slots, !slots.contains(SlotSet.slot(ofKey: Array(step.key.dropFirst()))) {
-                return .next
-            }
-            let common = query.commonPrefix(of: key)
-            guard let value = IndexedRegister(decoding: step.value)?.value else {
-                throw IndexError.corruption("unreadable entry of a register")
-            }
-            if common != nil, !value.isLive { return .next }
-            guard page.entries.count < query.limit else {
-                page.isTruncated = true
-                return .stop
-            }
-            guard let common else {
-                page.entries.append(.register(key: Array(key), value))
-                return .next
-            }
-            page.entries.append(.commonPrefix(common, witness: Array(key), tag: value.tag))
-            return .seek(IndexKeys.successor(of: space + common))
+        var reader = PageReader(query: query, space: space)
+        try database.scan(from: query.start(space), below: IndexKeys.successor(of: space + query.prefix)) {
+            try reader.visit($0)
         }
-        return page
+        return reader.page
     }
 
     /// The registers as they are now, in the order of names, from behind `after` (an index key).
@@ -144,6 +145,50 @@ public struct ChunkScan: Sendable {
             guard let index = key.index, !BlobEntry.isDropped(step.value) else { return .next }
             return try body(ChunkName(blob: key.blob, index: index)) ? .next : .stop
         }
+    }
+}
+
+/// Makes a page from the entries of a scan.
+private struct PageReader {
+    let query: IndexQuery
+    let space: [UInt8]
+    var page = IndexPage()
+    private var lookedAt = 0
+
+    init(query: IndexQuery, space: [UInt8]) {
+        self.query = query
+        self.space = space
+    }
+
+    mutating func visit(_ step: ScanStep) throws -> ScanNext {
+        lookedAt += 1
+        let isLast = lookedAt >= query.lookedAtMax
+        let key = step.key[space.count...]
+        guard let entry = try entry(step, key) else { return isLast ? end(at: ListPosition(key: Array(key))) : .next }
+        guard page.entries.count < query.limit, !isLast else {
+            if page.entries.count < query.limit { page.entries.append(entry) }
+            return end(at: page.entries.last?.position)
+        }
+        page.entries.append(entry)
+        guard case .commonPrefix(let common, _, _) = entry else { return .next }
+        return .seek(IndexKeys.successor(of: space + common))
+    }
+
+    private mutating func end(at position: ListPosition?) -> ScanNext {
+        page.end = position
+        return .stop
+    }
+
+    /// nil: not to be listed.
+    private func entry(_ step: ScanStep, _ key: Slice<UnsafeRawBufferPointer>) throws -> IndexEntry? {
+        if let slots = query.slots, !slots.contains(SlotSet.slot(ofKey: Array(step.key.dropFirst()))) { return nil }
+        let common = query.commonPrefix(of: key)
+        guard let value = IndexedRegister(decoding: step.value)?.value else {
+            throw IndexError.corruption("unreadable entry of a register")
+        }
+        if common != nil || query.liveOnly, !value.isLive { return nil }
+        guard let common else { return .register(key: Array(key), value) }
+        return .commonPrefix(common, witness: Array(key), tag: value.tag)
     }
 }
 

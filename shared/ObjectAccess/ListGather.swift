@@ -50,7 +50,8 @@ final class ListGather: Sendable {
             state.waiting.remove(node)
             switch result {
             case .success(let reply):
-                state.answers.append(ListAnswer(node: node, entries: reply.entries, truncated: reply.truncated))
+                let end = reply.truncated ? ListPosition(key: reply.end, isPrefix: reply.endIsPrefix) : nil
+                state.answers.append(ListAnswer(node: node, entries: reply.entries, end: end))
             case .failure(let error): state.failures.add(error.status)
             }
         }

@@ -15,14 +15,20 @@ struct ListJudge: Sendable {
     private let level: ConsistencyLevel
     private let bucket: BucketID
     private let keyspace: Keyspace
+    /// Whether the answers have tombstones: otherwise one may be newer than what is listed.
+    private let hasTombstones: Bool
     /// By index of the answer.
     private let nodes: [NodeName]
 
-    init(ring: RingTable, level: ConsistencyLevel, bucket: BucketID, keyspace: Keyspace, nodes: [NodeName]) {
+    init(
+        ring: RingTable, level: ConsistencyLevel, bucket: BucketID, keyspace: Keyspace, hasTombstones: Bool = true,
+        nodes: [NodeName]
+    ) {
         self.ring = ring
         self.level = level
         self.bucket = bucket
         self.keyspace = keyspace
+        self.hasTombstones = hasTombstones
         self.nodes = nodes
     }
 
@@ -39,20 +45,26 @@ struct ListJudge: Sendable {
     func verdict(_ entry: MergedEntry) -> Verdict {
         switch entry.kind {
         case .key(let top, let holders):
-            guard isCertain(entry.key, holders: holders, deleted: top.deleted) else { return .unsettled }
+            guard isCertain(entry.key, holders: holders, deleted: top.deleted, isTop: hasTombstones) else {
+                return .unsettled
+            }
             return top.deleted ? .gone : .live
         case .commonPrefix(let witnesses):
-            return witnesses.contains { isCertain($0.key, holders: $0.holders, deleted: false) } ? .live : .unsettled
+            let isLive = witnesses.contains { isCertain($0.key, holders: $0.holders, deleted: false, isTop: false) }
+            return isLive ? .live : .unsettled
         }
     }
 
     func name(_ key: [UInt8]) -> RegisterName { RegisterName(bucket: bucket, keyspace: keyspace, key: key) }
 
-    private func isCertain(_ key: [UInt8], holders: [Int], deleted: Bool) -> Bool {
+    /// With the highest tag of all answers, a read quorum or decided is enough. Where tombstones are left out, one of them may
+    /// have a higher tag: it takes both.
+    private func isCertain(_ key: [UInt8], holders: [Int], deleted: Bool, isTop: Bool) -> Bool {
         // All who answered agree, and they are a read quorum of every partition.
         if holders.count == nodes.count { return true }
         let rule = QuorumRule(sets: ring.assignment(of: name(key)).sets, level: level, deleting: deleted)
         let members = rule.memberSet(holders.lazy.map { nodes[$0] })
-        return rule.isReadQuorum(members) || rule.isDecided(heldBy: members)
+        let (isRead, isDecided) = (rule.isReadQuorum(members), rule.isDecided(heldBy: members))
+        return isTop ? isRead || isDecided : isRead && isDecided
     }
 }

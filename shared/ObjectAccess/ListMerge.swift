@@ -9,7 +9,8 @@ import Wire
 struct ListAnswer: Sendable {
     var node: NodeName
     var entries: [ListEntry]
-    var truncated: Bool
+    /// How far it reaches; nil: that is all.
+    var end: ListPosition?
 }
 
 /// What all answers together say about one key or common prefix.
@@ -38,29 +39,37 @@ struct MergedEntry: Sendable {
 
 /// The ordered merge of the answers of several nodes. A pure value.
 ///
-/// An answer that was cut off says nothing about keys behind its last one, so the merge ends at the smallest last key
-/// of such answers: its horizon.
+/// An answer that was cut off says nothing about keys behind its end, so the merge ends at the first of these ends: its
+/// horizon. It may be inside a common prefix: then a witness behind it is none, as there may be an earlier one.
 struct ListMerge: Sendable {
     private let answers: [ListAnswer]
     private var cursors: [Int]
-    /// Where the next round of requests goes on; nil: nothing was cut off, the merge shows everything.
+    /// nil: nothing was cut off, the merge shows everything.
     let horizon: ListPosition?
+    private var lastPrefix: [UInt8]?
 
     init(_ answers: [ListAnswer]) {
         self.answers = answers
         cursors = Array(repeating: 0, count: answers.count)
-        horizon = answers.filter(\.truncated).compactMap(\.entries.last)
-            .min { bytesPrecede($0.key, $1.key) }
-            .map { ListPosition(key: $0.key, isPrefix: $0.commonPrefix) }
+        horizon = answers.compactMap(\.end).min { $0.precedes($1) }
+    }
+
+    /// Where the next round of requests goes on, when all has been taken: at the horizon, or behind the common prefix in
+    /// which it lies, if that was shown already. nil: there is nothing more.
+    var continuation: ListPosition? {
+        guard let horizon, let lastPrefix, horizon.key.starts(with: lastPrefix) else { return horizon }
+        return ListPosition(key: lastPrefix, isPrefix: true)
     }
 
     /// The next key or common prefix; nil at the end or at the horizon.
     mutating func next() -> MergedEntry? {
         guard let least = leastAnswer else { return nil }
         let first = answers[least].entries[cursors[least]]
-        if let horizon, bytesPrecede(horizon.key, first.key) { return nil }
-        return first.commonPrefix ? mergePrefix(first) : mergeKey(first)
+        guard first.commonPrefix else { return isShown(first.key) ? mergeKey(first) : nil }
+        return mergePrefix(first)
     }
+
+    private func isShown(_ key: [UInt8]) -> Bool { horizon?.covers(key) ?? true }
 
     private var leastAnswer: Int? {
         var least: Int?
@@ -91,9 +100,11 @@ struct ListMerge: Sendable {
         return MergedEntry(key: first.key, kind: .key(top: top, holders: holders))
     }
 
-    private mutating func mergePrefix(_ first: ListEntry) -> MergedEntry {
+    /// nil: all witnesses are behind the horizon, as is everything else.
+    private mutating func mergePrefix(_ first: ListEntry) -> MergedEntry? {
         var witnesses: [MergedEntry.Witness] = []
-        takeAll(first.key) { index, entry in
+        takeAll(first.key) { [horizon] index, entry in
+            guard horizon?.covers(entry.witness) ?? true else { return }
             let tag = Ballot(entry.tag)
             if let known = witnesses.firstIndex(where: { $0.tag == tag && $0.key == entry.witness }) {
                 witnesses[known].holders.append(index)
@@ -101,6 +112,8 @@ struct ListMerge: Sendable {
                 witnesses.append(.init(key: entry.witness, tag: tag, holders: [index]))
             }
         }
+        guard !witnesses.isEmpty else { return nil }
+        lastPrefix = first.key
         witnesses.sort { bytesPrecede($0.key, $1.key) }
         return MergedEntry(key: first.key, kind: .commonPrefix(witnesses))
     }

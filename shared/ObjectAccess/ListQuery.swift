@@ -28,19 +28,6 @@ public struct ListQuery: Sendable {
     }
 }
 
-/// Where a listing goes on.
-public struct ListPosition: Sendable, Equatable {
-    /// Only greater keys follow.
-    public var key: [UInt8]
-    /// Also skips every key that begins with `key`: it was a common prefix.
-    public var isPrefix: Bool
-
-    public init(key: [UInt8], isPrefix: Bool = false) {
-        self.key = key
-        self.isPrefix = isPrefix
-    }
-}
-
 public enum ListedEntry: Sendable, Equatable {
     /// `record` only when it was asked for.
     case key([UInt8], summary: [UInt8], record: [UInt8]?)

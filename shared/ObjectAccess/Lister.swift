@@ -9,9 +9,6 @@ public final class Lister: Sendable {
     private let registers: RegisterClient
     private var environment: AccessEnvironment { registers.environment }
 
-    /// Entries that a node is asked for at least, so that pages full of tombstones make progress.
-    private static let nodeEntriesMin = 64
-
     public init(_ registers: RegisterClient) { self.registers = registers }
 
     /// One page. A key that was decided before the call is on its page, unless something came after it.
@@ -33,32 +30,54 @@ public final class Lister: Sendable {
         var query = query
         var entries: [ListedEntry] = []
         let limit = query.limit
+        var liveOnly = true
+        var dead = 0
         while true {
             // One more than the page takes, to know whether anything follows.
             query.limit = limit + 1 - entries.count
-            let (answers, judge) = try await gather(query, context)
+            let (answers, judge) = try await gather(query, liveOnly: liveOnly, context)
             var merge = ListMerge(answers)
-            while entries.count <= limit {
-                let batch = Self.batch(&merge, judge, count: limit + 1 - entries.count)
-                if batch.isEmpty { break }
-                entries += try await settle(batch, query, judge, context)
+            guard let round = try await round(&merge, query, judge, liveOnly: liveOnly, context) else {
+                liveOnly = false
+                continue
             }
+            entries += round.found
+            dead += round.dead
+            if dead > environment.options.settlingMax { liveOnly = false }
             if entries.count > limit {
                 entries.removeLast(entries.count - limit)
                 return ListPage(entries: entries, truncated: true, next: entries.last?.position)
             }
-            guard let horizon = merge.horizon else { return ListPage(entries: entries, truncated: false) }
-            query.after = horizon
-            if .now >= deadline { return ListPage(entries: entries, truncated: true, next: horizon) }
+            guard let next = merge.continuation else { return ListPage(entries: entries, truncated: false) }
+            query.after = next
+            if .now >= deadline { return ListPage(entries: entries, truncated: true, next: next) }
         }
+    }
+
+    /// What the answers of one round show, at least up to the query's limit, and how many of them turned out to be dead. nil:
+    /// without tombstones they leave too much open, as when a node has missed many deletes.
+    private func round(
+        _ merge: inout ListMerge, _ query: ListQuery, _ judge: ListJudge, liveOnly: Bool, _ context: MessageContext
+    ) async throws(AccessError) -> (found: [ListedEntry], dead: Int)? {
+        var found: [ListedEntry] = []
+        var dead = 0
+        while found.count < query.limit {
+            let batch = Self.batch(&merge, judge, count: query.limit - found.count)
+            if batch.isEmpty { break }
+            if liveOnly, batch.count(where: \.isOpenKey) > environment.options.settlingMax { return nil }
+            let live = try await settle(batch, query, judge, context)
+            dead += batch.count - live.count
+            found += live
+        }
+        return (found, dead)
     }
 
     // MARK: - Asking
 
     private func gather(
-        _ query: ListQuery, _ context: MessageContext
+        _ query: ListQuery, liveOnly: Bool, _ context: MessageContext
     ) async throws(AccessError) -> ([ListAnswer], ListJudge) {
-        let request = ListRequest(query, entriesMin: Self.nodeEntriesMin)
+        let request = ListRequest(query, liveOnly: liveOnly)
         var isRepeated = false
         while true {
             let view = environment.cluster.view
@@ -68,7 +87,7 @@ public final class Lister: Sendable {
             case .success(let answers):
                 let judge = ListJudge(
                     ring: ring, level: view.consistency, bucket: query.bucket, keyspace: query.keyspace,
-                    nodes: answers.map(\.node))
+                    hasTombstones: !liveOnly, nodes: answers.map(\.node))
                 return (answers, judge)
             case .failure(let failure):
                 guard failure.failures.has(.staleEpoch), !isRepeated else { throw failure.failures.error }
@@ -83,6 +102,10 @@ public final class Lister: Sendable {
     private struct Candidate: Sendable {
         var entry: MergedEntry
         var verdict: ListJudge.Verdict
+
+        var isOpenKey: Bool {
+            if case .key = entry.kind { verdict == .unsettled } else { false }
+        }
     }
 
     /// The next entries that are or may be live.
@@ -128,7 +151,9 @@ public final class Lister: Sendable {
             let below = ListQuery(
                 bucket: query.bucket, keyspace: query.keyspace, prefix: entry.key, after: .init(key: first.key),
                 limit: 1)
-            return try await list(below, context: context).entries.isEmpty ? nil : .commonPrefix(entry.key)
+            let page = try await list(below, context: context)
+            if page.entries.isEmpty, page.truncated { throw .deadlineExceeded }
+            return page.entries.isEmpty ? nil : .commonPrefix(entry.key)
         }
     }
 
@@ -141,10 +166,15 @@ public final class Lister: Sendable {
 }
 
 extension ListRequest {
-    init(_ query: ListQuery, entriesMin: Int) {
+    /// Entries that a node is asked for at least, so that what turns out to be dead does not make many rounds.
+    private static let entriesMin = 64
+
+    /// Where tombstones are entries too, a node is asked for many at once.
+    init(_ query: ListQuery, liveOnly: Bool) {
         self.init(
             bucket: query.bucket.bytes, keyspace: UInt32(query.keyspace.rawValue), prefix: query.prefix,
             after: query.after?.key ?? [], afterIsPrefix: query.after?.isPrefix ?? false, delimiter: query.delimiter,
-            limit: UInt32(clamping: max(query.limit, entriesMin)), withRecords: query.withRecords)
+            limit: UInt32(clamping: max(query.limit, liveOnly ? Self.entriesMin : Limits.listKeysMax)),
+            withRecords: query.withRecords, liveOnly: liveOnly)
     }
 }

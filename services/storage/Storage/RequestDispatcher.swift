@@ -121,7 +121,7 @@ struct RequestDispatcher: Sendable {
             IndexQuery(
                 bucket: bucket, keyspace: keyspace, prefix: message.prefix, after: message.after,
                 afterIsPrefix: message.afterIsPrefix, delimiter: message.delimiter,
-                limit: min(Int(message.limit), 2 * Limits.listKeysMax)))
+                limit: min(Int(message.limit), 2 * Limits.listKeysMax), liveOnly: message.liveOnly))
         let entries = page.entries.map { entry in
             switch entry {
             case .commonPrefix(let prefix, let witness, let tag):
@@ -132,7 +132,10 @@ struct RequestDispatcher: Sendable {
                     record: message.withRecords ? value.record ?? [] : [])
             }
         }
-        responder.reply(ListReply(entries: entries, truncated: page.isTruncated))
+        responder.reply(
+            ListReply(
+                entries: entries, truncated: page.isTruncated, end: page.end?.key ?? [],
+                endIsPrefix: page.end?.isPrefix ?? false))
     }
 
     // MARK: - Hints

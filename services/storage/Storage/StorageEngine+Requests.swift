@@ -123,15 +123,12 @@ extension StorageEngine {
     }
 
     /// Keys stand on one disk each, common prefixes may stand on several. Behind the end of a truncated page the others
-    /// say nothing about what that disk has.
+    /// say nothing about what that disk has: a prefix whose witness is there may have an earlier one, and comes later.
     static func merge(_ pages: [IndexPage], limit: Int) -> IndexPage {
-        let end = pages.filter(\.isTruncated).compactMap { $0.entries.last?.key }
-            .min { $0.lexicographicallyPrecedes($1) }
         var page = IndexPage()
-        page.isTruncated = end != nil
+        page.end = pages.compactMap(\.end).min { $0.precedes($1) }
         let sorted = pages.flatMap(\.entries).sorted { $0.key.lexicographicallyPrecedes($1.key) }
-        for entry in sorted {
-            if let end, end.lexicographicallyPrecedes(entry.key) { break }
+        for entry in sorted where page.end?.covers(entry.evidence) ?? true {
             if case .commonPrefix(let prefix, let witness, _) = entry,
                 case .commonPrefix(prefix, let first, _)? = page.entries.last
             {
@@ -139,7 +136,7 @@ extension StorageEngine {
                 continue
             }
             guard page.entries.count < limit else {
-                page.isTruncated = true
+                page.end = page.entries.last?.position
                 break
             }
             page.entries.append(entry)

@@ -690,6 +690,8 @@ public struct ListRequest: WireMessage, Equatable {
     public var limit: UInt32
     /// entries carry the record, not only the summary
     public var withRecords: Bool
+    /// without tombstones
+    public var liveOnly: Bool
 
     public init(
         bucket: [UInt8] = [],
@@ -699,7 +701,8 @@ public struct ListRequest: WireMessage, Equatable {
         afterIsPrefix: Bool = false,
         delimiter: [UInt8] = [],
         limit: UInt32 = 0,
-        withRecords: Bool = false
+        withRecords: Bool = false,
+        liveOnly: Bool = false
     ) {
         self.bucket = bucket
         self.keyspace = keyspace
@@ -709,6 +712,7 @@ public struct ListRequest: WireMessage, Equatable {
         self.delimiter = delimiter
         self.limit = limit
         self.withRecords = withRecords
+        self.liveOnly = liveOnly
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -725,6 +729,7 @@ public struct ListRequest: WireMessage, Equatable {
         delimiter = wireBytes(c.delimiter)
         limit = c.limit
         withRecords = c.with_records != 0
+        liveOnly = c.live_only != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -738,6 +743,7 @@ public struct ListRequest: WireMessage, Equatable {
         if !delimiter.isEmpty { c.pointee.delimiter = arena.binary(delimiter) }
         c.pointee.limit = limit
         c.pointee.with_records = withRecords ? 1 : 0
+        c.pointee.live_only = liveOnly ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -803,16 +809,25 @@ public struct ListEntry: WireMessage, Equatable {
     }
 }
 
+/// A node looks at a bounded number of keys: an answer may be short, even empty, and truncated.
 public struct ListReply: WireMessage, Equatable {
     public var entries: [ListEntry]
     public var truncated: Bool
+    /// truncated: the answer says nothing about keys behind this one
+    public var end: [UInt8]
+    /// and has seen every key that begins with `end`
+    public var endIsPrefix: Bool
 
     public init(
         entries: [ListEntry] = [],
-        truncated: Bool = false
+        truncated: Bool = false,
+        end: [UInt8] = [],
+        endIsPrefix: Bool = false
     ) {
         self.entries = entries
         self.truncated = truncated
+        self.end = end
+        self.endIsPrefix = endIsPrefix
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -823,6 +838,8 @@ public struct ListReply: WireMessage, Equatable {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__ListReply.self).pointee
         entries = (0..<c.n_entries).map { ListEntry(reading: UnsafeRawPointer(c.entries[$0]!)) }
         truncated = c.truncated != 0
+        end = wireBytes(c.end)
+        endIsPrefix = c.end_is_prefix != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -833,6 +850,8 @@ public struct ListReply: WireMessage, Equatable {
             c.pointee.entries = arena.messages(entries, as: Martlet__V1__ListEntry.self)
         }
         c.pointee.truncated = truncated ? 1 : 0
+        if !end.isEmpty { c.pointee.end = arena.binary(end) }
+        c.pointee.end_is_prefix = endIsPrefix ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }

@@ -90,6 +90,7 @@ extension S3Operations {
             after: try Self.position(marker, call.request.query["upload-id-marker"], rollUp))
         var entries: [ListedUpload] = []
         guard limit > 0 else { return ([], false) }
+        let deadline = ContinuousClock.now + Self.listingTimeout
         while true {
             let page = try await storage.list(query, context: call.context)
             for case .key(let key, let summary, _) in page.entries {
@@ -100,6 +101,7 @@ extension S3Operations {
                 entries.append(entry)
             }
             guard page.truncated, let next = page.next else { return (entries, false) }
+            guard .now < deadline else { throw S3Error(.serviceUnavailable) }
             query.after = next
         }
     }

@@ -57,8 +57,8 @@ extension S3Operations {
         writer.element("ListBucketResult", namespace: XMLWriter.s3Namespace) { result in
             Self.head(of: &result, request, call, truncated: page.next != nil)
             result.element("Marker", request.shown(marker))
-            // Without a delimiter the last key is the marker of the next page: clients know.
-            if let next = page.next, !request.delimiter.isEmpty {
+            // Without a delimiter the last key is the marker of the next page, clients know; unless the page was cut short.
+            if let next = page.next, !request.delimiter.isEmpty || next.key != page.objects.last?.key {
                 result.element("NextMarker", request.shown(next.key))
             }
             for entry in page.objects { Self.write(entry, as: "Contents", request, owner: true, to: &result) }
@@ -124,7 +124,10 @@ extension S3Operations {
 
     // MARK: - Pages
 
-    /// Asks until the page is full: a page of the storage may be short of its limit.
+    /// A page that is not full by then is cut short; the client asks for the next one.
+    static let listingTimeout = Duration.seconds(20)
+
+    /// Asks until the page is full, as a page of the storage may be short of its limit, or time is over.
     private func page(
         _ request: ListingRequest, after: ListPosition?, _ call: S3Call
     ) async throws -> ObjectPage {
@@ -132,6 +135,7 @@ extension S3Operations {
         var query = ListQuery(
             bucket: call.bucketID, prefix: Array(request.prefix.utf8), after: after,
             delimiter: Array(request.delimiter.utf8))
+        let deadline = ContinuousClock.now + Self.listingTimeout
         while page.count < request.keysMax {
             query.limit = request.keysMax - page.count
             let part = try await storage.list(query, context: call.context)
@@ -143,7 +147,7 @@ extension S3Operations {
                 }
             }
             page.next = part.truncated ? part.next : nil
-            guard let next = page.next else { break }
+            guard let next = page.next, .now < deadline else { break }
             query.after = next
         }
         return page

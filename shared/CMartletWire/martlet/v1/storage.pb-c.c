@@ -3173,7 +3173,7 @@ const ProtobufCMessageDescriptor martlet__v1__drop_chunks_reply__descriptor =
   (ProtobufCMessageInit) martlet__v1__drop_chunks_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__list_request__field_descriptors[8] =
+static const ProtobufCFieldDescriptor martlet__v1__list_request__field_descriptors[9] =
 {
   {
     "bucket",
@@ -3271,6 +3271,18 @@ static const ProtobufCFieldDescriptor martlet__v1__list_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "live_only",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListRequest, live_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__list_request__field_indices_by_name[] = {
   3,   /* field[3] = after */
@@ -3279,13 +3291,14 @@ static const unsigned martlet__v1__list_request__field_indices_by_name[] = {
   5,   /* field[5] = delimiter */
   1,   /* field[1] = keyspace */
   6,   /* field[6] = limit */
+  8,   /* field[8] = live_only */
   2,   /* field[2] = prefix */
   7,   /* field[7] = with_records */
 };
 static const ProtobufCIntRange martlet__v1__list_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor martlet__v1__list_request__descriptor =
 {
@@ -3295,7 +3308,7 @@ const ProtobufCMessageDescriptor martlet__v1__list_request__descriptor =
   "Martlet__V1__ListRequest",
   "martlet.v1",
   sizeof(Martlet__V1__ListRequest),
-  8,
+  9,
   martlet__v1__list_request__field_descriptors,
   martlet__v1__list_request__field_indices_by_name,
   1,  martlet__v1__list_request__number_ranges,
@@ -3418,7 +3431,7 @@ const ProtobufCMessageDescriptor martlet__v1__list_entry__descriptor =
   (ProtobufCMessageInit) martlet__v1__list_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__list_reply__field_descriptors[2] =
+static const ProtobufCFieldDescriptor martlet__v1__list_reply__field_descriptors[4] =
 {
   {
     "entries",
@@ -3444,15 +3457,41 @@ static const ProtobufCFieldDescriptor martlet__v1__list_reply__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "end",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListReply, end),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_is_prefix",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListReply, end_is_prefix),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__list_reply__field_indices_by_name[] = {
+  2,   /* field[2] = end */
+  3,   /* field[3] = end_is_prefix */
   0,   /* field[0] = entries */
   1,   /* field[1] = truncated */
 };
 static const ProtobufCIntRange martlet__v1__list_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor martlet__v1__list_reply__descriptor =
 {
@@ -3462,7 +3501,7 @@ const ProtobufCMessageDescriptor martlet__v1__list_reply__descriptor =
   "Martlet__V1__ListReply",
   "martlet.v1",
   sizeof(Martlet__V1__ListReply),
-  2,
+  4,
   martlet__v1__list_reply__field_descriptors,
   martlet__v1__list_reply__field_indices_by_name,
   1,  martlet__v1__list_reply__number_ranges,

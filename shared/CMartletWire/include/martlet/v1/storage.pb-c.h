@@ -387,10 +387,14 @@ struct  Martlet__V1__ListRequest
    * entries carry the record, not only the summary
    */
   protobuf_c_boolean with_records;
+  /*
+   * without tombstones
+   */
+  protobuf_c_boolean live_only;
 };
 #define MARTLET__V1__LIST_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__list_request__descriptor) \
-    , {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0 }
+    , {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0, 0 }
 
 
 struct  Martlet__V1__ListEntry
@@ -418,16 +422,27 @@ struct  Martlet__V1__ListEntry
     , {0,NULL}, 0, {0,NULL}, NULL, 0, {0,NULL}, {0,NULL} }
 
 
+/*
+ * A node looks at a bounded number of keys: an answer may be short, even empty, and truncated.
+ */
 struct  Martlet__V1__ListReply
 {
   ProtobufCMessage base;
   size_t n_entries;
   Martlet__V1__ListEntry **entries;
   protobuf_c_boolean truncated;
+  /*
+   * truncated: the answer says nothing about keys behind this one
+   */
+  ProtobufCBinaryData end;
+  /*
+   * and has seen every key that begins with `end`
+   */
+  protobuf_c_boolean end_is_prefix;
 };
 #define MARTLET__V1__LIST_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__list_reply__descriptor) \
-    , 0,NULL, 0 }
+    , 0,NULL, 0, {0,NULL}, 0 }
 
 
 /*
