@@ -133,8 +133,8 @@ let benchmarks: [Target] = [
     .executableTarget(
         name: "martlet-benchmark",
         dependencies: [
-            "Storage", "ObjectLog", "MetadataIndex", "Observability", "Register", "Wire", "Checksums", "Threads",
-            "Model", nio, log, arguments,
+            "Storage", "ObjectLog", "MetadataIndex", "Observability", "ProcessRuntime", "Register", "Wire", "Checksums",
+            "Threads", "Model", nio, log, arguments,
         ], path: "Benchmarks")
 ]
 

@@ -20,6 +20,7 @@ struct DiskBenchmark: ParsableCommand {
 
     @Option(help: "The folder; it stays when --keep or --crash is given.") var path: String
     @Option(help: "Objects to write; 0: none.") var load = 0
+    @Option(help: "Objects that the folder has, if any are to be read.") var objects = 0
     @Option(help: "Bytes of each object's content.") var size = 64
     @Option(help: "Writes under way at a time.") var writers = 256
     @Option(help: "Memory of the index, in MiB.") var memory = 256
@@ -27,19 +28,24 @@ struct DiskBenchmark: ParsableCommand {
     @Flag(help: "End as if killed after the load.") var crash = false
 
     func run() throws {
+        let account = MemoryAccount(limitMebibytes: memory)
         if load > 0 {
             let engine = try open()
+            let upkeep = EngineUpkeep(engine)
             try write(engine)
+            upkeep.stop()
+            show("  " + account.text)
             if crash { _exit(0) }
             let (_, seconds) = measured { engine.stop() }
             show(String(format: "stop: %.2f s", seconds))
         }
-        for _ in 0..<2 {
-            let (engine, seconds) = try measured { try open() }
-            show(String(format: "open: %.2f s, resident %.0f MiB", seconds, ProcessMemory.residentMebibytes))
-            let (_, stopping) = measured { engine.stop() }
-            show(String(format: "stop: %.2f s", stopping))
-        }
+        let (engine, seconds) = try measured { try open() }
+        show(String(format: "open: %.2f s", seconds))
+        show("  " + account.text)
+        if max(objects, load) > 0 { try read(engine, max(objects, load)) }
+        show("  " + account.text)
+        let (_, stopping) = measured { engine.stop() }
+        show(String(format: "stop: %.2f s", stopping))
         if !keep { try FileManager.default.removeItem(atPath: path) }
     }
 
@@ -48,6 +54,22 @@ struct DiskBenchmark: ParsableCommand {
         var options = StorageEngine.Options(node: "benchmark", dataDirectory: path, disks: [path + "/disk-1"])
         options.indexMemory = memory << 20
         return try StorageEngine(options, metrics: MetricsRegistry(), logger: Logger(label: "benchmark"))
+    }
+
+    private func read(_ engine: StorageEngine, _ count: Int) throws {
+        let before = (device: ProcessAccount.deviceBytes, seconds: ProcessAccount.processSeconds)
+        let outcome = try Outstanding(width: 4) { _, done in
+            engine.read(DiskContent.name(Int.random(in: 0..<count)), withBlob: true) { result in
+                guard case .success(let result) = result, result.blob != nil else { fatalError("\(result)") }
+                done()
+            }
+        }.run(count: 200_000)
+        let each = 1 / Double(outcome.latencies.count)
+        show(
+            String(
+                format: "reads with content: %.0f/s, %.1f µs of CPU and %.1f KiB from the device for each, ",
+                outcome.perSecond, (ProcessAccount.processSeconds - before.seconds) * 1e6 * each,
+                (ProcessAccount.deviceBytes - before.device) / 1024 * each) + outcome.latencies.text)
     }
 
     private func write(_ engine: StorageEngine) throws {
@@ -83,11 +105,22 @@ struct DiskContent: Sendable {
             headers: [HeaderField(name: "content-type", value: "image/jpeg")],
             blobs: [BlobReference(id: blob.bytes, size: UInt64(bytes.readableBytes), chunkSize: 0)], owner: "user")
         let summary = ListingSummary(size: UInt64(bytes.readableBytes), etag: etag)
-        let state = ReplicaState(
-            tag: Ballot(counter: counter, writer: 1), sequence: counter, recentOperations: [.random()],
-            record: ReplicaRecord(bytes: record.encoded(), summary: summary.encoded(), blobs: [blob]))
+        let stored = ReplicaRecord(bytes: record.encoded(), summary: summary.encoded(), blobs: [blob])
         let payload = BlobPayload(id: blob, content: CheckedBytes(bytes: bytes, checksum: checksum))
-        engine.commit(Self.name(number), state, blob: payload) { result in
+        commit(number, counter, stored, payload, in: engine, done)
+    }
+
+    func delete(_ number: Int, counter: UInt64, in engine: StorageEngine, _ done: @escaping @Sendable () -> Void) {
+        commit(number, counter, ReplicaRecord(bytes: [], isTombstone: true), nil, in: engine, done)
+    }
+
+    private func commit(
+        _ number: Int, _ counter: UInt64, _ record: ReplicaRecord, _ blob: BlobPayload?, in engine: StorageEngine,
+        _ done: @escaping @Sendable () -> Void
+    ) {
+        let state = ReplicaState(
+            tag: Ballot(counter: counter, writer: 1), sequence: counter, recentOperations: [.random()], record: record)
+        engine.commit(Self.name(number), state, blob: blob) { result in
             guard case .success(let result) = result, result.outcome == .accepted else { fatalError("\(result)") }
             done()
         }

@@ -20,16 +20,18 @@ struct IndexBenchmark: ParsableCommand {
         let folder = try ScratchFolder(below: directory)
         defer { folder.remove() }
         let path = folder.path + "/index"
-        show(String(format: "resident before: %.0f MiB", ProcessMemory.residentMebibytes))
+        let account = MemoryAccount(limitMebibytes: memory)
         do {
             let index = try MetadataIndex(path: path, memory: IndexMemory(limit: memory << 20))
             try load(index)
+            show("load: " + account.text)
             try read(index, "after the load")
         }
         let memory = IndexMemory(limit: memory << 20)
         let (index, seconds) = try measured { try MetadataIndex(path: path, memory: memory) }
-        show(String(format: "opening: %.2f s, resident %.0f MiB", seconds, ProcessMemory.residentMebibytes))
+        show(String(format: "opening: %.3f s", seconds))
         try read(index, "after opening")
+        show("in all: " + account.text + ", \(index.memoryUse)")
     }
 
     private func load(_ index: MetadataIndex) throws {
@@ -37,6 +39,7 @@ struct IndexBenchmark: ParsableCommand {
         var position: UInt64 = 1 << 32
         // Uploads come in any order of names.
         let step = 7_368_787
+        let busy = ProcessAccount.processSeconds
         let (_, seconds) = try measured {
             for number in 0..<objects {
                 changes += Self.object((number &* step) % objects, position)
@@ -47,9 +50,11 @@ struct IndexBenchmark: ParsableCommand {
             }
             try index.flush()
         }
+        let processor = (ProcessAccount.processSeconds - busy) / Double(objects) * 1e6
         show(
-            String(format: "load: %.0f objects/s (%d in %.1f s)", Double(objects) / seconds, objects, seconds)
-                + String(format: ", resident %.0f MiB", ProcessMemory.residentMebibytes))
+            String(
+                format: "load: %.0f objects/s (%d in %.1f s), %.1f µs of CPU for each", Double(objects) / seconds,
+                objects, seconds, processor))
     }
 
     private static func name(_ number: Int) -> Model.RegisterName {
@@ -78,29 +83,35 @@ struct IndexBenchmark: ParsableCommand {
     }
 
     private func read(_ index: MetadataIndex, _ when: String) throws {
-        let count = 200_000
-        let (_, hits) = try measured {
-            for _ in 0..<count {
-                guard try index.register(Self.name(Int.random(in: 0..<objects))) != nil else {
-                    throw ValidationError("an object is missing")
-                }
+        let hits = try measure(count: 200_000) {
+            guard try index.register(Self.name(Int.random(in: 0..<objects))) != nil else {
+                throw ValidationError("an object is missing")
             }
         }
-        let (_, misses) = try measured {
-            for _ in 0..<count { _ = try index.register(Self.name(objects + Int.random(in: 0..<objects))) }
+        let again = Self.name(Int.random(in: 0..<objects))
+        let cached = try measure(count: 200_000) { _ = try index.register(again) }
+        let misses = try measure(count: 200_000) {
+            _ = try index.register(Self.name(objects + Int.random(in: 0..<objects)))
         }
-        let pages = 300
-        let (_, listing) = try measured {
-            for _ in 0..<pages {
-                let after = Self.name(Int.random(in: 0..<objects)).key
-                _ = try index.list(IndexQuery(bucket: Self.bucket, after: after, limit: 1000))
-            }
+        let listing = try measure(count: 300) {
+            let after = Self.name(Int.random(in: 0..<objects)).key
+            _ = try index.list(IndexQuery(bucket: Self.bucket, after: after, limit: 1000))
         }
-        show(
-            when
-                + String(
-                    format: ": get %.1f µs, get of what is absent %.1f µs, listing of 1,000 %.2f ms, resident %.0f MiB",
-                    hits / Double(count) * 1e6, misses / Double(count) * 1e6, listing / Double(pages) * 1e3,
-                    ProcessMemory.residentMebibytes) + ", index \(index.memoryUse)")
+        show("\(when):")
+        show("  get \(hits)")
+        show("  get of one key \(cached)")
+        show("  get of what is absent \(misses)")
+        show("  listing of 1,000 \(listing)")
+    }
+
+    private func measure(count: Int, _ body: () throws -> Void) throws -> String {
+        let before = ProcessAccount.deviceBytes
+        let busy = ProcessAccount.threadSeconds
+        let (_, seconds) = try measured { for _ in 0..<count { try body() } }
+        let processor = ProcessAccount.threadSeconds - busy
+        let kibibytes = (ProcessAccount.deviceBytes - before) / 1024
+        return String(
+            format: "%.1f µs (%.1f µs of CPU, %.1f KiB from the device)", seconds / Double(count) * 1e6,
+            processor / Double(count) * 1e6, kibibytes / Double(count))
     }
 }

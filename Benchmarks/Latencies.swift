@@ -31,15 +31,6 @@ struct Latencies: Sendable {
     }
 }
 
-/// What the process takes now, in MiB.
-struct ProcessMemory {
-    static var residentMebibytes: Double {
-        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
-        return (Double(line.split(separator: " ").dropFirst().first ?? "") ?? 0) / 1024
-    }
-}
-
 /// A folder that is removed afterwards.
 struct ScratchFolder {
     let path: String

@@ -15,8 +15,6 @@ final class Database: @unchecked Sendable {
     /// RocksDB begins a new manifest whenever it is opened. A build with assertions, as Debian's, ends the process when
     /// writing a manifest fails: so it must not be tried without room.
     private static let roomMin: UInt64 = 8 << 20
-    /// Of a manifest. RocksDB's own 4 MiB are seldom needed, and filled at each opening.
-    private static let manifestPreallocation = 64 << 10
 
     static func hasRoom(_ path: String, times: UInt64 = 1) -> Bool {
         var status = statvfs()
@@ -29,7 +27,7 @@ final class Database: @unchecked Sendable {
             throw IndexError(.noSpace, "No space left on device: \(path) needs \(Self.roomMin) bytes to be opened")
         }
         self.memory = memory
-        let options = Self.options(memory)
+        let options = DatabaseOptions.create(memory)
         defer { rocksdb_options_destroy(options) }
         handle = try Self.checked { rocksdb_open(options, path, $0) }!
         rocksdb_writeoptions_disable_WAL(writeOptions, 1)
@@ -41,35 +39,6 @@ final class Database: @unchecked Sendable {
         rocksdb_readoptions_destroy(readOptions)
         rocksdb_writeoptions_destroy(writeOptions)
         rocksdb_flushoptions_destroy(flushOptions)
-    }
-
-    private static let journalFatal: Int32 = 4
-
-    private static func options(_ memory: IndexMemory) -> OpaquePointer? {
-        let table = rocksdb_block_based_options_create()
-        rocksdb_block_based_options_set_block_cache(table, memory.cache)
-        rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1)
-        rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10))
-        rocksdb_block_based_options_set_format_version(table, 5)
-        let options = rocksdb_options_create()
-        rocksdb_options_set_create_if_missing(options, 1)
-        rocksdb_options_set_block_based_table_factory(options, table)
-        rocksdb_block_based_options_destroy(table)
-        // Up to three write buffers: one that fills, others being flushed.
-        rocksdb_options_set_write_buffer_size(options, memory.writeBufferSize / 3)
-        rocksdb_options_set_max_write_buffer_number(options, 3)
-        rocksdb_options_set_max_open_files(options, 256)
-        rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1)
-        rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
-        rocksdb_options_increase_parallelism(options, 2)
-        rocksdb_options_set_bytes_per_sync(options, 1 << 20)
-        // A build with assertions, as Debian's, ends the process when it cannot write to its own journal on a full disk:
-        // it gets none but the lines of the opening.
-        rocksdb_options_set_info_log_level(options, Self.journalFatal)
-        rocksdb_options_set_keep_log_file_num(options, 2)
-        rocksdb_options_set_manifest_preallocation_size(options, Self.manifestPreallocation)
-        rocksdb_options_set_paranoid_checks(options, 1)
-        return options
     }
 
     private static func checked<R>(

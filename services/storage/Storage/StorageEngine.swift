@@ -80,10 +80,16 @@ public final class StorageEngine: Sendable {
         metrics.gauge("storage_staged_bytes", help: "Blobs in memory that wait for their commit.") {
             Double(staged.bytes)
         }
+        metrics.gauge(
+            "storage_index_memory_bytes", help: "What the indexes of all disks have in memory, of storage.index_memory."
+        ) { [weak self] in Double(self?.indexMemoryUse ?? 0) }
     }
 
     /// Begins with what needs a thread of its own: moving slots between disks.
     public func start() { mover.start() }
+
+    /// Bytes of cache and write buffers.
+    private var indexMemoryUse: Int { disks.reduce(opener.memory.cached) { $0 + $1.index.memoryUse.ofItsOwn } }
 
     /// Blobs in memory that wait for their commit.
     var stagedBytes: Int { staged.bytes }

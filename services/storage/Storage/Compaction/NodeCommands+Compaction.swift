@@ -22,12 +22,12 @@ extension NodeCommands {
     }
 
     func compactSuspend() throws -> [UInt8] {
-        for disk in engine.disks { disk.compactor.suspend() }
+        engine.suspendCompaction()
         return try ReportCoding.encode(DoneReport())
     }
 
     func compactResume() throws -> [UInt8] {
-        for disk in engine.disks { disk.compactor.resume() }
+        engine.resumeCompaction()
         return try ReportCoding.encode(DoneReport())
     }
 }

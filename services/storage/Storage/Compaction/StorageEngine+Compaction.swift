@@ -3,7 +3,7 @@ import MetadataIndex
 
 extension StorageEngine {
     /// Begins to compact, on all disks or on those with the most garbage. `rate`: bytes a second on each; nil: as set.
-    func startCompaction(disks count: Int? = nil, rate: Int? = nil) throws(StorageError) {
+    public func startCompaction(disks count: Int? = nil, rate: Int? = nil) throws(StorageError) {
         let usable = disks.filter { $0.failure == nil }
         guard !usable.isEmpty else { throw .unavailable("no disk takes writes") }
         func garbage(_ disk: DiskReplica) -> UInt64 {
@@ -13,7 +13,17 @@ extension StorageEngine {
         for disk in worst.prefix(count ?? worst.count) { disk.compactor.start(disk, rate: rate) }
     }
 
-    var compactionReport: CompactionReport {
+    /// Takes effect at once, in the middle of a segment too.
+    public func suspendCompaction() {
+        for disk in disks { disk.compactor.suspend() }
+    }
+
+    public func resumeCompaction() {
+        for disk in disks { disk.compactor.resume() }
+    }
+
+    /// What compaction does and has done.
+    public var compactionReport: CompactionReport {
         let disks = disks.map { CompactionReport.Disk(path: $0.path, $0.compactor.status(of: $0)) }
         func sum(_ value: (CompactionReport.Disk) -> Int) -> Int { disks.reduce(0) { $0 + value($1) } }
         let activity = ["running", "suspending"].first { state in disks.contains { $0.status == state } }
