@@ -28,7 +28,8 @@ public struct AdminTool: AsyncParsableCommand {
                 name: "Cluster",
                 subcommands: [
                     VersionCommand.self, StatusCommand.self, StartCommand.self, UpdateConsistencyLevel.self,
-                    DumpRing.self, UpdateLogLevel.self, CreateToken.self, SuspendNode.self, ResumeNode.self,
+                    DumpRing.self, UpdateLogLevel.self, CreateToken.self, StateCommand.self, SuspendNode.self,
+                    ResumeNode.self,
                     RemoveNode.self, RemoveGateway.self,
                 ]),
             CommandGroup(
