@@ -1,9 +1,5 @@
 import Foundation
 import Manager
 
-let arguments = Array(CommandLine.arguments.dropFirst())
-switch arguments.first {
-case MigrateStoreCommand.configuration.commandName: await MigrateStoreCommand.main(Array(arguments.dropFirst()))
-case RestoreStateCommand.configuration.commandName: await RestoreStateCommand.main(Array(arguments.dropFirst()))
-default: await runManager()
-}
+await runOfflineCommand(Array(CommandLine.arguments.dropFirst()))
+await runManager()

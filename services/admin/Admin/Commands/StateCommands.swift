@@ -6,10 +6,11 @@ import Foundation
 struct StateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "state", abstract: "The cluster's state: users, buckets, members, ring.",
+        discussion: "EXAMPLE: martlet-adm state backup /backup/state.json",
         subcommands: [StateBackup.self])
 }
 
-struct StateBackup: AsyncParsableCommand {
+struct StateBackup: VerbCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup",
         abstract: "Write a backup of the cluster's state.",
@@ -22,6 +23,9 @@ struct StateBackup: AsyncParsableCommand {
 
     @Argument(help: "The file; it is replaced as a whole.", completion: .file()) var file: String
     @OptionGroup var options: ConnectionOptions
+
+    /// Asked page by page.
+    var verb: String { "state-export" }
 
     mutating func run() async throws {
         var page = try await page([])
@@ -40,7 +44,7 @@ struct StateBackup: AsyncParsableCommand {
     }
 
     private func page(_ arguments: [String]) async throws -> StatePageReport {
-        try report(StatePageReport.self, try await options.call("state-export", arguments))
+        try report(StatePageReport.self, try await options.call(verb, arguments))
     }
 }
 

@@ -49,9 +49,22 @@ struct OfflineManager {
     }
 }
 
+/// Runs the command that the first argument names, and ends the process; returns when it names none.
+public func runOfflineCommand(_ arguments: [String]) async {
+    let commands: [any AsyncParsableCommand.Type] = [MigrateStoreCommand.self, RestoreStateCommand.self]
+    guard let command = commands.first(where: { $0.configuration.commandName == arguments.first }) else { return }
+    do {
+        var parsed = try command.parse(Array(arguments.dropFirst()))
+        try await parsed.run()
+        exit(0)
+    } catch {
+        command.exit(withError: error)
+    }
+}
+
 /// `martlet-manager migrate-store`: moves the state from the file to etcd.
-public struct MigrateStoreCommand: AsyncParsableCommand {
-    public static let configuration = CommandConfiguration(
+struct MigrateStoreCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
         commandName: "migrate-store",
         abstract: "Moves the cluster's state from this manager's file to etcd.",
         discussion: """
@@ -65,9 +78,7 @@ public struct MigrateStoreCommand: AsyncParsableCommand {
 
     @OptionGroup var process: ProcessOptions
 
-    public init() {}
-
-    public func run() async throws {
+    func run() async throws {
         let manager = OfflineManager(process)
         do {
             let count = try await StoreMigration(manager).run()
@@ -79,8 +90,8 @@ public struct MigrateStoreCommand: AsyncParsableCommand {
 }
 
 /// `martlet-manager restore-state FILE`: fills an empty store from a backup.
-public struct RestoreStateCommand: AsyncParsableCommand {
-    public static let configuration = CommandConfiguration(
+struct RestoreStateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
         commandName: "restore-state",
         abstract: "Fills an empty store from a backup that martlet-adm state backup made.",
         discussion: """
@@ -95,9 +106,7 @@ public struct RestoreStateCommand: AsyncParsableCommand {
     @OptionGroup var process: ProcessOptions
     @Argument(help: "The backup.", completion: .file()) var file: String
 
-    public init() {}
-
-    public func run() async throws {
+    func run() async throws {
         let manager = OfflineManager(process)
         do {
             guard let bytes = try DurableFile.read(file) else { throw StateArchive.Damage("there is no file \(file)") }

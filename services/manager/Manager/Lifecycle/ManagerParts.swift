@@ -11,15 +11,18 @@ struct ManagerParts: Sendable {
     let cluster: ManagedCluster
     let bus: MessageBus
     let watch: MemberWatch
+    let leadership: Leadership
     let nodes: NodeVerbs
     let deletion: BucketDeletion
+    let export = StateExport()
     let commands: CommonCommands
     /// What verbs need, as of now.
     let context: @Sendable () -> VerbContext
 
     /// - Parameter base: The context's constant part.
     init(
-        cluster: ManagedCluster, bus: MessageBus, watch: MemberWatch, base: VerbContext, directory: String,
+        cluster: ManagedCluster, bus: MessageBus, watch: MemberWatch, leadership: Leadership, base: VerbContext,
+        directory: String,
         logger: Logger, metrics: MetricsRegistry
     ) {
         let context: @Sendable () -> VerbContext = {
@@ -33,6 +36,7 @@ struct ManagerParts: Sendable {
         self.cluster = cluster
         self.bus = bus
         self.watch = watch
+        self.leadership = leadership
         self.context = context
         nodes = NodeVerbs(bus: bus, cluster: cluster)
         deletion = BucketDeletion(cluster: cluster, watch: watch, lister: Lister(registers), context: context)

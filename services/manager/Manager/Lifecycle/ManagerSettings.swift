@@ -37,8 +37,10 @@ public enum ManagerSettings {
     public static let bucketsPerUser = Setting(
         "manager.buckets_per_user", default: 1_000, in: 1...1_000_000, help: "Buckets that one user may own.")
 
-    public static let all: [any AnySetting] = [
-        enrolment, replicas, write, read, delete, partitions, dataCenter, failureTimeout, joinTokenLifetime, masterKey,
-        bucketsPerUser,
-    ]
+    public static let all: [any AnySetting] =
+        [
+            enrolment, replicas, write, read, delete, partitions, dataCenter, failureTimeout, joinTokenLifetime,
+            masterKey,
+            bucketsPerUser,
+        ] + StoreSettings.all
 }
