@@ -1,7 +1,7 @@
 """A Martlet cluster on one machine: its folder, its ports, its processes. Used by the commands beside this file.
 
 DIR/cluster.json      the options it was made with
-DIR/config/NAME.toml  configuration of each process; the supervisor starts a process when this file appears
+DIR/config/NAME.toml  configuration of each process (etcd-N.yaml for etcd's); the supervisor starts a process when this file appears
 DIR/data/NAME/        data of each process
 DIR/log/NAME.log      its log
 DIR/run/NAME.pid      its process id; DIR/run/NAME.hold keeps it down until the file is removed
@@ -17,6 +17,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 APT_PACKAGES = ["libzmq3-dev", "libprotobuf-c-dev", "libssl-dev", "librocksdb-dev", "libisal-dev", "libsqlite3-dev", "libxml2-dev"]
+ETCD = "/usr/bin/etcd"
 PROGRAMS = ["manager", "storage", "gateway", "replicator", "repair", "adm", "tap", "load"]
 
 
@@ -56,11 +57,33 @@ class Cluster:
 
     def processes(self):
         """(name, program, first of its ports), in the order of starting."""
-        base = self.options["port_base"]
-        listed = [("manager", "manager", base + 10), ("gateway", "gateway", base + 20),
-                  ("replicator", "replicator", base + 30), ("repair", "repair", base + 40)]
-        storage = [(f"storage-{i}", "storage", base + 40 + 10 * i) for i in range(1, self.options["nodes"] + 1)]
-        return listed[:1] + storage + listed[1:]
+        base, nodes = self.options["port_base"], self.options["nodes"]
+        listed = [("gateway", "gateway", base + 20), ("replicator", "replicator", base + 30), ("repair", "repair", base + 40)]
+        storage = [(f"storage-{i}", "storage", base + 40 + 10 * i) for i in range(1, nodes + 1)]
+        return self.etcd_members() + self.managers() + storage + listed
+
+    def managers(self):
+        """The first manager has the name and place that it has when it is alone."""
+        base, nodes = self.options["port_base"], self.options["nodes"]
+        further = [(f"manager-{i}", "manager", base + 30 + 10 * (nodes + i)) for i in range(2, self.manager_count + 1)]
+        return [("manager", "manager", base + 10)] + further
+
+    def etcd_members(self):
+        base, nodes = self.options["port_base"], self.options["nodes"]
+        if self.manager_count == 1:
+            return []
+        return [(f"etcd-{i}", "etcd", base + 68 + 10 * nodes + 2 * i) for i in range(1, self.manager_count + 1)]
+
+    @property
+    def manager_count(self):
+        return self.options.get("managers", 1)
+
+    def ports(self, program, first):
+        """All ports of a process whose first port is given."""
+        return [first, first + 1] if program == "etcd" else [first + i for i in range(4)]
+
+    def config_file(self, name, program):
+        return self.path("config", f"{name}.{'yaml' if program == 'etcd' else 'toml'}")
 
     def port(self, name):
         return next(port for n, _, port in self.processes() if n == name)
@@ -80,6 +103,23 @@ class Cluster:
         write(self.description, json.dumps(options, indent=2) + "\n")
 
     def configure(self, name, program, port):
+        text = self.etcd_configuration(name, port) if program == "etcd" else self.configuration(name, program, port)
+        target = self.config_file(name, program)
+        if not target.exists() or target.read_text() != text:
+            write(target, text)
+
+    def etcd_configuration(self, name, port):
+        members = ",".join(f"{n}=http://127.0.0.1:{p + 1}" for n, _, p in self.etcd_members())
+        values = {
+            "name": name, "data-dir": str(self.path("data", name)), "logger": "zap", "initial-cluster": members,
+            "listen-client-urls": f"http://127.0.0.1:{port}", "advertise-client-urls": f"http://127.0.0.1:{port}",
+            "listen-peer-urls": f"http://127.0.0.1:{port + 1}", "initial-advertise-peer-urls": f"http://127.0.0.1:{port + 1}",
+            "auto-compaction-mode": "revision", "auto-compaction-retention": "10000",
+        }
+        return "# Written by compose/up.\n" + "".join(f"{key}: '{value}'\n" for key, value in values.items()) + \
+            "max-txn-ops: 1024\nenable-grpc-gateway: true\n"
+
+    def configuration(self, name, program, port):
         lines = ["# Written by compose/up.", "[node]", f'name = "{name}"', f'data = "{self.path("data", name)}"']
         if program != "manager":
             lines += [f'join_token_file = "{self.path("data", "manager", "join-token")}"']
@@ -88,16 +128,18 @@ class Cluster:
         lines += ["[admin]", f'listen = "127.0.0.1:{port + 3}"', ""]
         if program == "manager":
             replicas = self.options["replicas"]
-            lines += ["[manager]", f'enrolment = "tcp://127.0.0.1:{port + 2}"', f"replicas = {replicas}", ""]
+            lines += ["[manager]", f'enrolment = "tcp://127.0.0.1:{port + 2}"', f"replicas = {replicas}"]
+            members = [f"http://127.0.0.1:{p}" for _, _, p in self.etcd_members()]
+            if members:
+                lines += ['store = "etcd"', f"etcd_endpoints = {json.dumps(members)}"]
+            lines += [""]
         else:
-            lines += ["[manager]", f'addresses = ["tcp://127.0.0.1:{self.port("manager")}"]',
+            addresses = [f"{n}=tcp://127.0.0.1:{p}" for n, _, p in self.managers()]
+            lines += ["[manager]", f"addresses = {json.dumps(addresses)}",
                       f'enrolment = "tcp://127.0.0.1:{self.port("manager") + 2}"', ""]
         if program == "gateway":
             lines += ["[gateway]", f'listen = "127.0.0.1:{self.options["port_base"]}"', ""]
-        target = self.path("config", f"{name}.toml")
-        text = "\n".join(lines)
-        if not target.exists() or target.read_text() != text:
-            write(target, text)
+        return "\n".join(lines)
 
     def overrides(self, program):
         """--set arguments for a program: a key goes to every process that has its section."""
@@ -110,6 +152,8 @@ class Cluster:
         return result
 
     def command(self, name, program):
+        if program == "etcd":
+            return [ETCD, "--config-file", str(self.config_file(name, program))]
         return [str(self.binaries / f"martlet-{program}"), "--config", str(self.path("config", f"{name}.toml"))] + \
             self.overrides(program)
 

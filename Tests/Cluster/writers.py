@@ -20,6 +20,12 @@ def some_puts(writers, count=30, seconds=60):
     wait_until(f"{count} more puts", lambda: writers.puts >= target, seconds)
 
 
+def undisturbed(writers, count=20):
+    """They go on, and nothing has gone wrong so far."""
+    some_puts(writers, count)
+    assert writers.errors == [] and writers.wrong == []
+
+
 class Writers:
     """Threads that put and read back until stopped. Each key belongs to one thread of one instance."""
 

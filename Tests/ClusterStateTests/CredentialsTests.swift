@@ -56,7 +56,12 @@ struct CredentialsTests {
             name: "admin", publicKey: [UInt8](repeating: 1, count: 32), secretKey: [UInt8](repeating: 2, count: 32),
             manager: PeerEndpoint(
                 name: "manager", role: .manager, address: "tcp://127.0.0.1:7000", publisher: "tcp://127.0.0.1:7001",
-                publicKey: [UInt8](repeating: 3, count: 32)), encrypted: false)
+                publicKey: [UInt8](repeating: 3, count: 32)),
+            others: [4, 5].map {
+                PeerEndpoint(
+                    name: NodeName("manager-\($0)"), role: .manager, address: "tcp://127.0.0.1:700\($0)",
+                    publisher: "tcp://127.0.0.1:800\($0)", publicKey: [UInt8](repeating: $0, count: 32))
+            }, encrypted: false)
         let path = folder.appendingPathComponent("admin.toml").path
         #expect(throws: CredentialsError.missing(path)) { try AdminCredentials(path: path) }
         try credentials.write(to: path)

@@ -37,14 +37,14 @@ final class EtcdCluster: @unchecked Sendable {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    static func start(members: Int, tls: Bool = false) async throws -> EtcdCluster {
+    /// - Parameter opened: Waits until its keys can be used.
+    static func start(members: Int, tls: Bool = false, opened: Bool = true) async throws -> EtcdCluster {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-etcd-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         if tls { try makeCertificates(folder) }
         let cluster = EtcdCluster(members: members, folder: folder, tls: tls)
         for index in 0..<members { try cluster.startMember(index) }
-        let store = try await cluster.store()
-        try await store.close()
+        if opened { try await cluster.store().close() }
         return cluster
     }
 

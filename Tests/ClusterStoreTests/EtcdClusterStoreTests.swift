@@ -67,6 +67,36 @@ struct EtcdClusterStoreTests {
         try await store.close()
     }
 
+    @Test("Keys that are filled from elsewhere go on with greater revisions, and are whole before anybody opens them")
+    func filled() async throws {
+        struct Interrupted: Error {}
+        let cluster = try await EtcdCluster.start(members: 1, opened: false)
+        let logger = Logger(label: "etcd", factory: { _ in SwiftLogNoOpLogHandler() })
+        let entries = (0..<250).map { StoreEntry(key: "k\(1_000 + $0)", value: [UInt8($0)], revision: 7) }
+        let half = [StoreEntry(key: "left-over", value: [], revision: 1)]
+        await #expect(throws: Interrupted.self) {
+            try await EtcdClusterStore.fill(cluster.options(), with: half, after: 5, logger: logger) {
+                throw Interrupted()
+            }
+        }
+        await #expect(throws: StoreError.self) { _ = try await cluster.store() }
+        try await EtcdClusterStore.fill(cluster.options(), with: entries, after: 9_000, logger: logger)
+        let store = try await cluster.store()
+        let snapshot = try await store.range(.all)
+        #expect(snapshot.entries.map(\.key) == entries.map(\.key) && snapshot.revision > 9_000)
+        #expect(snapshot.entries.allSatisfy { $0.revision > 9_000 && $0.revision <= snapshot.revision })
+        var old = store.watch(.all, after: 8_999).makeAsyncIterator()
+        await #expect(throws: StoreError.compacted(oldest: 9_000)) { try await old.next() }
+        let first = snapshot.entries[0]
+        let outcome = try await store.commit(
+            StoreTransaction(when: [.revision(key: first.key, is: first.revision)], [.delete(key: first.key)]))
+        #expect(outcome == .committed(revision: snapshot.revision + 1))
+        await #expect(throws: StoreError.self) {
+            try await EtcdClusterStore.fill(cluster.options(), with: entries, after: 9_000, logger: logger)
+        }
+        try await store.close()
+    }
+
     @Test("Mutual TLS: a certificate of another authority is not let in")
     func mutualTLS() async throws {
         let cluster = try await EtcdCluster.start(members: 1, tls: true)

@@ -86,6 +86,22 @@ struct SQLiteFileTests {
         try FileManager.default.removeItem(at: folder)
     }
 
+    @Test("A store that is filled from elsewhere goes on with greater revisions; one that was used is not filled")
+    func filled() async throws {
+        let store = try SQLiteClusterStore(path: path)
+        let entries = [StoreEntry(key: "a", value: [1], revision: 3), StoreEntry(key: "b", value: [2], revision: 9)]
+        try await store.fill(with: entries, after: 900)
+        let snapshot = try await store.range(.all)
+        #expect(snapshot.revision == 901 && snapshot.entries.map(\.value) == [[1], [2]])
+        var old = store.watch(.all, after: 900).makeAsyncIterator()
+        await #expect(throws: StoreError.compacted(oldest: 901)) { try await old.next() }
+        await #expect(throws: StoreError.foreignFormat("the store is not empty")) {
+            try await store.fill(with: entries, after: 2_000)
+        }
+        #expect(try await store.range(.all) == snapshot)
+        try FileManager.default.removeItem(at: folder)
+    }
+
     @Test("The history is bounded")
     func history() async throws {
         var options = SQLiteClusterStore.Options()

@@ -80,7 +80,9 @@ struct ManagerOnBusTests {
             watch.start()
             desk.open(
                 ManagerParts(
-                    cluster: cluster, bus: bus, watch: watch, base: base, directory: "", logger: logger,
+                    cluster: cluster, bus: bus, watch: watch,
+                    leadership: Leadership(cluster.store, name: "manager", logger: logger), base: base, directory: "",
+                    logger: logger,
                     metrics: metrics))
         }
 

@@ -88,7 +88,7 @@ struct MemberVerbTests {
         #expect(fixture.view.members["gateway-1"]?.publicKey == fixture.key(10))
     }
 
-    @Test("Who runs, who holds replicas, and managers are not removed")
+    @Test("Who runs and who holds replicas is not removed")
     func kept() async throws {
         var fixture = try await started()
         #expect(await refusal(fixture, "remove-node", "storage-1")?.message.contains("detach") == true)

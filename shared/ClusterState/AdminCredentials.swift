@@ -13,19 +13,27 @@ public struct AdminCredentials: Sendable, Equatable {
     public var name: NodeName
     public var publicKey: [UInt8]
     public var secretKey: [UInt8]
+    /// The manager that wrote the file.
     public var manager: PeerEndpoint
+    /// The other managers: any of them may be asked.
+    public var others: [PeerEndpoint]
     /// False only for a cluster on loopback that was told to do without.
     public var encrypted: Bool
 
     public init(
-        name: NodeName, publicKey: [UInt8], secretKey: [UInt8], manager: PeerEndpoint, encrypted: Bool = true
+        name: NodeName, publicKey: [UInt8], secretKey: [UInt8], manager: PeerEndpoint,
+        others: [PeerEndpoint] = [], encrypted: Bool = true
     ) {
         self.name = name
         self.publicKey = publicKey
         self.secretKey = secretKey
         self.manager = manager
+        self.others = others
         self.encrypted = encrypted
     }
+
+    /// All managers, in the order of asking.
+    public var managers: [PeerEndpoint] { [manager] + others }
 
     /// nil when a key has not 32 bytes.
     public var keyPair: CurveKeyPair? { CurveKeyPair(publicKey: publicKey, secretKey: secretKey) }
@@ -37,25 +45,46 @@ public struct AdminCredentials: Sendable, Equatable {
 
     init(toml text: String, path: String) throws {
         let table = try TOMLTable(string: text)
-        func string(_ section: String, _ key: String) throws -> String {
-            guard let value = table[section]?.table?[key]?.string else {
-                throw CredentialsError.incomplete(path: path, key: "\(section).\(key)")
+        let admin = Section(table["admin"]?.table, "admin", path)
+        let others = table["other_managers"]?.array.map { array in array.compactMap { $0.table } } ?? []
+        try self.init(
+            name: NodeName(admin.string("name")), publicKey: admin.key("public_key"),
+            secretKey: admin.key("secret_key"), manager: Section(table["manager"]?.table, "manager", path).manager(),
+            others: others.map { try Section($0, "other_managers", path).manager() },
+            encrypted: table["bus"]?.table?["security"]?.string != "none")
+    }
+
+    /// A table of the file.
+    private struct Section {
+        let table: TOMLTable?
+        let name: String
+        let path: String
+
+        init(_ table: TOMLTable?, _ name: String, _ path: String) {
+            self.table = table
+            self.name = name
+            self.path = path
+        }
+
+        func string(_ key: String) throws -> String {
+            guard let value = table?[key]?.string else {
+                throw CredentialsError.incomplete(path: path, key: "\(name).\(key)")
             }
             return value
         }
-        func key(_ section: String, _ name: String) throws -> [UInt8] {
-            guard let key = try bytes(hex: string(section, name)), key.count == 32 else {
-                throw CredentialsError.incomplete(path: path, key: "\(section).\(name)")
+
+        func key(_ key: String) throws -> [UInt8] {
+            guard let bytes = try bytes(hex: string(key)), bytes.count == 32 else {
+                throw CredentialsError.incomplete(path: path, key: "\(name).\(key)")
             }
-            return key
+            return bytes
         }
-        try self.init(
-            name: NodeName(string("admin", "name")), publicKey: key("admin", "public_key"),
-            secretKey: key("admin", "secret_key"),
-            manager: PeerEndpoint(
-                name: NodeName(string("manager", "name")), role: .manager, address: string("manager", "address"),
-                publisher: string("manager", "publisher"), publicKey: key("manager", "public_key")),
-            encrypted: table["bus"]?.table?["security"]?.string != "none")
+
+        func manager() throws -> PeerEndpoint {
+            try PeerEndpoint(
+                name: NodeName(string("name")), role: .manager, address: string("address"),
+                publisher: string("publisher"), publicKey: key("public_key"))
+        }
     }
 
     /// The file's text. Hex and addresses need no escapes.
@@ -68,14 +97,20 @@ public struct AdminCredentials: Sendable, Equatable {
         secret_key = "\(hexDigits(of: secretKey))"
 
         [manager]
-        name = "\(manager.name)"
-        address = "\(manager.address)"
-        publisher = "\(manager.publisher)"
-        public_key = "\(hexDigits(of: manager.publicKey))"
+        \(Self.lines(manager))
 
         [bus]
         security = "\(encrypted ? "curve" : "none")"
 
+        """ + others.map { "\n[[other_managers]]\n\(Self.lines($0))\n" }.joined()
+    }
+
+    private static func lines(_ manager: PeerEndpoint) -> String {
+        """
+        name = "\(manager.name)"
+        address = "\(manager.address)"
+        publisher = "\(manager.publisher)"
+        public_key = "\(hexDigits(of: manager.publicKey))"
         """
     }
 

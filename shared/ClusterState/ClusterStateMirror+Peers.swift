@@ -5,7 +5,11 @@ extension ClusterStateMirror {
     /// Where the peer is: a manager where the configuration says, everybody else where the cluster's state says.
     public func endpoint(of name: NodeName) -> PeerEndpoint? {
         let known = view.members[name].map { PeerEndpoint($0) }
-        guard var configured = bootstrap[name] else { return known }
+        guard var configured = bootstrap[name] else {
+            guard let address = addresses[name], var moved = known else { return known }
+            moved.address = address
+            return moved
+        }
         if configured.publisher.isEmpty, let known { configured.publisher = known.publisher }
         return configured
     }

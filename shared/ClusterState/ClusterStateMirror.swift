@@ -39,6 +39,7 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
 
     let state = Mutex(State())
     let bootstrap: [NodeName: PeerEndpoint]
+    let addresses: [NodeName: String]
     let file: SnapshotFile
     let logger: Logger
     /// File writes block: they have a thread of their own.
@@ -46,8 +47,10 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
 
     /// - Parameters:
     ///   - file: where the state is kept; a state that is there already is in force at once.
-    ///   - bootstrap: the managers that the configuration names.
-    public init(file: String, bootstrap: [PeerEndpoint], logger: Logger) {
+    ///   - bootstrap: the managers that are known without the state.
+    ///   - addresses: of further managers, where the configuration knows better than the state.
+    public init(file: String, bootstrap: [PeerEndpoint], addresses: [NodeName: String] = [:], logger: Logger) {
+        self.addresses = addresses
         self.file = SnapshotFile(path: file)
         self.bootstrap = Dictionary(bootstrap.map { ($0.name, $0) }) { first, _ in first }
         self.logger = logger

@@ -83,6 +83,20 @@ public final class SQLiteClusterStore: ClusterStore {
         return outcome
     }
 
+    /// Fills a store that was never changed. Its revision is greater than `revision` afterwards.
+    public func fill(with entries: [StoreEntry], after revision: UInt64) async throws(StoreError) {
+        let filled = try await perform { database in
+            guard try StoreTables.revision(database) == 0 else { return false }
+            let puts = entries.map { StoreTransaction.Operation.put(key: $0.key, value: $0.value, lease: nil) }
+            _ = try StoreTables.apply(puts, revision: revision + 1, database)
+            // Changes from before cannot be told one by one.
+            try StoreTables.compact(upTo: revision + 1, database)
+            return true
+        }
+        guard filled else { throw .foreignFormat("the store is not empty") }
+        bell.ring(revision + 1)
+    }
+
     public func compact(upTo revision: UInt64) async throws(StoreError) {
         try await perform { try StoreTables.compact(upTo: revision, $0) }
     }

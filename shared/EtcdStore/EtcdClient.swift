@@ -48,7 +48,7 @@ final class EtcdClient: Sendable {
             do {
                 let reply = try await member.call(path, body, timeout: options.attemptTimeout)
                 if reply.status == 200 { return try Self.decoded(reply.body) }
-                let refusal = Self.refusal(reply.body)
+                let refusal = Self.refusal(reply)
                 guard refusal.isPassing else { throw Self.error(refusal) }
                 reason = refusal.text
             } catch let error as StoreError {
@@ -108,9 +108,13 @@ final class EtcdClient: Sendable {
         }
     }
 
-    private static func refusal(_ body: [UInt8]) -> EtcdRefusal {
-        (try? JSONDecoder().decode(EtcdRefusal.self, from: Data(body)))
-            ?? EtcdRefusal(message: String(decoding: body.prefix(200), as: UTF8.self))
+    private static func refusal(_ reply: EtcdReply) -> EtcdRefusal {
+        if let refusal = try? JSONDecoder().decode(EtcdRefusal.self, from: Data(reply.body)) { return refusal }
+        // With a configuration file the gateway is off unless the file turns it on.
+        guard reply.status != 404 else {
+            return EtcdRefusal(message: "its JSON gateway is off: set enable-grpc-gateway", code: 12)
+        }
+        return EtcdRefusal(message: String(decoding: reply.body.prefix(200), as: UTF8.self))
     }
 
     private static func error(_ refusal: EtcdRefusal) -> StoreError {

@@ -29,11 +29,17 @@ public final class EtcdClusterStore: ClusterStore {
         let first: EtcdTransactionAnswer = try await client.call(
             EtcdPath.transaction,
             EtcdTransactionRequest(
-                compare: [EtcdCompare(key: format, modRevision: "0")],
+                compare: [
+                    EtcdCompare(key: format, modRevision: "0"),
+                    EtcdCompare(key: base64(keys.filling.utf8), modRevision: "0"),
+                ],
                 success: [EtcdOperation(put: EtcdPut(key: format, value: base64(Self.format.utf8)))],
                 failure: [EtcdOperation(range: EtcdKeyOnly(key: format))]))
         if first.succeeded != true {
             let found = String(decoding: base64Bytes(first.responses?.first?.range?.kvs?.first?.value), as: UTF8.self)
+            guard !found.isEmpty else {
+                throw .foreignFormat("\(options.root) is not whole: what was filling it has not finished, run it again")
+            }
             guard found == Self.format else {
                 throw .foreignFormat("\(options.root) has format \(found), this program knows \(Self.format)")
             }

@@ -10,6 +10,8 @@ struct EtcdKeys: Sendable {
 
     /// Format of all keys under the root.
     var format: String { root + "about/format" }
+    /// There while entries are brought from elsewhere: nobody may open the store yet.
+    var filling: String { root + "about/filling" }
     /// What is added to etcd's revisions, so that a state that moved here goes on with greater ones.
     var offset: String { root + "about/revision-offset" }
 

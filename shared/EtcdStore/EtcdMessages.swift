@@ -57,6 +57,13 @@ struct EtcdPut: Encodable, Sendable {
 
 struct EtcdKeyOnly: Encodable, Sendable {
     var key: String
+    /// nil: this key alone.
+    var rangeEnd: String?
+
+    enum CodingKeys: String, CodingKey {
+        case key
+        case rangeEnd = "range_end"
+    }
 }
 
 /// One of them is set.

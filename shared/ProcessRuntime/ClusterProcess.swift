@@ -89,7 +89,7 @@ actor ClusterProcess {
     private func makeMirror(_ enrolment: EnrolmentResult, _ joining: Joining) throws -> ClusterStateMirror {
         let mirror = ClusterStateMirror(
             file: foundation.directory.path + "/cluster-state", bootstrap: try joining.managers(enrolment),
-            logger: foundation.logger)
+            addresses: try joining.addresses().named, logger: foundation.logger)
         mirror.onChange { [epoch] view in epoch.value = view.epoch }
         epoch.value = mirror.view.epoch
         directory.set(mirror)
@@ -101,7 +101,7 @@ actor ClusterProcess {
         try await service.start()
         self.service = service
         router.open(CommonCommands(context, service: service), service, bus: context.bus)
-        heartbeats = Heartbeats(context, member: member).start()
+        heartbeats = Heartbeats(bus: context.bus, cluster: context.cluster, member: member).start()
     }
 
     // MARK: - Health

@@ -27,7 +27,10 @@ public enum CommonSettings {
         help: "Encryption and authentication of the bus; none is allowed on loopback only.")
 
     public static let managerAddresses = Setting<[String]>(
-        "manager.addresses", default: [], help: "Bus addresses of the managers, tcp://host:port.")
+        "manager.addresses", default: [],
+        help:
+            "Bus addresses of the managers: tcp://host:port for the one that enrols this process, NAME=tcp://host:port for any."
+    )
     public static let managerEnrolment = Setting(
         "manager.enrolment", default: "", help: "The manager's enrolment address, tcp://host:port.")
     public static let managerPublicKey = Setting<String?>(

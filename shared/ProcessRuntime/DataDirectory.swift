@@ -43,8 +43,9 @@ public final class DataDirectory: Sendable {
         let expected = "martlet \(role) \(format)\n"
         guard let data = FileManager.default.contents(atPath: file) else {
             let others = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-            // A new file system of its own is not empty: mkfs makes `lost+found`.
-            guard others.allSatisfy({ [lockFile, formatFile + ".new", "lost+found"].contains($0) }) else {
+            // A new file system of its own is not empty: mkfs makes `lost+found`. A manager may be given its keys.
+            let known = [lockFile, formatFile + ".new", "lost+found", "master-key", "identity.key"]
+            guard others.allSatisfy({ known.contains($0) }) else {
                 throw Refused(description: "\(path) is not empty and not Martlet's")
             }
             return try writeFormat(expected, file)

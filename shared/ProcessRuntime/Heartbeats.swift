@@ -1,27 +1,31 @@
 import ClusterState
 import Foundation
+import MessageBus
 import Model
 import Wire
 
 /// Publishes every half second that this process lives, and which state it works with.
-struct Heartbeats: Sendable {
+public struct Heartbeats: Sendable {
     static let interval = Duration.milliseconds(500)
 
-    private let context: ProcessContext
+    private let bus: MessageBus
+    private let cluster: any ClusterViewing
     private let fixed: Heartbeat
 
-    init(_ context: ProcessContext, member: EnrolRequest) {
-        self.context = context
+    /// - Parameter member: This process as it is reachable now.
+    public init(bus: MessageBus, cluster: any ClusterViewing, member: EnrolRequest) {
+        self.bus = bus
+        self.cluster = cluster
         fixed = Heartbeat(
             name: member.name, role: member.role, incarnation: UInt64(Date().timeIntervalSince1970 * 1000),
             address: member.address, publisher: member.publisher, version: member.version)
     }
 
     /// Runs until the task is cancelled.
-    func start() -> Task<Void, Never> {
+    public func start() -> Task<Void, Never> {
         Task {
             while !Task.isCancelled {
-                context.bus.publish(.heartbeat, current(context.cluster.view))
+                bus.publish(.heartbeat, current(cluster.view))
                 try? await Task.sleep(for: Self.interval)
             }
         }

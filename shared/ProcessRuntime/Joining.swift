@@ -70,13 +70,15 @@ struct Joining {
 
     /// Where to find the manager that enrolled this process, until the cluster's state says more.
     func managers(_ enrolment: EnrolmentResult) throws -> [PeerEndpoint] {
-        guard let address = configuration[CommonSettings.managerAddresses].first else {
-            throw Refused(description: "manager.addresses: at least one address is required")
-        }
+        let name = NodeName(enrolment.managerName)
         return [
             PeerEndpoint(
-                name: NodeName(enrolment.managerName), role: .manager, address: address,
-                publicKey: enrolment.managerKey)
+                name: name, role: .manager, address: try addresses().enrolling(name), publicKey: enrolment.managerKey)
         ]
+    }
+
+    /// What the configuration says of all managers.
+    func addresses() throws -> ManagerAddresses {
+        try ManagerAddresses(configuration[CommonSettings.managerAddresses])
     }
 }

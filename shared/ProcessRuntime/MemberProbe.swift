@@ -3,12 +3,14 @@ import Model
 import Wire
 
 /// Asks another member, for a manager that does not hear it: the connection between those two may be what is broken.
-struct MemberProbe: Sendable {
+public struct MemberProbe: Sendable {
     static let timeoutMax = Duration.seconds(2)
 
     let bus: any RequestSending
 
-    func handle(_ request: IncomingRequest, _ responder: Responder) {
+    public init(bus: any RequestSending) { self.bus = bus }
+
+    public func handle(_ request: IncomingRequest, _ responder: Responder) {
         do throws(BusError) {
             let target = NodeName(try request.decoded(ProbeRequest.self).target)
             guard target.isValid else { throw BusError(.invalidArgument, "whom?") }

@@ -29,8 +29,8 @@ public struct AdminTool: AsyncParsableCommand {
                 name: "Cluster",
                 subcommands: [
                     VersionCommand.self, StatusCommand.self, ClusterCommand.self, DurabilityCommand.self,
-                    StartCommand.self, UpdateConsistencyLevel.self,
-                    DumpRing.self, UpdateLogLevel.self, CreateToken.self, SuspendNode.self, ResumeNode.self,
+                    StartCommand.self, UpdateConsistencyLevel.self, DumpRing.self, UpdateLogLevel.self,
+                    CreateToken.self, StateCommand.self, SuspendNode.self, ResumeNode.self,
                     RemoveNode.self, RemoveGateway.self,
                 ]),
             CommandGroup(

@@ -18,18 +18,20 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long to wait for the answer.", valueName: "seconds"))
     var timeout = 30
 
+    private static let pingTimeout = Duration.seconds(1)
+
     func validate() throws {
         guard (1...3600).contains(timeout) else { throw ValidationError("--timeout is from 1 to 3600 seconds") }
     }
 
-    /// Sends a verb to the manager; its answer is JSON.
+    /// Sends a verb to a manager; its answer is JSON.
     func call(_ verb: String, _ arguments: [String]) async throws -> [UInt8] {
         let credentials = try credentials()
         guard let keys = credentials.keyPair else { throw Failure(.usage, "the administrator's key is malformed") }
         let configuration = BusConfiguration(
             name: credentials.name, role: .admin, keyPair: keys, security: credentials.encrypted ? .curve : .none)
         let bus = MessageBus(
-            configuration, directory: StaticPeerDirectory([credentials.manager]), handler: NoRequests(),
+            configuration, directory: StaticPeerDirectory(credentials.managers), handler: NoRequests(),
             logger: Logger(label: "martlet-adm", factory: { _ in SwiftLogNoOpLogHandler() }),
             metrics: MetricsRegistry())
         try bus.start()
@@ -37,12 +39,22 @@ struct ConnectionOptions: ParsableArguments {
         do throws(BusError) {
             let command = AdminCommand(verb: verb, arguments: arguments)
             let reply = try await bus.request(
-                .adminCommand, command, to: credentials.manager.name, timeout: .seconds(timeout),
+                .adminCommand, command, to: await Self.living(credentials.managers, bus), timeout: .seconds(timeout),
                 answer: AdminResult.self)
             outcome = .success(reply.message.json)
         } catch { outcome = .failure(error) }
         await bus.stop()
         return try outcome.mapError { Failure($0, asJSON: json) }.get()
+    }
+
+    /// The first manager that answers. A verb itself is sent to one only: it might be done twice.
+    private static func living(_ managers: [PeerEndpoint], _ bus: MessageBus) async -> NodeName {
+        for manager in managers.dropLast() {
+            let answer = try? await bus.request(
+                .ping, PingRequest(), to: manager.name, timeout: pingTimeout, answer: PingReply.self)
+            if answer != nil { return manager.name }
+        }
+        return managers[managers.count - 1].name
     }
 
     private func credentials() throws -> AdminCredentials {

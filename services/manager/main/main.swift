@@ -1,3 +1,5 @@
+import Foundation
 import Manager
 
+await runOfflineCommand(Array(CommandLine.arguments.dropFirst()))
 await runManager()

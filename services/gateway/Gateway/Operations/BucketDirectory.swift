@@ -10,7 +10,7 @@ protocol BucketChanging: Sendable {
     func change(_ request: ChangeBucketRequest, context: MessageContext) async throws -> ChangeBucketReply
 }
 
-/// Tries the managers one after the other.
+/// Tries the managers one after the other. A repeated request is answered as the first was.
 struct ManagerBucketChanges: BucketChanging {
     let bus: any RequestSending
     let cluster: any ClusterViewing
@@ -18,7 +18,7 @@ struct ManagerBucketChanges: BucketChanging {
 
     func change(_ request: ChangeBucketRequest, context: MessageContext) async throws -> ChangeBucketReply {
         var failure = BusError(.unreachable, "no manager is known")
-        for manager in cluster.view.managers {
+        for manager in managers {
             do {
                 return try await bus.request(
                     .changeBucket, request, to: manager, timeout: timeout, context: context,
@@ -27,6 +27,13 @@ struct ManagerBucketChanges: BucketChanging {
             } catch { failure = error }
         }
         throw failure
+    }
+
+    /// Those that are known to run first.
+    private var managers: [NodeName] {
+        let view = cluster.view
+        let running = view.managers.filter { view.members[$0]?.state == .running }
+        return running + view.managers.filter { !running.contains($0) }
     }
 }
 

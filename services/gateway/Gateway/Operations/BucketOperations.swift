@@ -49,7 +49,9 @@ extension S3Operations {
         let location = try Self.location(CreateBucketDocument(parsing: Array(body.readableBytesView)).location)
         let reply = try await buckets.change(
             ChangeBucketRequest(
-                change: .bucketCreate, name: name, owner: owner, acl: list.rawValue, location: location),
+                change: .bucketCreate, name: name, owner: owner, acl: list.rawValue, location: location,
+                // So that a repetition at another manager is known as such.
+                id: randomBytes(16)),
             context: context)
         switch reply.outcome {
         case .bucketChanged: break

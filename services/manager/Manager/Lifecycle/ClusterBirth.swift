@@ -10,6 +10,8 @@ struct BirthPlan: Sendable {
     var dataCenter: String
     var manager: MemberRecord
     var adminKey: [UInt8]
+    /// The administrator's secret key; nil: not kept in the store.
+    var adminSecret: [UInt8]?
 }
 
 /// The first entries of the state, and the manager's own entries at every start.
@@ -36,7 +38,7 @@ enum ClusterBirth {
         }
         if state.view.settings == nil { edit.put(ClusterKeys.settings, settings(plan, context)) }
         try putManager(plan.manager, state, &edit, context)
-        putAdministrator(plan.adminKey, state, &edit, context)
+        putAdministrator(plan, state, &edit, context)
     }
 
     private static func settings(_ plan: BirthPlan, _ context: VerbContext) -> ClusterSettings {
@@ -61,9 +63,14 @@ enum ClusterBirth {
     }
 
     private static func putAdministrator(
-        _ key: [UInt8], _ state: ManagerState, _ edit: inout StateEdit, _ context: VerbContext
+        _ plan: BirthPlan, _ state: ManagerState, _ edit: inout StateEdit, _ context: VerbContext
     ) {
-        let name = AdminFile.memberName
+        // Another manager was first: its pair is the one.
+        guard state.entries[ManagerKeys.adminKeyPair] == nil else { return }
+        let (name, key) = (AdminFile.memberName, plan.adminKey)
+        if let secret = plan.adminSecret {
+            edit.put(ManagerKeys.adminKeyPair, bytes: context.masterKey.seal(key + secret))
+        }
         guard state.view.members[name]?.publicKey != key else { return }
         let record = MemberRecord(
             name: name.rawValue, role: .admin, publicKey: key, state: .running, updatedMilliseconds: context.now,

@@ -3,6 +3,7 @@ import ClusterStore
 import Logging
 import MessageBus
 import Model
+import ProcessRuntime
 import Synchronization
 import Wire
 
@@ -27,6 +28,7 @@ final class ManagerDesk: RequestHandling {
             return responder.reply(PingReply(name: name.rawValue, version: Version.current))
         }
         guard let parts = parts.withLock({ $0 }) else { return responder.fail(.unavailable, "\(name) is starting") }
+        if request.type == .probe { return MemberProbe(bus: parts.bus).handle(request, responder) }
         Task { [logger] in
             do {
                 try await Self.answer(request, responder, parts, logger)
@@ -49,6 +51,8 @@ final class ManagerDesk: RequestHandling {
     ) async throws {
         switch request.type {
         case .fetchState:
+            // Other managers may have changed the state: who fetches it must see what was answered anywhere before.
+            try await parts.cluster.refresh()
             let known = try request.decoded(FetchStateRequest.self).afterRevision
             let withUsers = request.role == .gateway
             responder.reply(parts.cluster.state.changes(after: known, withUsers: withUsers))
@@ -73,6 +77,7 @@ final class ManagerDesk: RequestHandling {
     {
         let body = try request.decoded(EnrolRequest.self)
         let context = parts.context()
+        try await parts.cluster.refresh()
         do {
             return try await parts.cluster.change { state, edit in
                 if request.role == .roleUnspecified { return try EnrolmentDesk.enrol(body, state, &edit, context) }
@@ -89,6 +94,7 @@ final class ManagerDesk: RequestHandling {
     {
         let body = try request.decoded(ChangeBucketRequest.self)
         let context = parts.context()
+        try await parts.cluster.refresh()
         var reply = try await parts.cluster.change { state, edit in
             try BucketChanges.apply(body, state, &edit, context)
         }
@@ -104,6 +110,7 @@ final class ManagerDesk: RequestHandling {
         _ command: AdminCommand, _ parts: ManagerParts, until deadline: ContinuousClock.Instant
     ) async throws -> [UInt8] {
         let (verb, arguments) = (command.verb, command.arguments)
+        try await bringUpToDate(for: verb, parts)
         if let node = arguments.first.map({ NodeName($0) }), NodeVerbs.toNode.contains(verb) {
             return try await parts.nodes.forward(verb, to: node, Array(arguments.dropFirst()), until: deadline)
         }
@@ -117,6 +124,10 @@ final class ManagerDesk: RequestHandling {
         case "tasks": return try ReportCoding.encode(await TaskVerbs(nodes: parts.nodes).report())
         case "cluster-health": return try ReportCoding.encode(await SurveyVerbs(parts: parts).health())
         case "durability": return try ReportCoding.encode(await SurveyVerbs(parts: parts).durability())
+        case "state-export":
+            let context = parts.context()
+            let page = try parts.export.page(arguments, parts.cluster.state, now: context.now)
+            return try ReportCoding.encode(page)
         case "whereis":
             let report = try await Whereis(bus: parts.bus, view: parts.cluster.view).run(path: arguments.first ?? "")
             return try ReportCoding.encode(report)
@@ -127,6 +138,11 @@ final class ManagerDesk: RequestHandling {
             return try ReportCoding.encode(DoneReport())
         default: return try await runStateVerb(verb, arguments, parts)
         }
+    }
+
+    /// While the store fails, what only reads is answered from what was known last.
+    private static func bringUpToDate(for verb: String, _ parts: ManagerParts) async throws {
+        do { try await parts.cluster.refresh() } catch  where StateVerb.all[verb]?.onlyReads ?? true {}
     }
 
     private static func runStateVerb(_ name: String, _ arguments: [String], _ parts: ManagerParts) async throws

@@ -40,12 +40,26 @@ enum AdminFile {
     static let memberName: NodeName = "admin"
     static let keyName = "admin.key"
 
-    static func keyPair(directory: String) throws -> CurveKeyPair {
-        try CurveKeyPair.loadOrCreate(path: directory + "/" + keyName)
+    /// The pair that the store has, the same for all managers; in a new cluster that of the file, or a new one.
+    static func keyPair(directory: String, _ state: ManagerState, _ masterKey: MasterKey) throws -> CurveKeyPair {
+        guard let sealed = state.entries[ManagerKeys.adminKeyPair]?.value else {
+            return try CurveKeyPair.loadOrCreate(path: directory + "/" + keyName)
+        }
+        let bytes = try masterKey.unseal(sealed)
+        guard let pair = CurveKeyPair(publicKey: Array(bytes.prefix(32)), secretKey: Array(bytes.dropFirst(32))) else {
+            throw VerbError(.internalError, "the administrator's key pair in the store is damaged")
+        }
+        return pair
     }
 
-    /// Writes the file when it would say something new.
-    static func write(_ credentials: AdminCredentials, directory: String) throws {
+    /// Writes the file when it would say something new. The manager that writes it comes first in it.
+    static func write(
+        _ keys: CurveKeyPair, own: PeerEndpoint, _ view: ClusterView, encrypted: Bool, directory: String
+    ) throws {
+        let others = view.managers.filter { $0 != own.name }.compactMap { view.members[$0].map { PeerEndpoint($0) } }
+        let credentials = AdminCredentials(
+            name: memberName, publicKey: keys.publicKey, secretKey: keys.secretKey, manager: own, others: others,
+            encrypted: encrypted)
         let path = directory + "/" + AdminCredentials.fileName
         if let known = try? AdminCredentials(path: path), known == credentials { return }
         try credentials.write(to: path)

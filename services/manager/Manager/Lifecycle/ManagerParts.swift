@@ -11,8 +11,10 @@ struct ManagerParts: Sendable {
     let cluster: ManagedCluster
     let bus: MessageBus
     let watch: MemberWatch
+    let leadership: Leadership
     let nodes: NodeVerbs
     let deletion: BucketDeletion
+    let export = StateExport()
     let commands: CommonCommands
     let durability: DurabilityAssumptions
     /// What verbs need, as of now.
@@ -20,8 +22,9 @@ struct ManagerParts: Sendable {
 
     /// - Parameter base: The context's constant part.
     init(
-        cluster: ManagedCluster, bus: MessageBus, watch: MemberWatch, base: VerbContext, directory: String,
-        logger: Logger, metrics: MetricsRegistry, durability: DurabilityAssumptions = DurabilityAssumptions()
+        cluster: ManagedCluster, bus: MessageBus, watch: MemberWatch, leadership: Leadership, base: VerbContext,
+        directory: String, logger: Logger, metrics: MetricsRegistry,
+        durability: DurabilityAssumptions = DurabilityAssumptions()
     ) {
         let context: @Sendable () -> VerbContext = {
             var context = base
@@ -34,6 +37,7 @@ struct ManagerParts: Sendable {
         self.cluster = cluster
         self.bus = bus
         self.watch = watch
+        self.leadership = leadership
         self.context = context
         self.durability = durability
         PartitionMetrics.register(in: metrics, cluster, watch)

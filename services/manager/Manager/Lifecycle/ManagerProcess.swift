@@ -20,14 +20,16 @@ public func runManager() async -> Never {
 
 /// Starts and stops the parts of the manager in order.
 actor ManagerProcess {
-    static let housekeepingInterval = Duration.seconds(5)
+    static let housekeepingInterval = Duration.seconds(2)
 
     private let foundation: ProcessFoundation
     private let desk: ManagerDesk
-    private var store: SQLiteClusterStore?
+    private var store: (any ClusterStore)?
     private var cluster: ManagedCluster?
     private var bus: MessageBus?
     private var watch: MemberWatch?
+    private var leadership: Leadership?
+    private var heartbeats: Task<Void, Never>?
     private var admin: AdminServer?
     private var housekeeping: Task<Void, Never>?
 
@@ -41,7 +43,8 @@ actor ManagerProcess {
     }
 
     func start() async throws {
-        let store = try SQLiteClusterStore(path: directory + "/state.sqlite")
+        let store = try await ManagerStore.open(
+            configuration, name: foundation.name, directory: directory, logger: logger)
         self.store = store
         let cluster = try await ManagedCluster.load(store, logger: logger)
         self.cluster = cluster
@@ -49,28 +52,38 @@ actor ManagerProcess {
             configured: configuration[ManagerSettings.masterKey], directory: directory,
             isNew: cluster.state.entries.isEmpty)
         let keys = try CurveKeyPair.loadOrCreate(path: directory + "/identity.key")
-        let adminKeys = try AdminFile.keyPair(directory: directory)
+        let ownAdminKeys = try AdminFile.keyPair(directory: directory, cluster.state, masterKey)
         let bus = try startBus(cluster, keys)
         self.bus = bus
         let endpoint = ownEndpoint(bus, keys)
         let base = VerbContext(
             now: wallMilliseconds(), masterKey: masterKey, version: Version.current, managerName: foundation.name,
             managerKey: keys.publicKey, bucketsPerUserMax: configuration[ManagerSettings.bucketsPerUser])
-        try await beBorn(cluster, endpoint, adminKeys, base)
+        try await beBorn(cluster, endpoint, ownAdminKeys, base)
+        let adminKeys = try AdminFile.keyPair(directory: directory, cluster.state, masterKey)
         cluster.follow()
-        let watch = startWatch(cluster, bus)
+        let leadership = Leadership(store, name: foundation.name, logger: logger)
+        self.leadership = leadership
+        foundation.metrics.gauge("manager_leads", help: "1 on the manager that leads the others.") {
+            leadership.isLeader ? 1 : 0
+        }
+        await leadership.start()
+        let watch = startWatch(cluster, bus, leadership)
+        heartbeats = Heartbeats(bus: bus, cluster: cluster, member: EnrolRequest(endpoint)).start()
         desk.open(
             ManagerParts(
-                cluster: cluster, bus: bus, watch: watch, base: base, directory: directory, logger: logger,
-                metrics: foundation.metrics, durability: DurabilityAssumptions(configuration)))
+                cluster: cluster, bus: bus, watch: watch, leadership: leadership, base: base, directory: directory,
+                logger: logger, metrics: foundation.metrics, durability: DurabilityAssumptions(configuration)))
         try await writeFiles(cluster, endpoint, adminKeys, base)
         try await startAdminServer(cluster, watch)
-        startHousekeeping(cluster, base)
+        startHousekeeping(cluster, base, leadership) { [self] in try writeAdminFile(cluster, endpoint, adminKeys) }
     }
 
     func stop() async {
         housekeeping?.cancel()
+        heartbeats?.cancel()
         watch?.stop()
+        await leadership?.stop()
         cluster?.stop()
         await bus?.stop()
         await admin?.stop()
@@ -109,7 +122,7 @@ actor ManagerProcess {
             manager: MemberRecord(
                 name: endpoint.name.rawValue, role: .manager, address: endpoint.address, publisher: endpoint.publisher,
                 publicKey: endpoint.publicKey, zone: configuration[CommonSettings.zone], version: Version.current),
-            adminKey: adminKeys.publicKey)
+            adminKey: adminKeys.publicKey, adminSecret: adminKeys.secretKey)
         try await cluster.change { state, edit in try ClusterBirth.ensure(plan, state, &edit, context) }
         if isNew {
             logger.notice("a new cluster", metadata: ["id": "\(cluster.view.settings?.clusterId ?? "")"])
@@ -133,10 +146,13 @@ actor ManagerProcess {
         return level
     }
 
-    private func startWatch(_ cluster: ManagedCluster, _ bus: MessageBus) -> MemberWatch {
+    private func startWatch(
+        _ cluster: ManagedCluster, _ bus: MessageBus, _ leadership: Leadership
+    ) -> MemberWatch {
         let watch = MemberWatch(
             cluster, bus: bus, timing: DetectorTiming(downAfter: configuration[ManagerSettings.failureTimeout]),
-            logger: logger, metrics: foundation.metrics)
+            logger: logger, metrics: foundation.metrics, own: foundation.name,
+            mayWrite: { leadership.isLeader })
         self.watch = watch
         cluster.onChange { state in
             bus.publish(.stateChanged, StateChanged(revision: state.revision, epoch: state.view.epoch))
@@ -150,15 +166,21 @@ actor ManagerProcess {
     ) async throws {
         try await JoinTokenFile.ensure(
             cluster, directory: directory, lifetime: configuration[ManagerSettings.joinTokenLifetime], context)
-        let credentials = AdminCredentials(
-            name: AdminFile.memberName, publicKey: adminKeys.publicKey, secretKey: adminKeys.secretKey,
-            manager: endpoint, encrypted: configuration[CommonSettings.busSecurity] != BusSecurity.none.rawValue)
-        try AdminFile.write(credentials, directory: directory)
+        try writeAdminFile(cluster, endpoint, adminKeys)
         logger.info(
             "the administrator's file is written",
             metadata: [
                 "path": "\(directory)/\(AdminCredentials.fileName)", "enrolment": "\(bus?.enrolmentAddress ?? "")",
             ])
+    }
+
+    private nonisolated func writeAdminFile(
+        _ cluster: ManagedCluster, _ endpoint: PeerEndpoint, _ adminKeys: CurveKeyPair
+    ) throws {
+        try AdminFile.write(
+            adminKeys, own: endpoint, cluster.view,
+            encrypted: foundation.configuration[CommonSettings.busSecurity] != BusSecurity.none.rawValue,
+            directory: foundation.directory.path)
     }
 
     private func startAdminServer(_ cluster: ManagedCluster, _ watch: MemberWatch) async throws {
@@ -183,21 +205,40 @@ actor ManagerProcess {
         return ClusterProbe.judge(ring, writeQuorum: view.consistency.write, reachable: Set(reachable))
     }
 
-    private func startHousekeeping(_ cluster: ManagedCluster, _ base: VerbContext) {
+    private func startHousekeeping(
+        _ cluster: ManagedCluster, _ base: VerbContext, _ leadership: Leadership,
+        writeAdminFile: @escaping @Sendable () throws -> Void
+    ) {
         let logger = logger
         housekeeping = Task {
             var stalled = StalledDeletions()
             let began = ContinuousClock.now
             while !Task.isCancelled {
-                for bucket in stalled.update(cluster.view.buckets.values, at: ContinuousClock.now - began) {
-                    logger.warning("an abandoned deletion is cancelled", metadata: ["bucket": "\(bucket.name)"])
-                    let request = ChangeBucketRequest(change: .bucketDeleteCancel, name: bucket.name, id: bucket.id)
-                    _ = try? await cluster.change { state, edit in
-                        try BucketChanges.apply(request, state, &edit, base)
-                    }
-                }
                 try? await Task.sleep(for: Self.housekeepingInterval)
+                // Managers come, go and move.
+                do { try writeAdminFile() } catch { logger.error("admin.toml", metadata: ["error": "\(error)"]) }
+                let due = stalled.update(cluster.view.buckets.values, at: ContinuousClock.now - began)
+                if leadership.isLeader { await Self.cancel(due, cluster, base, logger) }
             }
         }
+    }
+
+    private static func cancel(
+        _ deletions: [BucketRecord], _ cluster: ManagedCluster, _ context: VerbContext, _ logger: Logger
+    ) async {
+        for bucket in deletions {
+            logger.warning("an abandoned deletion is cancelled", metadata: ["bucket": "\(bucket.name)"])
+            let request = ChangeBucketRequest(change: .bucketDeleteCancel, name: bucket.name, id: bucket.id)
+            _ = try? await cluster.change { state, edit in try BucketChanges.apply(request, state, &edit, context) }
+        }
+    }
+}
+
+extension EnrolRequest {
+    /// What heartbeats say of a manager.
+    fileprivate init(_ endpoint: PeerEndpoint) {
+        self.init(
+            name: endpoint.name.rawValue, role: endpoint.role, publicKey: endpoint.publicKey,
+            address: endpoint.address, publisher: endpoint.publisher, version: Version.current)
     }
 }

@@ -53,5 +53,5 @@ public enum ManagerSettings {
     public static let all: [any AnySetting] = [
         enrolment, replicas, write, read, delete, partitions, dataCenter, failureTimeout, joinTokenLifetime, masterKey,
         bucketsPerUser, diskFailureRate, copyCorruptionRate, repairWait, repairRateAssumed,
-    ]
+    ] + StoreSettings.all
 }

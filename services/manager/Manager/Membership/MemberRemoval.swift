@@ -5,11 +5,11 @@ import Wire
 /// The end of a member. Its key never enrols again: what its disks hold is old, and must not come back as if it were
 /// known. The machine may, with an empty folder and so with a new key.
 enum MemberRemoval {
-    /// Refuses what is in the ring, what may still run, and managers.
+    /// Refuses what is in the ring, and what may still run.
     static func remove(_ member: MemberRecord, _ call: VerbCall, _ edit: inout StateEdit) throws(VerbError) {
         let name = member.nodeName
         switch member.role {
-        case .gateway, .replicator, .repair, .storage: break
+        case .gateway, .replicator, .repair, .storage, .manager: break
         default: throw VerbError(.conflict, "\(name) cannot be removed")
         }
         guard call.state.view.ring?.nodes.contains(name) != true else {

@@ -24,6 +24,9 @@ final class MemberWatch: Sendable {
     }
 
     private let cluster: ManagedCluster
+    /// This manager, which does not watch itself.
+    private let own: NodeName?
+    private let mayWrite: @Sendable () -> Bool
     private let bus: any ClusterBus
     private let asking: MemberAsking
     private let metrics: MembershipMetrics
@@ -31,11 +34,14 @@ final class MemberWatch: Sendable {
     private let state: Mutex<State>
     private let began = ContinuousClock.now
 
+    /// - Parameter mayWrite: With several managers all watch and one writes.
     init(
         _ cluster: ManagedCluster, bus: any ClusterBus, timing: DetectorTiming, logger: Logger,
-        metrics: MetricsRegistry
+        metrics: MetricsRegistry, own: NodeName? = nil, mayWrite: @escaping @Sendable () -> Bool = { true }
     ) {
         self.cluster = cluster
+        self.own = own
+        self.mayWrite = mayWrite
         self.bus = bus
         self.logger = logger
         asking = MemberAsking(bus: bus, timeout: timing.delayMax * 2)
@@ -95,11 +101,12 @@ final class MemberWatch: Sendable {
             // Changes are told from several threads: an older one may come late.
             guard view.revision >= state.revision else { return nil }
             state.revision = view.revision
-            return state.membership.update(members: view.members, ringNodes: ringNodes, at: now)
+            let others = view.members.filter { $0.key != own }
+            return state.membership.update(members: others, ringNodes: ringNodes, at: now)
         }
         guard let outcome else { return }
         act(on: outcome)
-        subscribe(to: view.members.values.filter { $0.role != .manager && !$0.publisher.isEmpty })
+        subscribe(to: view.members.values.filter { $0.nodeName != own && !$0.publisher.isEmpty })
     }
 
     private func subscribe(to members: [MemberRecord]) {
@@ -158,7 +165,7 @@ final class MemberWatch: Sendable {
 
     /// Writes transitions. One that fails is found again with the next heartbeat or tick.
     private func write(_ transitions: [Membership.Transition]) {
-        guard !transitions.isEmpty else { return }
+        guard !transitions.isEmpty, mayWrite() else { return }
         Task { [cluster, logger] in
             do {
                 let written = try await cluster.change { state, edit in

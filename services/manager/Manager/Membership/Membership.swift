@@ -138,6 +138,6 @@ struct Membership: Sendable {
     }
 
     private static func isWatched(_ role: MemberRole) -> Bool {
-        [.gateway, .storage, .replicator, .repair].contains(role)
+        [.manager, .gateway, .storage, .replicator, .repair].contains(role)
     }
 }

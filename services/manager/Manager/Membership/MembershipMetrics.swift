@@ -7,7 +7,7 @@ import Wire
 
 /// What the manager counts about members.
 struct MembershipMetrics: Sendable {
-    private static let roles: [MemberRole] = [.storage, .gateway, .replicator, .repair]
+    private static let roles: [MemberRole] = [.manager, .storage, .gateway, .replicator, .repair]
     private static let states: [MemberState] = [.attached, .running, .suspended, .stopped, .detached, .restarted]
 
     private let suspicions: Counter

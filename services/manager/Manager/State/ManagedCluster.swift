@@ -21,6 +21,7 @@ final class ManagedCluster: ClusterViewing, PeerDirectory {
     private let gate = SerialGate()
 
     static let attemptsMax = 16
+    static let catchUpTimeout = Duration.milliseconds(500)
 
     private init(store: any ClusterStore, state: ManagerState, logger: Logger) {
         self.store = store
@@ -36,8 +37,6 @@ final class ManagedCluster: ClusterViewing, PeerDirectory {
 
     var state: ManagerState { shared.withLock { $0.state } }
     var view: ClusterView { state.view }
-
-    func refresh() async throws { try await catchUp() }
 
     func endpoint(of name: NodeName) -> PeerEndpoint? { view.members[name].map { PeerEndpoint($0) } }
 
@@ -57,6 +56,8 @@ final class ManagedCluster: ClusterViewing, PeerDirectory {
                         install(batch)
                     }
                     return
+                } catch StoreError.compacted {
+                    try? await self?.reload()
                 } catch {
                     self?.logger.error("the store's changes cannot be followed", metadata: ["error": "\(error)"])
                     try? await Task.sleep(for: .seconds(1))
@@ -81,25 +82,38 @@ final class ManagedCluster: ClusterViewing, PeerDirectory {
                 var edit = StateEdit(state)
                 let answer = try body(state, &edit)
                 if edit.isEmpty { return answer }
-                let outcome = try await self.store.commit(edit.transaction)
-                try await self.catchUp()
-                if case .committed = outcome { return answer }
+                switch try await self.store.commit(edit.counted) {
+                case .committed(let revision):
+                    // It is done: if it cannot be read back now, the follower comes to it.
+                    try? await self.catchUp(to: revision)
+                    return answer
+                case .conflict: try await self.catchUp(to: state.revision + 1)
+                }
             }
             throw VerbError(.conflict, "the cluster's state changes too fast, try again")
         }
     }
 
-    private func catchUp() async throws {
-        let known = state.revision
+    /// Returns when the state shows everything that was committed before the call.
+    func refresh() async throws {
         // An empty range: only the store's revision is asked for.
         let target = try await store.range(KeyRange(first: "", end: "")).revision
-        guard target > known else { return }
-        var changes = store.watch(.all, after: known).makeAsyncIterator()
-        do {
-            while state.revision < target, let batch = try await changes.next() { install(batch) }
-        } catch .compacted {
-            try await reload()
+        if state.revision < target { try await catchUp(to: target) }
+    }
+
+    /// Reads changes up to a revision at least. Not for ever: a revision may have changed nothing that is kept here.
+    private func catchUp(to target: UInt64) async throws {
+        let reading = Task {
+            var changes = self.store.watch(.all, after: self.state.revision).makeAsyncIterator()
+            while self.state.revision < target, let batch = try await changes.next() { self.install(batch) }
         }
+        let limit = Task {
+            try await Task.sleep(for: Self.catchUpTimeout)
+            reading.cancel()
+        }
+        defer { limit.cancel() }
+        do { try await reading.value } catch StoreError.compacted {}
+        if state.revision < target { try await reload() }
     }
 
     private func reload() async throws {

@@ -2,8 +2,10 @@ import ClusterState
 import ClusterStore
 import Wire
 
-/// Changes of the state that belong together, computed from one state: each key is only changed if it is still as it
-/// was there.
+/// Changes of the state that belong together, computed from one state: they are made only if nobody edited it since.
+///
+/// Every edit also changes one key, the counter of edits, on the condition that it is as it was. So a rule over several
+/// keys (an access key belongs to one user, a user with buckets stays) holds, whichever manager carries out a verb.
 struct StateEdit {
     private let state: ManagerState
     private var guarded: Set<String> = []
@@ -12,6 +14,17 @@ struct StateEdit {
     init(_ state: ManagerState) { self.state = state }
 
     var isEmpty: Bool { transaction.operations.isEmpty }
+
+    /// The value that the edit is computed from.
+    func value(of key: String) -> [UInt8]? { state.entries[key]?.value }
+
+    /// What is to be committed.
+    var counted: StoreTransaction {
+        var edit = self
+        let last = value(of: ManagerKeys.edits).flatMap { UInt64(String(decoding: $0, as: UTF8.self)) } ?? 0
+        edit.put(ManagerKeys.edits, bytes: Array("\(last &+ 1)".utf8))
+        return edit.transaction
+    }
 
     /// Makes the edit depend on the key being as it is now.
     mutating func expectUnchanged(_ key: String) {

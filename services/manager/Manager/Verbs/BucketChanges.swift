@@ -23,6 +23,10 @@ enum BucketChanges {
         _ context: VerbContext
     ) throws(VerbError) -> ChangeBucketReply {
         if let present {
+            // This very creation was carried out before, and its answer was lost.
+            if !request.id.isEmpty, request.id == present.id {
+                return ChangeBucketReply(outcome: .bucketChanged, bucket: present)
+            }
             if present.state == .bucketDeleting { return ChangeBucketReply(outcome: .bucketBusy, bucket: present) }
             let owned = present.owner == request.owner
             return ChangeBucketReply(outcome: owned ? .bucketExistsOwned : .bucketExistsForeign, bucket: present)
@@ -36,7 +40,8 @@ enum BucketChanges {
             return ChangeBucketReply(outcome: .bucketLimit)
         }
         let bucket = BucketRecord(
-            name: request.name, id: context.random(16), owner: request.owner, acl: try acl(request.acl),
+            name: request.name, id: request.id.count == 16 ? request.id : context.random(16), owner: request.owner,
+            acl: try acl(request.acl),
             createdMilliseconds: context.now, location: request.location)
         edit.expectUnchanged(ClusterKeys.user(request.owner))
         edit.put(ClusterKeys.bucket(bucket.name), bucket)

@@ -6,16 +6,19 @@ struct StateVerb: Sendable {
 
     /// Names of the arguments, for the message when they are wrong. Optional ones in brackets.
     let usage: String
+    /// It never changes the state.
+    let onlyReads: Bool
     let run: Run
 
-    private init(_ usage: String, _ run: @escaping Run) {
+    private init(_ usage: String, onlyReads: Bool = false, _ run: @escaping Run) {
         self.usage = usage
+        self.onlyReads = onlyReads
         self.run = run
     }
 
     static let all: [String: StateVerb] = [
-        "version": StateVerb("[all]", StatusVerbs.version),
-        "status": StateVerb("", StatusVerbs.status),
+        "version": StateVerb("[all]", onlyReads: true, StatusVerbs.version),
+        "status": StateVerb("", onlyReads: true, StatusVerbs.status),
         "suspend": StateVerb("NODE [force]", MemberVerbs.suspend),
         "resume": StateVerb("NODE", MemberVerbs.resume),
         "remove-node": StateVerb("NODE", MemberVerbs.remove),
@@ -25,17 +28,17 @@ struct StateVerb: Sendable {
         "create-user": StateVerb("USER", UserVerbs.create),
         "import-user": StateVerb("USER ACCESS-KEY-ID SECRET-ACCESS-KEY [force]", UserVerbs.importUser),
         "delete-user": StateVerb("USER", UserVerbs.delete),
-        "get-users": StateVerb("", UserVerbs.list),
+        "get-users": StateVerb("", onlyReads: true, UserVerbs.list),
         "update-user-role": StateVerb("USER 1|9", UserVerbs.updateRole),
         "add-bucket": StateVerb("BUCKET ACCESS-KEY-ID", BucketVerbs.add),
-        "get-buckets": StateVerb("", BucketVerbs.list),
-        "get-bucket": StateVerb("ACCESS-KEY-ID", BucketVerbs.listOwn),
+        "get-buckets": StateVerb("", onlyReads: true, BucketVerbs.list),
+        "get-bucket": StateVerb("ACCESS-KEY-ID", onlyReads: true, BucketVerbs.listOwn),
         "chown-bucket": StateVerb("BUCKET ACCESS-KEY-ID", BucketVerbs.changeOwner),
         "update-acl": StateVerb(
             "BUCKET ACCESS-KEY-ID private|public-read|public-read-write", BucketVerbs.updateACL),
         "add-endpoint": StateVerb("HOST", EndpointVerbs.add),
         "delete-endpoint": StateVerb("HOST", EndpointVerbs.delete),
-        "get-endpoints": StateVerb("", EndpointVerbs.list),
+        "get-endpoints": StateVerb("", onlyReads: true, EndpointVerbs.list),
         "create-token": StateVerb("[reusable] [replace] [hours=N] [name=NODE]", TokenVerbs.create),
     ]
 

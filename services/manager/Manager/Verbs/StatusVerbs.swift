@@ -35,12 +35,13 @@ enum StatusVerbs {
     ) -> StatusReport.Node {
         let liveness = context.liveness[NodeName(member.name)]
         var hash = liveness.map { $0.isAlive && $0.epoch > 0 ? hex($0.ringHash) : "" } ?? ""
-        if member.role == .manager { hash = view.ring?.hashText ?? "" }
+        let isOwn = member.nodeName == context.managerName
+        if isOwn { hash = view.ring?.hashText ?? "" }
         return StatusReport.Node(
             type: letter(member.role), node: member.name, state: member.state.word, rackId: member.zone,
             ringCur: hash, ringPrev: hash, when: timeText(milliseconds: member.updatedMilliseconds),
             version: member.version,
-            liveness: member.role == .manager ? "alive" : liveness?.verdict.rawValue ?? "unknown",
+            liveness: isOwn ? "alive" : liveness?.verdict.rawValue ?? "unknown",
             silentMilliseconds: liveness?.silence.map { Int64($0 / .milliseconds(1)) })
     }
 

@@ -1,0 +1,108 @@
+"""Three managers, their state in three members of etcd: any of them may die, and all may be away.
+
+While clients write, managers are killed one after the other; users and buckets are made all the same. With all managers
+away clients go on, and changes of the cluster's state are refused in bounded time.
+"""
+import shutil
+import subprocess
+import time
+
+import botocore.exceptions
+import pytest
+
+from conftest import wait_until
+from writers import Writers, undisturbed
+
+CLUSTER_OPTIONS = ["--managers", "3", "--nodes", "3"]
+MANAGERS = ["manager", "manager-2", "manager-3"]
+
+pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed: apt-get install etcd-server")
+
+
+def refused(call):
+    """The seconds after which a call is refused with 503."""
+    begun = time.monotonic()
+    with pytest.raises(botocore.exceptions.ClientError) as failure:
+        call()
+    assert failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503, failure.value
+    return time.monotonic() - begun
+
+
+def leader(cluster):
+    """The manager that says that it leads."""
+    leading = [m for m in MANAGERS if cluster.alive(m) and cluster.metric(m, "martlet_manager_leads") == 1]
+    return leading[0] if len(leading) == 1 else None
+
+
+def states(cluster):
+    return {n["node"]: n["state"] for n in cluster.adm("status")["node_list"] if n["type"] == "M"}
+
+
+def change_state(cluster, name):
+    """A user through an administrator's verb, a bucket through a gateway; both are there afterwards."""
+    made = cluster.adm("create-user", f"user-{name}")
+    assert len(made["access_key_id"]) == 20
+    cluster.s3().create_bucket(Bucket=f"bucket-{name}")
+    cluster.s3().put_object(Bucket=f"bucket-{name}", Key="k", Body=b"v")
+    assert f"user-{name}" in [u["user_id"] for u in cluster.adm("get-users")["users"]]
+
+
+def test_any_manager_may_die_and_all_may_be_away(cluster):
+    s3 = cluster.s3()
+    s3.create_bucket(Bucket="load")
+    wait_until("one manager to lead", lambda: leader(cluster))
+    with Writers(cluster, "load", threads=2, sizes=(100, 4096)) as clients:
+        # The first is the leader, so that leadership has to move; the second the one that the tools ask first.
+        for victim in dict.fromkeys([leader(cluster), "manager"]):
+            cluster.kill(victim)
+            change_state(cluster, f"without-{victim}")
+            undisturbed(clients)
+            wait_until("the dead manager to be noticed", lambda: states(cluster)[victim] == "stop")
+            wait_until("one manager to lead", lambda: leader(cluster))
+            cluster.release(victim)
+            wait_until("the manager to be back", lambda: states(cluster)[victim] == "running")
+        # One manager alone is enough.
+        cluster.kill("manager")
+        cluster.kill("manager-2")
+        change_state(cluster, "with-the-third-alone")
+        undisturbed(clients)
+
+        cluster.kill("manager-3")
+        undisturbed(clients, 50)
+        assert refused(lambda: s3.create_bucket(Bucket="bucket-without-managers")) < 20
+        run = subprocess.run([cluster.program("adm"), "create-user", "nobody", "--timeout", "5"], capture_output=True, text=True,
+                             timeout=30, env=cluster.env)
+        assert run.returncode == 3 and "Could not connect" in run.stderr, run
+        undisturbed(clients)
+        for manager in MANAGERS:
+            cluster.release(manager)
+        wait_until("one manager to lead", lambda: leader(cluster))
+        change_state(cluster, "with-all-back")
+        undisturbed(clients)
+    assert "bucket-without-managers" not in [b["Name"] for b in s3.list_buckets()["Buckets"]]
+
+
+def test_members_of_etcd_may_die(cluster):
+    """One of three: nothing is noticed. Two: changes are refused, clients go on; they work again when one is back."""
+    s3 = cluster.s3()
+    s3.create_bucket(Bucket="load-2")
+    with Writers(cluster, "load-2", threads=2, sizes=(100, 4096)) as clients:
+        cluster.kill("etcd-1")
+        change_state(cluster, "without-etcd-1")
+        cluster.kill("etcd-2")
+        assert refused(lambda: s3.create_bucket(Bucket="bucket-without-etcd")) < 20
+        assert [n["type"] for n in cluster.adm("status")["node_list"]].count("S") == 3
+        undisturbed(clients, 50)
+        for member in ("etcd-1", "etcd-2"):
+            (cluster.folder / "run" / f"{member}.hold").unlink()
+        wait_until("changes to work again", lambda: works(lambda: s3.create_bucket(Bucket="bucket-with-etcd")), 40)
+        change_state(cluster, "with-etcd-back")
+        undisturbed(clients)
+
+
+def works(call):
+    try:
+        call()
+        return True
+    except botocore.exceptions.ClientError:
+        return False
