@@ -60,6 +60,37 @@ def test_a_node_that_has_forgotten_is_healed_and_votes_again(cluster, bucket):
     cluster.release(other)
 
 
+def destroy_end(cluster, node):
+    """The last records that the log holds become zeros, and the index goes: it looks like a write that was interrupted."""
+    log = [log for log in sorted((cluster.folder / "data" / node).glob("disk-*/log/segment-*.log")) if used(log) > 64][-1]
+    length = used(log) - 64
+    with open(log, "r+b") as file:
+        file.seek(64 + length // 2)
+        file.write(bytes(length - length // 2))
+    for index in (cluster.folder / "data" / node).glob("disk-*/index"):
+        shutil.rmtree(index)
+
+
+def used(log):
+    return len(log.read_bytes().rstrip(b"\0"))
+
+
+def test_a_node_whose_log_has_lost_its_end_knows_it(cluster, bucket):
+    node = "storage-1"
+    with Writers(cluster, bucket) as writers:
+        some_puts(writers, 60)
+        cluster.kill(node)
+        destroy_end(cluster, node)
+        cluster.release(node)
+        assert doubtful_slots(cluster, node) == 256
+        assert "lostEnd" in (cluster.folder / "log" / f"{node}.log").read_text()
+        some_puts(writers)
+        wait_until("the node to have its memory back", lambda: doubtful_slots(cluster, node) == 0, 180)
+    assert writers.errors == [], "a client saw an error"
+    assert writers.wrong == []
+    assert writers.verify(cluster.s3()) == []
+
+
 def test_all_replicas_are_equal_at_the_end(cluster, bucket):
     def all_equal():
         for node in NODES:

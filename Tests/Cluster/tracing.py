@@ -16,12 +16,13 @@ def unavailable():
 
 
 class Injection:
-    """Attached to a process and all its threads. Each thread counts its own calls."""
+    """Attached to a process and all its threads. Each thread counts its own calls. `paths`: only calls on these files."""
 
-    def __init__(self, pid, what, output):
+    def __init__(self, pid, what, output, call="fdatasync", paths=()):
         self.output = output
         self.tracer = subprocess.Popen(
-            ["strace", "-f", "-ttt", "-e", "trace=fdatasync", "-e", f"inject=fdatasync:{what}", "-o", str(output), "-p", str(pid)],
+            ["strace", "-f", "-ttt", *(word for path in paths for word in ("-P", str(path))), "-e", f"trace={call}",
+             "-e", f"inject={call}:{what}", "-o", str(output), "-p", str(pid)],
             stderr=subprocess.PIPE, text=True)
         # It says so when it has attached.
         line = self.tracer.stderr.readline()

@@ -7,6 +7,9 @@ import Glibc
 final class SegmentWindow {
     private static let size = 1 << 20
     private static let pageSize = 4096
+    /// A page that cannot be read is tried once more after so long, a few times for each window.
+    private static let pauseMicroseconds: UInt32 = 50_000
+    private static let pausesMax = 4
 
     let segment: SegmentFile
     /// Offsets that gave EIO so far.
@@ -14,6 +17,7 @@ final class SegmentWindow {
     private var memory: UnsafeMutableRawBufferPointer
     private var start = 0
     private var filled = 0
+    private var pauses = 0
 
     init(_ segment: SegmentFile) {
         self.segment = segment
@@ -57,14 +61,29 @@ final class SegmentWindow {
             let at = offset + filled
             let count = min(Self.pageSize - at % Self.pageSize, target.count - filled)
             let page = UnsafeMutableRawBufferPointer(rebasing: target[filled..<filled + count])
-            do throws(FileError) {
-                guard try segment.file.read(into: page, at: at) == count else { return }
-            } catch {
-                guard error.code == EIO else { throw error }
+            if let read = try readPage(page, at: at) {
+                guard read == count else { return }
+            } else {
                 page.initializeMemory(as: UInt8.self, repeating: 0)
                 unreadable.append(at..<at + count)
             }
             filled += count
+        }
+    }
+
+    /// nil: the device refuses it, and again a moment later. An error that passes is no damage.
+    private func readPage(_ page: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int? {
+        if let read = try readOnce(page, at: offset) { return read }
+        guard pauses < Self.pausesMax else { return nil }
+        pauses += 1
+        usleep(Self.pauseMicroseconds)
+        return try readOnce(page, at: offset)
+    }
+
+    private func readOnce(_ page: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int? {
+        do throws(FileError) { return try segment.file.read(into: page, at: offset) } catch {
+            guard error.code == EIO else { throw error }
+            return nil
         }
     }
 }

@@ -96,16 +96,17 @@ extension DiskReplica {
             }
             metrics.checksumErrors.increment()
             logger.error("content cannot be read", metadata: ["disk": "\(path)", "error": "\(error)"])
-            if error.meansDamage { noteDamage(.content(key, at: location.position, owner: owner)) }
+            suspect(.content(key, at: location.position, owner: owner), error)
             throw StorageError.abstained("\(error)")
         }
     }
 
     static let otherRecord = "another record stands there"
 
-    func read(_ key: BlobKey, at location: BlobLocation) throws(ObjectLogError) -> LogRecord {
-        let position = LogPosition(rawValue: location.position)
-        let record = try log.read(at: position, size: Int(location.recordSize))
+    /// `patiently`: see ``ObjectLog/readPatiently(at:size:)``.
+    func read(_ key: BlobKey, at location: BlobLocation, patiently: Bool = false) throws(ObjectLogError) -> LogRecord {
+        let (position, size) = (LogPosition(rawValue: location.position), Int(location.recordSize))
+        let record = try patiently ? log.readPatiently(at: position, size: size) : log.read(at: position, size: size)
         let type = key.index == nil ? LogRecordType.blob : .chunk
         guard record.type == type.rawValue, record.head.starts(with: key.bytes) else {
             throw .damaged(position, Self.otherRecord)

@@ -65,6 +65,7 @@ extension DiskReplica {
 
     /// Work that comes up now and then; may block.
     func maintain(flushDistance: Int) {
+        checkSuspects()
         if damage.count > 0 { settleDamage(damage.records(of: path, limit: 1000)) }
         let flushed = LogPosition(rawValue: index.flushedCheckpoint)
         if log.bytes(since: flushed) > flushDistance { flushIndex() }

@@ -50,6 +50,8 @@ final class DiskReplica: Sendable {
     let digests = Mutex(PartitionDigests())
     /// What cannot be read, of all disks of the node.
     let damage: DamageList
+    /// What a request could not read, by errors that may pass.
+    let suspects = Mutex<[DamagedRecord.Key: DamagedRecord]>([:])
     /// What changes while slots are copied to another disk.
     let changes = Mutex<SlotChanges?>(nil)
     let compactor: Compactor

@@ -77,6 +77,7 @@ public final class StorageEngine: Sendable {
             throw error
         }
         for disk in slots { register(disk, metrics) }
+        measure()
         metrics.gauge("storage_staged_bytes", help: "Blobs in memory that wait for their commit.") {
             Double(staged.bytes)
         }
@@ -113,6 +114,7 @@ public final class StorageEngine: Sendable {
         startScrubs()
         for disk in disks { disk.maintain(flushDistance: options.flushDistance) }
         upkeep.check()
+        measure()
     }
 
     /// Writes what waits and closes everything.

@@ -18,10 +18,12 @@ public struct DiskListReport: Codable, Sendable, Equatable {
         public var slotsWanted: Int
         /// Slots for which it does not vote, because it has lost records.
         public var doubtfulSlots: Int
+        /// Records that it cannot read and that are not yet repaired.
+        public var damagedRecords: Int
 
         public init(
             name: String, path: String, id: String?, state: String, reason: String?, weight: Int, free: Int?,
-            total: Int?, slots: Int, slotsWanted: Int, doubtfulSlots: Int
+            total: Int?, slots: Int, slotsWanted: Int, doubtfulSlots: Int, damagedRecords: Int
         ) {
             self.name = name
             self.path = path
@@ -34,6 +36,7 @@ public struct DiskListReport: Codable, Sendable, Equatable {
             self.slots = slots
             self.slotsWanted = slotsWanted
             self.doubtfulSlots = doubtfulSlots
+            self.damagedRecords = damagedRecords
         }
     }
 

@@ -5,13 +5,14 @@ enum DiskText {
     static func list(_ report: DiskListReport) -> String {
         let table = TextTable(
             columns: [
-                .init("disk"), .init("state"), .init("slots", .right), .init("doubt", .right), .init("weight", .right),
+                .init("disk"), .init("state"), .init("slots", .right), .init("doubt", .right),
+                .init("damaged", .right), .init("weight", .right),
                 .init("free", .right), .init("total", .right), .init("path"), .init("id"),
             ],
             rows: report.disks.map { disk in
                 [
-                    disk.name, disk.state, slots(disk), "\(disk.doubtfulSlots)", "\(disk.weight)", bytes(disk.free),
-                    bytes(disk.total), disk.path, disk.id ?? "",
+                    disk.name, disk.state, slots(disk), "\(disk.doubtfulSlots)", "\(disk.damagedRecords)",
+                    "\(disk.weight)", bytes(disk.free), bytes(disk.total), disk.path, disk.id ?? "",
                 ]
             })
         let reasons = report.disks.compactMap { disk in disk.reason.map { "\(disk.name): \($0)" } }

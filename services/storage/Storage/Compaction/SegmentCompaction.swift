@@ -185,7 +185,7 @@ struct SegmentCompaction {
     private mutating func rescue(_ key: BlobKey, _ location: BlobLocation) throws {
         let position = LogPosition(rawValue: location.position)
         do {
-            let record = try disk.log.read(at: position, size: Int(location.recordSize))
+            let record = try disk.log.readPatiently(at: position, size: Int(location.recordSize))
             let entry = LogEntry(
                 type: record.type, head: record.head, payload: record.payload,
                 payloadChecksum: record.payloadChecksum)

@@ -86,6 +86,7 @@ struct DiskCommands {
             weight: entry.weight, free: (space?[.systemFreeSize] as? NSNumber)?.intValue,
             total: (space?[.systemSize] as? NSNumber)?.intValue, slots: slots.count,
             slotsWanted: wanted.count { $0 == entry.number },
-            doubtfulSlots: replica?.index.doubted.intersection(SlotSet(slots)).slots.count ?? 0)
+            doubtfulSlots: replica?.index.doubted.intersection(SlotSet(slots)).slots.count ?? 0,
+            damagedRecords: engine.damage.count(of: entry.path))
     }
 }

@@ -7,6 +7,25 @@ extension StorageEngine {
         disk.state(isDraining: set.table.disk(disk.number)?.standing == .draining)
     }
 
+    /// Looks at what the disks and their indexes take. Blocks: the gauges show what it saw last.
+    func measure() {
+        var memory = opener.memory.cached
+        for disk in slots {
+            let replica = try? disk.replica.get()
+            let (space, labels) = (replica.flatMap { try? $0.log.space() }, ["disk": disk.label])
+            metrics.gauge(
+                "storage_disk_free_bytes", help: "Of the file system of a disk; 0: not in service.", labels: labels
+            ).set(space?.free ?? 0)
+            metrics.gauge(
+                "storage_disk_total_bytes", help: "Of the file system of a disk; 0: not in service.", labels: labels
+            ).set(space?.total ?? 0)
+            if let use = replica?.index.memoryUse { memory += use.writeBuffers + use.tables }
+        }
+        metrics.gauge("storage_index_memory_bytes", help: "That the indexes of all disks take now.").set(memory)
+        metrics.gauge("storage_index_memory_limit_bytes", help: "That they may take: storage.index_memory.")
+            .set(opener.memory.limit)
+    }
+
     /// Metrics of a disk, from its first appearance on. Their label is bounded: `disk-1`, `disk-2`…
     func register(_ disk: DiskSlot, _ metrics: MetricsRegistry) {
         let number = disk.number

@@ -106,7 +106,7 @@ struct SlotCopy {
     }
 
     private func entry(at location: BlobLocation) throws(ObjectLogError) -> LogEntry {
-        let record = try source.log.read(
+        let record = try source.log.readPatiently(
             at: LogPosition(rawValue: location.position), size: Int(location.recordSize))
         return LogEntry(
             type: record.type, head: record.head, payload: record.payload, payloadChecksum: record.payloadChecksum)

@@ -120,6 +120,8 @@ final class DamageList: Sendable {
         }
     }
 
+    func count(of disk: String) -> Int { state.withLock { $0.ids.keys.count { $0.disk == disk } } }
+
     /// The disk has left, or was opened anew: what was known of it is no longer true.
     func forget(disk: String) {
         state.withLock { state in

@@ -95,7 +95,7 @@ extension DiskReplica: ScrubSubject {
     private func failure(of name: RegisterName, _ register: IndexedRegister) -> ObjectLogError? {
         let position = LogPosition(rawValue: register.position)
         do {
-            let record = try log.read(at: position, size: Int(register.recordSize))
+            let record = try log.readPatiently(at: position, size: Int(register.recordSize))
             guard case .register(name, let value)? = RecordHead(type: record.type, head: record.head),
                 value == register.value
             else { return .damaged(position, Self.otherRecord) }
@@ -105,7 +105,7 @@ extension DiskReplica: ScrubSubject {
 
     private func failure(of key: BlobKey, _ location: BlobLocation) -> ObjectLogError? {
         do {
-            _ = try read(key, at: location)
+            _ = try read(key, at: location, patiently: true)
             return nil
         } catch { return error }
     }
