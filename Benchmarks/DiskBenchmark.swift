@@ -76,8 +76,10 @@ struct DiskBenchmark: ParsableCommand {
 
     private func write(_ engine: StorageEngine) throws {
         let content = DiskContent(size: size)
+        // Above all that an earlier process may have promised.
+        let counter = UInt64(objects) << 10 + 1
         let outcome = try Outstanding(width: writers) { [objects] number, done in
-            content.put(objects + number, counter: UInt64(objects + number) + 1, in: engine, done)
+            content.put(objects + number, counter: counter + UInt64(number), in: engine, done)
         }.run(count: load)
         show(String(format: "load: %.0f objects/s, ", outcome.perSecond) + outcome.latencies.text)
     }
