@@ -14,13 +14,13 @@ struct DiskBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "disk", abstract: "Writes through the engine of one disk, and opening it again.",
         discussion: """
-            Without --load the folder of an earlier --keep is opened. --crash ends the process without a stop after the \
-            load, so that the next opening has to replay.
+            Without --load the folder of an earlier --keep or --crash is opened; with --objects some of them are read. \
+            --crash ends the process without a stop after the load, so that the next opening has to replay.
             """)
 
     @Option(help: "The folder; it stays when --keep or --crash is given.") var path: String
-    @Option(help: "Objects to write; 0: none.") var load = 0
-    @Option(help: "Objects that the folder has, if any are to be read.") var objects = 0
+    @Option(help: "Objects to write, beside those that are there; 0: none.") var load = 0
+    @Option(help: "Objects that the folder has already.") var objects = 0
     @Option(help: "Bytes of each object's content.") var size = 64
     @Option(help: "Writes under way at a time.") var writers = 256
     @Option(help: "Memory of the index, in MiB.") var memory = 256
@@ -42,8 +42,10 @@ struct DiskBenchmark: ParsableCommand {
         let (engine, seconds) = try measured { try open() }
         show(String(format: "open: %.2f s", seconds))
         show("  " + account.text)
-        if max(objects, load) > 0 { try read(engine, max(objects, load)) }
-        show("  " + account.text)
+        if objects + load > 0 {
+            try read(engine, objects + load)
+            show("  " + account.text)
+        }
         let (_, stopping) = measured { engine.stop() }
         show(String(format: "stop: %.2f s", stopping))
         if !keep { try FileManager.default.removeItem(atPath: path) }
@@ -74,8 +76,10 @@ struct DiskBenchmark: ParsableCommand {
 
     private func write(_ engine: StorageEngine) throws {
         let content = DiskContent(size: size)
-        let outcome = try Outstanding(width: writers) { number, done in
-            content.put(number, counter: UInt64(number) + 1, in: engine, done)
+        // Above all that an earlier process may have promised.
+        let counter = UInt64(objects) << 10 + 1
+        let outcome = try Outstanding(width: writers) { [objects] number, done in
+            content.put(objects + number, counter: counter + UInt64(number), in: engine, done)
         }.run(count: load)
         show(String(format: "load: %.0f objects/s, ", outcome.perSecond) + outcome.latencies.text)
     }
