@@ -44,7 +44,7 @@ public struct AdminCredentials: Sendable, Equatable {
             return value
         }
         func key(_ section: String, _ name: String) throws -> [UInt8] {
-            guard let key = try bytes(hex: string(section, name)), key.count == 32 else {
+            guard let key = try bytes(ofHex: string(section, name)), key.count == 32 else {
                 throw CredentialsError.incomplete(path: path, key: "\(section).\(name)")
             }
             return key

@@ -1,6 +1,7 @@
 import Linearizability
 import NIOCore
 import NIOHTTP1
+import S3Protocol
 
 /// One client: takes turns until there are none. Runs on its event loop, so that no request changes threads.
 actor LoadWorker {
@@ -101,14 +102,14 @@ actor LoadWorker {
     private func send(
         _ operation: LoadOperation, _ key: String, _ content: ObjectContent?
     ) -> EventLoopFuture<S3Answer> {
-        let path = "/\(plan.bucket)/\(PercentEncoding.path(key))"
+        let path = "/\(plan.bucket)/\(PercentEncoding.encode(key))"
         switch operation {
         case .put: return client.send(.PUT, path: path, content: content)
         case .get: return client.send(.GET, path: path, wanted: .content(key: key))
         case .head: return client.send(.HEAD, path: path, wanted: .content(key: key))
         case .delete: return client.send(.DELETE, path: path)
         case .list:
-            let prefix = PercentEncoding.query(plan.keys.prefix)
+            let prefix = PercentEncoding.encode(plan.keys.prefix)
             let query = "list-type=2&max-keys=\(plan.listKeys)&prefix=\(prefix)"
             return client.send(.GET, path: "/\(plan.bucket)", query: query, wanted: .text)
         }

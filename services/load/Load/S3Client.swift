@@ -4,6 +4,7 @@ import Model
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import S3Protocol
 import Signatures
 
 enum SignatureVersion: String, Sendable {
@@ -88,7 +89,7 @@ final class S3Client {
     ) throws -> HTTPRequestHead {
         var headers: HTTPHeaders = ["host": target.authority]
         if let content { headers.add(name: ObjectContent.metadataHeader, value: "\(content.version)") }
-        if settings.version == .v2 { headers.add(name: "date", value: HTTPDate.now()) }
+        if settings.version == .v2 { headers.add(name: "date", value: HTTPDate.format(Int64(time(nil)))) }
         let request = SignableRequest(
             method: method.rawValue, rawPath: path, rawQuery: query,
             headers: headers.map { SignableRequest.Header($0.name, $0.value) })
