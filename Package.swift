@@ -127,7 +127,9 @@ let services: [Target] =
         ])
     + service("admin", "Admin", process + [])
     + service("tap", "Tap", process + [nio])
-    + service("load", "Load", process + ["Signatures", "Checksums", "Linearizability", nio, nioPosix, nioHTTP])
+    + service(
+        "load", "Load",
+        process + ["Signatures", "S3Protocol", "Checksums", "Linearizability", nio, nioPosix, nioHTTP])
 
 let benchmarks: [Target] = [
     .executableTarget(

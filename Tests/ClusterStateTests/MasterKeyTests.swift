@@ -1,4 +1,5 @@
 import ClusterState
+import Model
 import Testing
 
 @Suite("Master key")
@@ -31,8 +32,8 @@ struct MasterKeyTests {
     func knownValue() throws {
         // NIST GCM test case 14: key, nonce and plaintext of zeros.
         let zeros = MasterKey(bytes: [UInt8](repeating: 0, count: 32))!
-        let ciphertext = try #require(bytes(hex: "cea7403d4d606b6e074ec5d3baf39d18"))
-        let tag = try #require(bytes(hex: "d0d1c8a799996bf0265b98b5d48ab919"))
+        let ciphertext = try #require(bytes(ofHex: "cea7403d4d606b6e074ec5d3baf39d18"))
+        let tag = try #require(bytes(ofHex: "d0d1c8a799996bf0265b98b5d48ab919"))
         let sealed = [1] + [UInt8](repeating: 0, count: 12) + ciphertext + tag
         #expect(try zeros.unseal(sealed) == [UInt8](repeating: 0, count: 16))
     }

@@ -91,13 +91,48 @@ struct LoadPlanTests {
         for wrong in ["", "get=", "fly", "get=0", "get=1=2"] { #expect(LoadPlan.mix(wrong) == nil) }
     }
 
-    @Test("Sizes are one, or two with dots between them")
+    @Test("Sizes are one, or two with dots between them, or several with shares")
     func sizes() throws {
-        #expect(try "4KiB".asSizeRange("--size") == 4096...4096)
-        #expect(try "1KiB..1MiB".asSizeRange("--size") == 1024...1_048_576)
-        for wrong in ["", "2MiB..1MiB", "1..2..3"] {
-            #expect(throws: (any Error).self) { try wrong.asSizeRange("--size") }
+        #expect(try SizeChoice(parsing: "4KiB") == SizeChoice([.init(sizes: 4096...4096, weight: 1)]))
+        #expect(try SizeChoice(parsing: "1KiB..1MiB") == SizeChoice([.init(sizes: 1024...1_048_576, weight: 1)]))
+        let mixed = try SizeChoice(parsing: "1KiB=3,1MiB..2MiB=1")
+        #expect(
+            mixed == SizeChoice([.init(sizes: 1024...1024, weight: 3), .init(sizes: 1 << 20...2 << 20, weight: 1)]))
+        var random = SeededRandom(seed: 3)
+        let sizes = (0..<10_000).map { _ in mixed.size(&random) }
+        #expect((7300...7700).contains(sizes.count { $0 == 1024 }))
+        #expect(sizes.allSatisfy { $0 == 1024 || (1 << 20...2 << 20).contains($0) })
+        for wrong in ["", "2MiB..1MiB", "1..2..3", "1KiB,2KiB", "1KiB=0", "1KiB=1=1", "1KiB=1,", "=1"] {
+            #expect(throws: (any Error).self) { try SizeChoice(parsing: wrong) }
         }
+    }
+
+    @Test("Parts cover an object once, in order, and are full but for the last")
+    func parts() {
+        #expect(MultipartUpload.parts(of: 0, partSize: 10) == [0..<0])
+        #expect(MultipartUpload.parts(of: 10, partSize: 10) == [0..<10])
+        #expect(MultipartUpload.parts(of: 25, partSize: 10) == [0..<10, 10..<20, 20..<25])
+        #expect(
+            MultipartUpload.completion(["\"a\"", "\"b\""])
+                == "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"a\"</ETag></Part>"
+                + "<Part><PartNumber>2</PartNumber><ETag>\"b\"</ETag></Part></CompleteMultipartUpload>")
+    }
+
+    @Test("A body is sent in any pieces: a part of an object's content, or a document")
+    func bodies() {
+        func bytes(_ body: S3Body, from offset: Int, count: Int) -> [UInt8] {
+            var bytes = [UInt8](repeating: 0, count: count)
+            bytes.withUnsafeMutableBytes { body.fill($0, from: offset) }
+            return bytes
+        }
+        let content = ObjectContent(key: "k", version: ObjectVersion(run: "r", client: 0, number: 1, size: 1000))
+        let whole = bytes(.whole(content), from: 0, count: 1000)
+        let part = S3Body.content(content, 300..<700)
+        #expect(part.size == 400)
+        #expect(bytes(part, from: 0, count: 400) == Array(whole[300..<700]))
+        #expect(bytes(part, from: 101, count: 7) == Array(whole[401..<408]))
+        #expect(bytes(.document("hello"), from: 1, count: 3) == Array("ell".utf8))
+        #expect(S3Body.document("abc").digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     }
 
     @Test("Keys come in turn, evenly, or the first ones most often")
@@ -126,8 +161,10 @@ struct LoadPlanTests {
 
     private func plan() -> LoadPlan {
         LoadPlan(
-            mix: [(.put, 1)], bucket: "b", keys: KeyChoice(prefix: "", count: 10, distribution: .uniform), sizes: 1...1,
-            concurrency: 1, count: nil, seconds: nil, rate: nil, retries: 0, seed: 1, listKeys: 1, run: "r")
+            mix: [(.put, 1)], bucket: "b", keys: KeyChoice(prefix: "", count: 10, distribution: .uniform),
+            sizes: SizeChoice([.init(sizes: 1...1, weight: 1)]),
+            partSize: 5 << 20, concurrency: 1, count: nil, seconds: nil, rate: nil, retries: 0, seed: 1, listKeys: 1,
+            run: "r")
     }
 }
 

@@ -9,11 +9,7 @@ import Wire
 
 @testable import Repair
 
-@Suite struct DamageRepairTests {
-    let bucket = BucketID(high: 1, low: 1)
-
-    func name(_ key: String) -> Model.RegisterName { .init(bucket: bucket, key: Array(key.utf8)) }
-
+@Suite struct DamageRepairTests: RegisterSamples {
     func repair(_ cluster: FakeStorageCluster) -> DamageRepair {
         DamageRepair(
             registers: cluster.makeClient(writer: 70), bus: cluster, cluster: cluster,
@@ -22,12 +18,9 @@ import Wire
     }
 
     func put(_ cluster: FakeStorageCluster, _ key: String, _ content: String) async throws -> BlobID {
-        let blob = StagedBlob(id: .random(), bytes: ByteBuffer(string: content))
-        _ = try await cluster.makeClient().update(name(key), staged: blob) { _ in
-            .write(StoredRecord(bytes: Array(content.utf8), blobs: [blob.id]))
-        }
-        #expect(await eventually { cluster.names.allSatisfy { cluster.node($0).blobs[blob.id] != nil } })
-        return blob.id
+        let blob = try await put(cluster.makeClient(), key, content)
+        #expect(await eventually { cluster.names.allSatisfy { cluster.node($0).blobs[blob] != nil } })
+        return blob
     }
 
     @Test("A damaged blob is brought back with its register, whose tag the node knows")

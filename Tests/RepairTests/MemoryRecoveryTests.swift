@@ -10,18 +10,7 @@ import Wire
 
 @testable import Repair
 
-@Suite struct MemoryRecoveryTests {
-    let bucket = BucketID(high: 1, low: 1)
-
-    func name(_ key: String) -> Model.RegisterName { .init(bucket: bucket, key: Array(key.utf8)) }
-
-    func put(_ client: RegisterClient, _ key: String, _ content: String) async throws {
-        let blob = StagedBlob(id: .random(), bytes: ByteBuffer(string: content))
-        _ = try await client.update(name(key), staged: blob) { _ in
-            .write(StoredRecord(bytes: Array(content.utf8), blobs: [blob.id]))
-        }
-    }
-
+@Suite struct MemoryRecoveryTests: RegisterSamples {
     func recovery(_ cluster: FakeStorageCluster) -> MemoryRecovery {
         MemoryRecovery(
             registers: cluster.makeClient(writer: 70), bus: cluster, cluster: cluster,

@@ -10,15 +10,10 @@ import Wire
 
 @testable import Repair
 
-@Suite struct ReleaseCollectionTests {
-    let bucket = BucketID(high: 1, low: 1)
+@Suite struct ReleaseCollectionTests: RegisterSamples {
     let blob = BlobID(high: 8, low: 8)
     let grace = Duration.seconds(900)
     let old: Int64 = 1_000_000
-
-    func name(_ key: String, _ keyspace: Keyspace = .objects) -> Model.RegisterName {
-        .init(bucket: bucket, keyspace: keyspace, key: Array(key.utf8))
-    }
 
     func collection(_ cluster: FakeStorageCluster) -> ReleaseCollection {
         ReleaseCollection(

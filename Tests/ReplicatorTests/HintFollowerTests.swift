@@ -10,18 +10,7 @@ import Wire
 
 @testable import Replicator
 
-@Suite struct HintFollowerTests {
-    let bucket = BucketID(high: 1, low: 1)
-
-    func name(_ key: String) -> Model.RegisterName { .init(bucket: bucket, key: Array(key.utf8)) }
-
-    func put(_ client: RegisterClient, _ key: String, _ content: String) async throws {
-        let blob = StagedBlob(id: .random(), bytes: ByteBuffer(string: content))
-        _ = try await client.update(name(key), staged: blob) { _ in
-            .write(StoredRecord(bytes: Array(content.utf8), blobs: [blob.id]))
-        }
-    }
-
+@Suite struct HintFollowerTests: RegisterSamples {
     func followers(_ cluster: FakeStorageCluster, batch: Int = 4) -> [HintFollower] {
         let delivery = HintDelivery(healing: ReplicaHealing(cluster.makeClient(writer: 50)))
         return cluster.names.map {

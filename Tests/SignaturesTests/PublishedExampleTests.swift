@@ -1,3 +1,4 @@
+import Model
 import S3Protocol
 import Testing
 

@@ -74,7 +74,7 @@ public struct AdminCredentials: Sendable, Equatable {
         }
 
         func key(_ key: String) throws -> [UInt8] {
-            guard let bytes = try bytes(hex: string(key)), bytes.count == 32 else {
+            guard let bytes = try bytes(ofHex: string(key)), bytes.count == 32 else {
                 throw CredentialsError.incomplete(path: path, key: "\(name).\(key)")
             }
             return bytes

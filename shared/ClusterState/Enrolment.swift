@@ -84,9 +84,9 @@ private struct StoredEnrolment: Codable {
 
     var result: EnrolmentResult {
         get throws {
-            guard let manager = bytes(hex: managerKey) else { throw MalformedKey() }
+            guard let manager = bytes(ofHex: managerKey) else { throw MalformedKey() }
             return EnrolmentResult(
-                clusterID: clusterID, writer: writer, masterKey: masterKey.flatMap { bytes(hex: $0) },
+                clusterID: clusterID, writer: writer, masterKey: masterKey.flatMap { bytes(ofHex: $0) },
                 managerName: managerName, managerKey: manager)
         }
     }

@@ -26,8 +26,8 @@ public struct JoinToken: Sendable, Equatable, CustomStringConvertible {
     public init?(_ text: String) {
         let line = text.split(whereSeparator: \.isNewline).first.map(String.init) ?? text
         let parts = line.filter { $0 != " " }.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 4, parts[0] == "mjt1", bytes(hex: parts[1])?.count == 16,
-            let secret = bytes(hex: parts[2]), secret.count == 32, let key = bytes(hex: parts[3]), key.count == 32
+        guard parts.count == 4, parts[0] == "mjt1", bytes(ofHex: parts[1])?.count == 16,
+            let secret = bytes(ofHex: parts[2]), secret.count == 32, let key = bytes(ofHex: parts[3]), key.count == 32
         else { return nil }
         self.init(id: String(parts[1]), secret: secret, managerKey: key)
     }

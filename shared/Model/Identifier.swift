@@ -67,14 +67,3 @@ public typealias OperationID = Identifier<OperationSubject>
 
 /// One log directory, for ever: a disk that is wiped and used again has another one.
 public typealias DiskID = Identifier<DiskSubject>
-
-/// Lower-case hex digits of bytes.
-public func hexDigits(of bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    for byte in bytes {
-        text.append(digits[Int(byte >> 4)])
-        text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
-}

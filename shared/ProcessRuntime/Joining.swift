@@ -62,7 +62,7 @@ struct Joining {
         }
         guard let token = JoinToken(text) else { throw Refused(description: "the join token is malformed") }
         let pinned = configuration[CommonSettings.managerPublicKey]
-        guard pinned == nil || bytes(hex: pinned ?? "") == token.managerKey else {
+        guard pinned == nil || bytes(ofHex: pinned ?? "") == token.managerKey else {
             throw Refused(description: "manager.public_key differs from the key in the join token")
         }
         return token

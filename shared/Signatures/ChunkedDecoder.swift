@@ -1,4 +1,5 @@
 import Checksums
+import Model
 import NIOCore
 import S3Protocol
 

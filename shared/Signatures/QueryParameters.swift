@@ -1,3 +1,4 @@
+import Model
 import S3Protocol
 
 /// A query taken apart: decoded bytes, in the order of the request.
@@ -75,25 +76,3 @@ func appendPercentEncoded(_ bytes: some Sequence<UInt8>, keepsSlash: Bool, to te
 }
 
 private let upperHexDigits = Array("0123456789ABCDEF".utf8)
-
-func hexValue(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-    default: nil
-    }
-}
-
-/// The bytes of hex digits; nil for an odd number of digits or another character.
-func bytes(ofHex text: some StringProtocol) -> [UInt8]? {
-    let digits = Array(text.utf8)
-    guard digits.count.isMultiple(of: 2) else { return nil }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(digits.count / 2)
-    for index in stride(from: 0, to: digits.count, by: 2) {
-        guard let high = hexValue(digits[index]), let low = hexValue(digits[index + 1]) else { return nil }
-        bytes.append(high << 4 | low)
-    }
-    return bytes
-}

@@ -49,15 +49,4 @@ extension String {
             throw ValidationError("\(option): \(error.reason)")
         }
     }
-
-    /// A size, or two with two dots between them.
-    func asSizeRange(_ option: String) throws -> ClosedRange<Int> {
-        let parts = components(separatedBy: "..")
-        do throws(InvalidValue) {
-            let low = try ByteSize(parsing: .text(parts[0])).bytes
-            let high = parts.count == 2 ? try ByteSize(parsing: .text(parts[1])).bytes : low
-            guard parts.count <= 2, low <= high else { throw InvalidValue("\"\(self)\" is not a size or low..high") }
-            return low...high
-        } catch { throw ValidationError("\(option): \(error.reason)") }
-    }
 }

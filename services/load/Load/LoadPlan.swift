@@ -1,6 +1,10 @@
 /// What one request does.
 enum LoadOperation: String, Sendable, CaseIterable {
     case put, get, head, delete, list
+    /// A put in parts.
+    case multipart
+
+    var writesContent: Bool { self == .put || self == .multipart }
 }
 
 /// What a run does, checked. Without anything about the connection.
@@ -9,7 +13,8 @@ struct LoadPlan: Sendable {
     var mix: [(operation: LoadOperation, weight: Int)]
     var bucket: String
     var keys: KeyChoice
-    var sizes: ClosedRange<Int>
+    var sizes: SizeChoice
+    var partSize: Int
     var concurrency: Int
     /// The run ends after so many operations or so many seconds, whatever comes first; nil: no such bound.
     var count: Int?

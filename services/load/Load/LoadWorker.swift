@@ -1,6 +1,7 @@
 import Linearizability
 import NIOCore
 import NIOHTTP1
+import S3Protocol
 
 /// One client: takes turns until there are none. Runs on its event loop, so that no request changes threads.
 actor LoadWorker {
@@ -79,10 +80,10 @@ actor LoadWorker {
     /// Each attempt is an operation of its own for the history, and each put writes a version of its own: an attempt
     /// without an answer may take effect beside the one that succeeds.
     private func attemptOnce(_ operation: LoadOperation, _ key: String) async -> AttemptResult {
-        let content = operation == .put ? nextContent(key) : nil
+        let content = operation.writesContent ? nextContent(key) : nil
         let call = MonotonicClock.now()
         do {
-            let answer = try await send(operation, key, content).get()
+            let answer = try await send(operation, key, content)
             let result = judge(operation, answer, content)
             record(operation, key, content, answer, result, call)
             return result
@@ -94,23 +95,30 @@ actor LoadWorker {
 
     private func nextContent(_ key: String) -> ObjectContent {
         versions += 1
-        let size = Int.random(in: plan.sizes, using: &random)
+        let size = plan.sizes.size(&random)
         return ObjectContent(key: key, version: ObjectVersion(run: plan.run, client: id, number: versions, size: size))
     }
 
     private func send(
         _ operation: LoadOperation, _ key: String, _ content: ObjectContent?
-    ) -> EventLoopFuture<S3Answer> {
-        let path = "/\(plan.bucket)/\(PercentEncoding.path(key))"
+    ) async throws -> S3Answer {
+        let path = "/\(plan.bucket)/\(PercentEncoding.encode(key))"
         switch operation {
-        case .put: return client.send(.PUT, path: path, content: content)
-        case .get: return client.send(.GET, path: path, wanted: .content(key: key))
-        case .head: return client.send(.HEAD, path: path, wanted: .content(key: key))
-        case .delete: return client.send(.DELETE, path: path)
+        case .put:
+            return try await client.send(
+                .PUT, path: path, body: content.map(S3Body.whole) ?? .nothing, version: content?.version
+            ).get()
+        case .multipart:
+            guard let content else { preconditionFailure("a put has content") }
+            return try await MultipartUpload(client: client, path: path, content: content, partSize: plan.partSize)
+                .run()
+        case .get: return try await client.send(.GET, path: path, wanted: .content(key: key)).get()
+        case .head: return try await client.send(.HEAD, path: path, wanted: .content(key: key)).get()
+        case .delete: return try await client.send(.DELETE, path: path).get()
         case .list:
-            let prefix = PercentEncoding.query(plan.keys.prefix)
+            let prefix = PercentEncoding.encode(plan.keys.prefix)
             let query = "list-type=2&max-keys=\(plan.listKeys)&prefix=\(prefix)"
-            return client.send(.GET, path: "/\(plan.bucket)", query: query, wanted: .text)
+            return try await client.send(.GET, path: "/\(plan.bucket)", query: query, wanted: .text).get()
         }
     }
 
@@ -136,7 +144,7 @@ actor LoadWorker {
         guard !recorders.isEmpty else { return }
         let kind: HistoryOperation.Kind
         switch operation {
-        case .put: kind = .put
+        case .put, .multipart: kind = .put
         case .get, .head: kind = .get
         case .delete: kind = .delete
         case .list: return

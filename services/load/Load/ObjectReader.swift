@@ -1,4 +1,5 @@
 import NIOCore
+import S3Protocol
 
 /// Reads objects one after the other and compares each with what it may be.
 struct ObjectReader: Sendable {
@@ -34,7 +35,7 @@ struct ObjectReader: Sendable {
     }
 
     private func read(_ key: String) async throws -> S3Answer {
-        let path = "/\(bucket)/\(PercentEncoding.path(key))"
+        let path = "/\(bucket)/\(PercentEncoding.encode(key))"
         return try await eventLoop.flatSubmit { [client] in
             client.value.send(.GET, path: path, wanted: .content(key: key))
         }.get()

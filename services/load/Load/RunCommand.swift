@@ -1,11 +1,12 @@
 import ArgumentParser
+import Configuration
 import Foundation
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Runs operations and reports rates and latencies. Exit code 1 when any failed.")
 
-    @Option(help: "What to do: put, get, head, delete, list, mixed, or shares: put=30,get=60,delete=10.")
+    @Option(help: "What to do: put, multipart, get, head, delete, list, mixed, or shares: put=30,get=60,delete=10.")
     var mix = "mixed"
     @OptionGroup var connection: ConnectionOptions
     @Option(help: "Clients, each with a connection of its own.")
@@ -14,8 +15,10 @@ struct RunCommand: AsyncParsableCommand {
     var count: Int?
     @Option(help: "End after this time, such as 30s (a plain number: seconds). Default without --count: 10s.")
     var duration: String?
-    @Option(help: "Size of the objects that are put: 4KiB, or 1KiB..1MiB.")
+    @Option(help: "Sizes of the objects that are put: 4KiB, 1KiB..1MiB, or with shares: 4KiB=80,1MiB..8MiB=20.")
     var size = "4KiB"
+    @Option(help: "Size of the parts of multipart.")
+    var partSize = "8MiB"
     @Option(help: "Number of different keys.")
     var keys = 1000
     @Option(help: "How keys are chosen: uniform, sequential or zipf. Default: sequential for put alone, else uniform.")
@@ -71,9 +74,10 @@ struct RunCommand: AsyncParsableCommand {
 
     private func plan() throws -> LoadPlan {
         guard let mix = LoadPlan.mix(mix) else {
-            throw ValidationError("--mix: put, get, head, delete, list, mixed, or shares such as put=30,get=70")
+            throw ValidationError(
+                "--mix: put, multipart, get, head, delete, list, mixed, or shares such as put=30,get=70")
         }
-        let name = distribution ?? (mix.map(\.operation) == [.put] ? "sequential" : "uniform")
+        let name = distribution ?? (mix.allSatisfy(\.operation.writesContent) ? "sequential" : "uniform")
         guard let distribution = KeyDistribution(rawValue: name) else {
             throw ValidationError("--distribution: uniform, sequential or zipf")
         }
@@ -81,10 +85,23 @@ struct RunCommand: AsyncParsableCommand {
         return LoadPlan(
             mix: mix, bucket: connection.bucket,
             keys: KeyChoice(prefix: prefix, count: keys, distribution: distribution),
-            sizes: try size.asSizeRange("--size"), concurrency: concurrency, count: count,
+            sizes: try choice(), partSize: try partBytes(), concurrency: concurrency, count: count,
             seconds: bound.map { Double($0.seconds) + Double($0.attoseconds) / 1e18 }, rate: rate, retries: retries,
             seed: seed ?? UInt64.random(in: 0 ... .max), listKeys: listKeys,
             run: String(UInt64.random(in: 0 ... .max), radix: 36))
+    }
+
+    private func choice() throws -> SizeChoice {
+        do { return try SizeChoice(parsing: size) } catch { throw ValidationError("--size: \(error.reason)") }
+    }
+
+    private func partBytes() throws -> Int {
+        let bytes: Int
+        do { bytes = try ByteSize(parsing: .text(partSize)).bytes } catch {
+            throw ValidationError("--part-size: \(error.reason)")
+        }
+        guard bytes >= MultipartUpload.partSizeMin else { throw ValidationError("--part-size: at least 5MiB") }
+        return bytes
     }
 
     private func processes() throws -> [Int32: String] {

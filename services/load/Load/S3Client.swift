@@ -4,6 +4,7 @@ import Model
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import S3Protocol
 import Signatures
 
 enum SignatureVersion: String, Sendable {
@@ -40,20 +41,21 @@ final class S3Client {
     }
 
     /// - Parameter path: percent-encoded.
+    /// - Parameter version: what the object's metadata is to say.
     func send(
-        _ method: HTTPMethod, path: String, query: String = "", content: ObjectContent? = nil,
-        wanted: S3Exchange.Wanted = .head
+        _ method: HTTPMethod, path: String, query: String = "", body: S3Body = .nothing,
+        version: ObjectVersion? = nil, wanted: S3Exchange.Wanted = .head
     ) -> EventLoopFuture<S3Answer> {
         let target = settings.endpoints[endpoint]
         let head: HTTPRequestHead
         do {
-            head = try signedHead(method, path, query, content, target)
+            head = try signedHead(method, path, query, body, version, target)
         } catch {
             return eventLoop.makeFailedFuture(error)
         }
         let answer = eventLoop.makePromise(of: S3Answer.self)
         let exchange = S3Exchange(
-            head: head, body: content, wanted: wanted, timeout: settings.timeout, answer: answer)
+            head: head, body: body, wanted: wanted, timeout: settings.timeout, answer: answer)
         let ready = connected(to: target)
         ready.whenSuccess { channel in channel.writeAndFlush(exchange, promise: nil) }
         ready.whenFailure { answer.fail($0) }
@@ -84,11 +86,12 @@ final class S3Client {
     }
 
     private func signedHead(
-        _ method: HTTPMethod, _ path: String, _ query: String, _ content: ObjectContent?, _ target: S3Endpoint
+        _ method: HTTPMethod, _ path: String, _ query: String, _ body: S3Body, _ version: ObjectVersion?,
+        _ target: S3Endpoint
     ) throws -> HTTPRequestHead {
         var headers: HTTPHeaders = ["host": target.authority]
-        if let content { headers.add(name: ObjectContent.metadataHeader, value: "\(content.version)") }
-        if settings.version == .v2 { headers.add(name: "date", value: HTTPDate.now()) }
+        if let version { headers.add(name: ObjectContent.metadataHeader, value: "\(version)") }
+        if settings.version == .v2 { headers.add(name: "date", value: HTTPDate.format(Int64(time(nil)))) }
         let request = SignableRequest(
             method: method.rawValue, rawPath: path, rawQuery: query,
             headers: headers.map { SignableRequest.Header($0.name, $0.value) })
@@ -96,27 +99,21 @@ final class S3Client {
             headers.add(name: "authorization", value: try settings.signer.signV2(request))
         } else {
             let now = SigningTime(seconds: Int64(time(nil)))
-            let added = try settings.signer.signV4(request, payload: payload(content), at: now)
+            let added = try settings.signer.signV4(request, payload: payload(body), at: now)
             for (name, value) in added.headers { headers.add(name: name, value: value) }
         }
-        if method == .PUT { headers.add(name: "content-length", value: "\(content?.size ?? 0)") }
+        if method == .PUT || method == .POST { headers.add(name: "content-length", value: "\(body.size)") }
         let uri = query.isEmpty ? path : "\(path)?\(query)"
         return HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)
     }
 
     private static let emptyDigest = hexDigits(of: HashAlgorithm.sha256.hash([UInt8]()))
 
-    private func payload(_ content: ObjectContent?) -> String {
-        guard let content else { return Self.emptyDigest }
-        guard settings.signsPayload else { return "UNSIGNED-PAYLOAD" }
-        let hasher = Hasher(.sha256)
-        withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 8) { space in
-            for offset in stride(from: 0, to: content.size, by: space.count) {
-                let piece = UnsafeMutableRawBufferPointer(rebasing: space[..<min(space.count, content.size - offset)])
-                content.fill(piece, from: offset)
-                hasher.update(UnsafeRawBufferPointer(piece))
-            }
+    private func payload(_ body: S3Body) -> String {
+        switch body {
+        case .nothing: Self.emptyDigest
+        case .content: settings.signsPayload ? body.digest : "UNSIGNED-PAYLOAD"
+        case .document: body.digest
         }
-        return hexDigits(of: hasher.finish())
     }
 }

@@ -51,12 +51,13 @@ final class S3ClientHandler: ChannelDuplexHandler {
         isPumping = true
         defer { isPumping = false }
         while var now = current, !now.sentAll {
-            if let content = now.exchange.body, now.sent < content.size {
+            let body = now.exchange.body
+            if now.sent < body.size {
                 guard context.channel.isWritable else { break }
-                let count = min(Self.pieceSize, content.size - now.sent)
+                let count = min(Self.pieceSize, body.size - now.sent)
                 var piece = context.channel.allocator.buffer(capacity: count)
                 piece.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { space in
-                    content.fill(UnsafeMutableRawBufferPointer(rebasing: space[..<count]), from: now.sent)
+                    body.fill(UnsafeMutableRawBufferPointer(rebasing: space[..<count]), from: now.sent)
                     return count
                 }
                 now.sent += count

@@ -12,7 +12,7 @@ struct S3Exchange: Sendable {
     }
 
     var head: HTTPRequestHead
-    var body: ObjectContent?
+    var body: S3Body
     var wanted: Wanted
     var timeout: TimeAmount
     var answer: EventLoopPromise<S3Answer>

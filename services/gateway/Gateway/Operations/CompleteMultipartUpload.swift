@@ -105,7 +105,10 @@ extension S3Operations {
         let stored = try await parts(of: name, after: 0, limit: Limits.partNumberMax, call).parts
         let parts = try Self.choose(document.parts, from: stored)
         let hasher = Checksums.Hasher(.md5)
-        for part in parts { hasher.update(bytes(hex: part.etag)) }
+        for part in parts {
+            guard let digest = bytes(ofHex: part.etag) else { throw S3Error(.internalError) }
+            hasher.update(digest)
+        }
         var object = ObjectRecord(
             version: ObjectRecord.formatVersion, modifiedMilliseconds: clock(),
             size: parts.reduce(0) { $0 + $1.size },
@@ -167,16 +170,6 @@ extension S3Operations {
         }
         return .xml(writer.bytes)
     }
-}
-
-/// Bytes of hex digits of our own making.
-private func bytes(hex: String) -> [UInt8] {
-    var digits = hex.utf8.makeIterator()
-    var bytes: [UInt8] = []
-    while let high = digits.next(), let low = digits.next() {
-        bytes.append(UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16) ?? 0)
-    }
-    return bytes
 }
 
 extension S3Error {

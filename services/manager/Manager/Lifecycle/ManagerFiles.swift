@@ -28,7 +28,7 @@ enum MasterKeyFile {
 
     private static func parse(_ text: String, origin: String) throws -> MasterKey {
         let digits = text.trimmingCharacters(in: .whitespacesAndNewlines)
-        guard let key = bytes(hex: digits).flatMap({ MasterKey(bytes: $0) }) else {
+        guard let key = bytes(ofHex: digits).flatMap({ MasterKey(bytes: $0) }) else {
             throw Refused(description: "\(origin): 64 hex digits are needed")
         }
         return key

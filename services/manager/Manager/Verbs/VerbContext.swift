@@ -1,3 +1,4 @@
+import Checksums
 import ClusterState
 import Foundation
 import Model

@@ -28,7 +28,7 @@ final class Compactor: Sendable {
         }
     }
 
-    fileprivate struct State {
+    fileprivate struct State: ThreadedState {
         var isStopping = false
         var isSuspended = false
         /// Segments that an operator's command still wants.
@@ -68,10 +68,7 @@ final class Compactor: Sendable {
 
     /// Looks for work from now on. Once.
     func launch(_ disk: DiskReplica) {
-        state.withLock { state in
-            guard state.thread == nil, !state.isStopping else { return }
-            state.thread = BlockingThread(name: "compaction") { self.run(disk) }
-        }
+        state.launch(name: "compaction") { self.run(disk) }
         state.wake()
     }
 
@@ -83,15 +80,7 @@ final class Compactor: Sendable {
         state.wake()
     }
 
-    func stop() {
-        let thread = state.withLock { state in
-            state.isStopping = true
-            defer { state.thread = nil }
-            return state.thread
-        }
-        state.wake()
-        thread?.join()
-    }
+    func stop() { state.stop() }
 
     func status(of disk: DiskReplica) -> CompactionStatus {
         let total = disk.settledSegments.count

@@ -24,7 +24,7 @@ final class SlotMover: Sendable {
         var failure: String?
     }
 
-    private struct State {
+    private struct State: ThreadedState {
         var isStopping = false
         var isAwake = false
         var thread: BlockingThread?
@@ -48,7 +48,7 @@ final class SlotMover: Sendable {
 
     var status: Status { progress.withLock { $0 } }
 
-    func start() { state.withLock { $0.thread = BlockingThread(name: "disk-move") { self.run() } } }
+    func start() { state.launch(name: "disk-move") { self.run() } }
 
     /// There may be something to do.
     func wake() {
@@ -56,15 +56,7 @@ final class SlotMover: Sendable {
         state.wake()
     }
 
-    func stop() {
-        let thread = state.withLock { state in
-            state.isStopping = true
-            defer { state.thread = nil }
-            return state.thread
-        }
-        state.wake()
-        thread?.join()
-    }
+    func stop() { state.stop() }
 
     private var isStopping: Bool { state.withLock { $0.isStopping } }
 

@@ -21,7 +21,7 @@ final class Diagnosis: Sendable {
         var summary = DiagnosisSummary()
     }
 
-    private struct State {
+    private struct State: ThreadedState {
         var status = Status()
         var isStopping = false
         var thread: BlockingThread?
@@ -57,15 +57,7 @@ final class Diagnosis: Sendable {
         }
     }
 
-    func stop() {
-        let thread = state.withLock { state in
-            state.isStopping = true
-            defer { state.thread = nil }
-            return state.thread
-        }
-        state.wake()
-        thread?.join()
-    }
+    func stop() { state.stop() }
 
     private func run(_ subjects: [Subject], _ directory: String, _ stamp: String) {
         var failure: String?
