@@ -12,6 +12,9 @@ public final class Lister: Sendable {
     /// Entries that a node is asked for at least, so that pages full of tombstones make progress.
     private static let nodeEntriesMin = 64
 
+    /// How often a page is asked for anew after the ring has changed under it.
+    private static let ringChangesMax = 8
+
     public init(_ registers: RegisterClient) { self.registers = registers }
 
     /// One page. A key that was decided before the call is on its page, unless something came after it.
@@ -59,7 +62,7 @@ public final class Lister: Sendable {
         _ query: ListQuery, _ context: MessageContext
     ) async throws(AccessError) -> ([ListAnswer], ListJudge) {
         let request = ListRequest(query, entriesMin: Self.nodeEntriesMin)
-        var isRepeated = false
+        var ringChanges = 0
         while true {
             let view = environment.cluster.view
             guard let ring = view.ring else { throw .notReady("the cluster has no ring yet: run martlet-adm start") }
@@ -71,8 +74,10 @@ public final class Lister: Sendable {
                     nodes: answers.map(\.node))
                 return (answers, judge)
             case .failure(let failure):
-                guard failure.failures.has(.staleEpoch), !isRepeated else { throw failure.failures.error }
-                isRepeated = true
+                guard failure.failures.has(.staleEpoch), ringChanges < Self.ringChangesMax else {
+                    throw failure.failures.error
+                }
+                ringChanges += 1
                 try? await environment.cluster.refresh()
             }
         }

@@ -23,6 +23,8 @@ public enum RingPlanError: Error, Sendable, Equatable {
     case invalidHashKey
     /// Two nodes of one name, or a node without weight.
     case invalidNode(NodeName)
+    /// Partitions still move: another plan is not finished.
+    case moving
 }
 
 /// Places the replicas of all partitions.
