@@ -18,7 +18,8 @@ private let seeds: Range<UInt64> = {
             let simulation = RingChangeSimulation(seed: seed)
             if let violation = simulation.run() {
                 Issue.record(
-                    "MARTLET_SEED=\(seed): \(violation)\n\(simulation.summary)\n\(HistoryFile.encode(simulation.history))")
+                    "MARTLET_SEED=\(seed): \(violation)\n\(simulation.summary)\n\(HistoryFile.encode(simulation.history))"
+                )
                 return
             }
         }
