@@ -95,6 +95,14 @@ import Wire
         new.fail(.overloaded, "")
     }
 
+    @Test("a ring by which a request was let in is remembered, whether it was adopted or not")
+    func notedBeforeServing() throws {
+        install(epoch: 7, partitions: [7])
+        #expect(status(admit(try gate(), 7, partition: 0)) == .ok)
+        install(epoch: 6, partitions: [1])
+        #expect(status(admit(try gate(), 6, partition: 0)) == .unavailable)
+    }
+
     @Test("what is adopted is remembered: with an older ring the node serves nobody after a restart")
     func restart() throws {
         install(epoch: 7, partitions: [7])

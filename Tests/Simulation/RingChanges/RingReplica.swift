@@ -78,8 +78,7 @@ final class RingReplica {
 
     func adopt(_ epoch: UInt64, _ reply: @escaping (UInt64) -> Void) {
         guard isUp else { return }
-        self.epoch = max(self.epoch, epoch)
-        if !simulation.has(.forgetAdoption) { adopted = self.epoch }
+        note(epoch)
         joinIfNew()
         let adopted = self.epoch
         if disk.unsynced.isEmpty { reply(adopted) } else { adoptions.append { reply(adopted) } }
@@ -96,8 +95,15 @@ final class RingReplica {
             reply(.outdated(self.epoch))
             return false
         }
-        self.epoch = max(self.epoch, epoch)
+        note(epoch)
         return true
+    }
+
+    /// From now on it serves nothing older, also after a crash: or a writer that goes by both sets could undo what was
+    /// decided by the new one alone.
+    private func note(_ epoch: UInt64) {
+        self.epoch = max(self.epoch, epoch)
+        if !simulation.has(.forgetAdoption) { adopted = self.epoch }
     }
 
     private func stored(_ key: Int) -> DurableState<SimulatedRecord> { index[key].map { .found($0) } ?? .absent }

@@ -6,8 +6,10 @@ import Wire
 
 /// Lets in the requests that were planned with the replicas in force, and knows when all older ones are over.
 ///
-/// A request is older when the sets of its partition have changed since its sender's ring. Which requests a node has
-/// *adopted* to refuse is durable: a node that starts with an older ring serves nobody until it has a newer one.
+/// A request is older when the sets of its partition have changed since its sender's ring. Before the first request is
+/// let in by a ring, its epoch is noted durably, apart from the disks and from the mirror of the cluster's state: a node
+/// that starts with an older ring serves nobody until it has a newer one. Otherwise a writer that still goes by two
+/// sets could undo what was decided by the new one alone.
 final class RingGate: Sendable {
     /// By the epoch of the ring by which they were let in.
     private let underWay = Monitor([UInt64: Int]())
@@ -41,6 +43,7 @@ final class RingGate: Sendable {
                     .staleEpoch, "the replicas changed at epoch \(needed), the request is of \(request.epoch)",
                     epoch: ring.epoch)
             }
+            try note(ring.epoch)
             underWay[ring.epoch, default: 0] += 1
             return ring.epoch
         }
@@ -73,11 +76,16 @@ final class RingGate: Sendable {
             return true
         }
         guard isQuiet else { throw BusError(.overloaded, "requests of an older ring are still under way") }
-        do {
-            try adopted.raise(to: present)
-        } catch {
-            throw BusError(.unavailable, "the adopted epoch cannot be noted: \(error)")
-        }
+        try note(present)
         return present
+    }
+
+    /// Writes once for each ring.
+    private func note(_ epoch: UInt64) throws(BusError) {
+        do {
+            try adopted.raise(to: epoch)
+        } catch {
+            throw BusError(.unavailable, "the epoch of the ring cannot be noted: \(error)")
+        }
     }
 }

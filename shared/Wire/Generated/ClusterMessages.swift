@@ -576,18 +576,14 @@ public struct ProvedPartition: WireMessage, Equatable {
 
 public struct ReportMovesRequest: WireMessage, Equatable {
     public var proved: [ProvedPartition]
-    /// copied since the last report
-    public var bytes: UInt64
     /// registers and chunks copied since the last report
     public var copies: UInt64
 
     public init(
         proved: [ProvedPartition] = [],
-        bytes: UInt64 = 0,
         copies: UInt64 = 0
     ) {
         self.proved = proved
-        self.bytes = bytes
         self.copies = copies
     }
 
@@ -598,7 +594,6 @@ public struct ReportMovesRequest: WireMessage, Equatable {
     public init(reading pointer: UnsafeRawPointer) {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__ReportMovesRequest.self).pointee
         proved = (0..<c.n_proved).map { ProvedPartition(reading: UnsafeRawPointer(c.proved[$0]!)) }
-        bytes = c.bytes
         copies = c.copies
     }
 
@@ -609,7 +604,6 @@ public struct ReportMovesRequest: WireMessage, Equatable {
             c.pointee.n_proved = proved.count
             c.pointee.proved = arena.messages(proved, as: Martlet__V1__ProvedPartition.self)
         }
-        c.pointee.bytes = bytes
         c.pointee.copies = copies
         return UnsafeMutableRawPointer(c)
     }

@@ -15,6 +15,7 @@ struct ManagerParts: Sendable {
     let nodes: NodeVerbs
     let deletion: BucketDeletion
     let export = StateExport()
+    let ring: RingLeader
     let commands: CommonCommands
     /// What verbs need, as of now.
     let context: @Sendable () -> VerbContext
@@ -38,6 +39,7 @@ struct ManagerParts: Sendable {
         self.watch = watch
         self.leadership = leadership
         self.context = context
+        ring = RingLeader(cluster: cluster, bus: bus, leadership: leadership, logger: logger)
         nodes = NodeVerbs(bus: bus, cluster: cluster)
         deletion = BucketDeletion(cluster: cluster, watch: watch, lister: Lister(registers), context: context)
         commands = CommonCommands(

@@ -2123,7 +2123,7 @@ const ProtobufCMessageDescriptor martlet__v1__proved_partition__descriptor =
   (ProtobufCMessageInit) martlet__v1__proved_partition__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__report_moves_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor martlet__v1__report_moves_request__field_descriptors[2] =
 {
   {
     "proved",
@@ -2138,20 +2138,8 @@ static const ProtobufCFieldDescriptor martlet__v1__report_moves_request__field_d
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "bytes",
-    2,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT64,
-    0,   /* quantifier_offset */
-    offsetof(Martlet__V1__ReportMovesRequest, bytes),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
     "copies",
-    3,
+    2,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_UINT64,
     0,   /* quantifier_offset */
@@ -2163,14 +2151,13 @@ static const ProtobufCFieldDescriptor martlet__v1__report_moves_request__field_d
   },
 };
 static const unsigned martlet__v1__report_moves_request__field_indices_by_name[] = {
-  1,   /* field[1] = bytes */
-  2,   /* field[2] = copies */
+  1,   /* field[1] = copies */
   0,   /* field[0] = proved */
 };
 static const ProtobufCIntRange martlet__v1__report_moves_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor martlet__v1__report_moves_request__descriptor =
 {
@@ -2180,7 +2167,7 @@ const ProtobufCMessageDescriptor martlet__v1__report_moves_request__descriptor =
   "Martlet__V1__ReportMovesRequest",
   "martlet.v1",
   sizeof(Martlet__V1__ReportMovesRequest),
-  3,
+  2,
   martlet__v1__report_moves_request__field_descriptors,
   martlet__v1__report_moves_request__field_indices_by_name,
   1,  martlet__v1__report_moves_request__number_ranges,

@@ -328,17 +328,13 @@ struct  Martlet__V1__ReportMovesRequest
   size_t n_proved;
   Martlet__V1__ProvedPartition **proved;
   /*
-   * copied since the last report
-   */
-  uint64_t bytes;
-  /*
    * registers and chunks copied since the last report
    */
   uint64_t copies;
 };
 #define MARTLET__V1__REPORT_MOVES_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__report_moves_request__descriptor) \
-    , 0,NULL, 0, 0 }
+    , 0,NULL, 0 }
 
 
 struct  Martlet__V1__ReportMovesReply
