@@ -50,8 +50,23 @@ def wait_for_plan(cluster):
     return wait_until("the plan to be over", over, 60, 0.5)
 
 
+def all_equal(cluster):
+    """The digests of all replicas, as a comparison of everything finds them."""
+    for node in sorted(holds(cluster)):
+        cluster.adm("recover-consistency", node)
+        status = wait_until("the comparison to end", lambda: finished(cluster), 60)
+        if not status["all_equal"]:
+            return False
+    return True
+
+
+def finished(cluster):
+    status = cluster.adm("repair-status")
+    return status if status["state"] in ("done", "failed") else None
+
+
 def assert_whole(cluster, writers, bucket):
-    """What was acknowledged is there, and the listing has it and nothing else."""
+    """What was acknowledged is there, the listing has it and nothing else, and all replicas are equal."""
     assert writers.errors == [], "a client saw an error"
     assert writers.wrong == []
     s3 = cluster.s3()
@@ -59,6 +74,7 @@ def assert_whole(cluster, writers, bucket):
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"writers-{writers.instance}/")
     listed = [item["Key"] for page in pages for item in page.get("Contents", [])]
     assert listed == sorted(writers.acknowledged)
+    wait_until("equal digests of all replicas", lambda: all_equal(cluster), 60, 1)
 
 
 def test_a_node_comes_under_load(cluster, bucket, fourth):
