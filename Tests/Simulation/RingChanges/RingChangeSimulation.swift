@@ -126,9 +126,9 @@ final class RingChangeSimulation {
             return scheduler.after(20_000) { [self] in finish(patience: patience - 1) }
         }
         for (index, client) in clients.enumerated() {
-            for key in 0..<keys { scheduler.after(100_000 * (index * keys + key)) { client.lastRead(key) } }
+            for key in 0..<keys { scheduler.after(40_000 * (index * keys + key)) { client.lastRead(key) } }
         }
-        scheduler.after(100_000 * clients.count * keys) { [self] in mover.stop() }
+        mover.stop()
     }
 
     // MARK: - Check
