@@ -51,12 +51,12 @@ final class PartitionMover: Sendable {
         outcome.again = .seconds(1)
         guard !plan.partitions.isEmpty else { return outcome }
         let healing = ReplicaHealing(registers, observer: handle)
-        let registers = try await moveRegisters(plan, ring, healing, handle)
+        let names = try await moveRegisters(plan, ring, healing, handle)
         let chunks = try await moveChunks(plan, ring, healing, handle)
-        let failed = registers.failed.union(chunks.failed)
+        let failed = names.failed.union(chunks.failed)
         let proved = plan.partitions.filter { !failed.contains($0.key) }
         metrics.failures.increment(by: failed.count)
-        await report(proved, copied: registers.copied + chunks.copied)
+        await report(proved, copied: names.copied + chunks.copied)
         handle.update { progress in
             progress.done = UInt64(proved.count)
             progress.failures = UInt64(failed.count)
