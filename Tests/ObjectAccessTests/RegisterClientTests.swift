@@ -194,4 +194,40 @@ import Testing
         let sequence = Int(try await client.read(name("a")).state?.sequence ?? 0)
         #expect(sequence >= acknowledged && sequence <= acknowledged + unknown)
     }
+
+    // MARK: - Ring changes
+
+    private static let sets: [[NodeName]] = [
+        ["storage-1", "storage-2", "storage-3"], ["storage-2", "storage-3", "storage-4"],
+    ]
+
+    @Test("Reads and writes go on while a partition moves, without an error")
+    func movingPartition() async throws {
+        let cluster = FakeStorageCluster(nodes: 4)
+        cluster.install(cluster.moved(from: Self.sets[0]))
+        let (client, other) = (cluster.makeClient(), cluster.makeClient(writer: 2))
+        try await client.put("a", "one")
+        cluster.install(cluster.moved(from: Self.sets[0], to: Self.sets[1]))
+        #expect(try await other.read(name("a")).text == "one")
+        try await client.put("a", "two")
+        cluster.install(cluster.moved(from: Self.sets[1]))
+        #expect(try await other.read(name("a")).text == "two")
+        try await client.put("a", "three")
+        #expect(try await other.read(name("a")).text == "three")
+    }
+
+    @Test("A write whose commit meets the change of the ring succeeds, once")
+    func changeBetweenStageAndCommit() async throws {
+        let cluster = FakeStorageCluster(nodes: 4)
+        let client = cluster.makeClient()
+        cluster.install(cluster.moved(from: Self.sets[0]))
+        try await client.put("a", "one")
+        let result = try await client.update(name("a")) { current in
+            if cluster.view.epoch == 2 { cluster.install(cluster.moved(from: Self.sets[0], to: Self.sets[1])) }
+            return .write(record("two after \(current?.sequence ?? 0)"))
+        }
+        #expect(result.written && result.state?.sequence == 2)
+        #expect(cluster.view.epoch == 3)
+        #expect(try await client.read(name("a")).text == "two after 1")
+    }
 }

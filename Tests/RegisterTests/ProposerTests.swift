@@ -213,4 +213,58 @@ import Testing
         #expect(proposer.onDeadline() == [.fail(.deadlineExceeded)])
         #expect(proposer.decided(.write("x")) == [])
     }
+
+    // MARK: - Ring changes
+
+    private let moving = QuorumRule(sets: [[a, b, c], [c, d, e]], level: .majority(of: 3))
+
+    @Test("when replicas work by a newer ring the operation goes on with its quorums")
+    mutating func renewed() {
+        _ = proposer.begin(counter: 1)
+        #expect(proposer.onOutdated(a, ballot: ballot(1), request: .stage) == [])
+        #expect(proposer.onOutdated(b, ballot: ballot(1), request: .stage) == [.renew(attempt: 1)])
+        proposer.renew(moving)
+        #expect(proposer.begin(counter: 2) == [.stage(ballot: ballot(2), to: [a, b, c, d, e], attempt: 2)])
+    }
+
+    @Test("one replica that is ahead is like one that is out of reach")
+    mutating func oneAhead() {
+        _ = proposer.begin(counter: 1)
+        #expect(proposer.onOutdated(c, ballot: ballot(1), request: .stage) == [])
+        #expect(promise(1) == [.decide(current: nil)])
+    }
+
+    @Test("what an attempt sent by the older ring is recognised by the newer one")
+    mutating func recovered() {
+        _ = writeFirst()
+        _ = proposer.onOutdated(a, ballot: ballot(1), request: .commit)
+        #expect(proposer.onOutdated(b, ballot: ballot(1), request: .commit) == [.renew(attempt: 1)])
+        proposer.renew(moving)
+        _ = proposer.begin(counter: 2)
+        _ = proposer.onPromise(from: b, ballot: ballot(2), state: nil)
+        _ = proposer.onPromise(from: c, ballot: ballot(2), state: written)
+        let directives = proposer.onPromise(from: d, ballot: ballot(2), state: nil)
+        #expect(directives == [.commit(written.retagged(ballot(2)), to: [a, b, c, d, e])])
+    }
+
+    @Test("a replica that is only in the new set does not say on what a write builds")
+    mutating func newcomer() {
+        proposer = Proposer(operation: operation(1), writer: 1, rule: moving)
+        _ = proposer.begin(counter: 9)
+        // From a time when it held this register, and never decided.
+        _ = proposer.onPromise(from: d, ballot: ballot(9), state: state("stray", 8, sequence: 3))
+        _ = proposer.onPromise(from: a, ballot: ballot(9), state: state("old", 3))
+        #expect(proposer.onPromise(from: c, ballot: ballot(9), state: nil) == [.decide(current: state("old", 3))])
+    }
+
+    @Test("a replica that is only in the new set counts as a holder of what the old set has")
+    mutating func newcomerHolds() {
+        proposer = Proposer(operation: operation(1), writer: 1, rule: moving)
+        _ = proposer.begin(counter: 9)
+        let held = state("old", 3)
+        _ = proposer.onPromise(from: d, ballot: ballot(9), state: held)
+        _ = proposer.onPromise(from: a, ballot: ballot(9), state: held)
+        #expect(proposer.onPromise(from: c, ballot: ballot(9), state: held) == [.decide(current: held)])
+        #expect(proposer.decided(.keep) == [success(.kept, held, previous: held, holders: [a, c, d])])
+    }
 }

@@ -66,6 +66,7 @@ final class WriteRun {
             client.simulation.scheduler.after(30_000) { self.act(self.proposer.onTimeout(ballot: ballot)) }
         case .fail(let failure): finish(.failure(failure))
         case .backOff(let attempt): backOff(attempt)
+        case .renew: preconditionFailure("the ring does not change in this simulation")
         case .hint(let state, let missed, _): for node in missed { client.deliverHint(key, state, to: node) }
         }
     }

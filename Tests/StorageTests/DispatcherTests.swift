@@ -13,12 +13,14 @@ import Wire
 @Suite final class DispatcherTests {
     private let path = NSTemporaryDirectory() + "dispatcher-" + UUID().uuidString
     private let engine: StorageEngine
+    private let gate: RingGate
 
     init() throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         var options = StorageEngine.Options(node: "storage-1", dataDirectory: path, disks: [path + "/disk-1"])
         options.segmentSize = 4 << 20
         options.indexMemory = 16 << 20
+        gate = try RingGate(path: path + "/adopted-epoch") { nil }
         engine = try StorageEngine(
             options, metrics: MetricsRegistry(),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
@@ -34,7 +36,7 @@ import Wire
         let request = IncomingRequest(
             type: type, sender: "gateway-1", role: .gateway, deadline: .now.advanced(by: .seconds(60)),
             body: ByteBuffer(bytes: body), payload: payload)
-        RequestDispatcher(engine: engine, ring: { nil }).serve(
+        RequestDispatcher(engine: engine, ring: { nil }, gate: gate).serve(
             request,
             Responder { result in
                 answer.withLock { $0 = result }

@@ -36,10 +36,13 @@ public final class FakeStorageCluster: RequestSending, ClusterViewing, TimerSche
         var isTimePassing = false
         var sent: [MessageType: Int] = [:]
         var refreshes = 0
+        /// What clients know, and what nodes go by: clients get that when they ask.
+        var view: ClusterView
+        var newest: ClusterView
     }
 
     public let names: [NodeName]
-    public let view: ClusterView
+    public var view: ClusterView { state.withLock { $0.view } }
     private let state: Mutex<State>
     private let queue = DispatchQueue(label: "fake bus")
 
@@ -53,11 +56,12 @@ public final class FakeStorageCluster: RequestSending, ClusterViewing, TimerSche
                 key: "buckets/\(name)", value: BucketRecord(name: name, id: id.bytes, owner: owner).encoded(),
                 revision: 1)
         }
-        view = Self.makeView(names, consistency, partitions).applying(entries, revision: 1)
+        let view = Self.makeView(names, consistency, partitions).applying(entries, revision: 1)
         state = Mutex(
             State(
                 random: SplitMix(state: seed),
-                nodes: Dictionary(uniqueKeysWithValues: names.map { ($0, FakeStorageNode()) })))
+                nodes: Dictionary(uniqueKeysWithValues: names.map { ($0, FakeStorageNode()) }), view: view,
+                newest: view))
     }
 
     private static func makeView(_ names: [NodeName], _ level: ConsistencyLevel, _ partitions: Int) -> ClusterView {
@@ -103,7 +107,28 @@ public final class FakeStorageCluster: RequestSending, ClusterViewing, TimerSche
     public func sent(_ type: MessageType) -> Int { state.withLock { $0.sent[type] ?? 0 } }
     public var refreshes: Int { state.withLock { $0.refreshes } }
 
-    public func refresh() async throws { state.withLock { $0.refreshes += 1 } }
+    public func refresh() async throws {
+        state.withLock { state in
+            state.refreshes += 1
+            state.view = state.newest
+        }
+    }
+
+    /// Nodes go by this ring from now on and refuse requests of an older one; clients have to ask for it.
+    public func install(_ ring: RingTable) {
+        state.withLock { state in
+            let entry = StateEntry(key: "ring", value: RingRecord(ring).encoded(), revision: ring.epoch)
+            state.newest = state.newest.applying([entry], revision: ring.epoch)
+        }
+    }
+
+    /// The present ring, with these sets for every partition, at the next epoch.
+    public func moved(from current: [NodeName], to next: [NodeName] = []) -> RingTable {
+        let ring = state.withLock { $0.newest.ring! }
+        let replicas = PartitionReplicas(current: current, next: next, epoch: ring.epoch + 1)
+        return RingTable(
+            epoch: ring.epoch + 1, hashKey: ring.hashKey, partitions: ring.partitions.map { _ in replicas })!
+    }
 
     // MARK: - Bus
 
@@ -120,7 +145,7 @@ public final class FakeStorageCluster: RequestSending, ClusterViewing, TimerSche
             case .up where isLost: Self.expire(&state, timeout, completion)
             case .up:
                 state.ready.append {
-                    self.deliver(type, body, payload, peer, timeout, completion)
+                    self.deliver(type, body, payload, peer, context.epoch, timeout, completion)
                 }
             }
         }
@@ -135,13 +160,15 @@ public final class FakeStorageCluster: RequestSending, ClusterViewing, TimerSche
     }
 
     private func deliver(
-        _ type: MessageType, _ body: [UInt8], _ payload: [ByteBuffer], _ peer: NodeName, _ timeout: Duration,
+        _ type: MessageType, _ body: [UInt8], _ payload: [ByteBuffer], _ peer: NodeName, _ epoch: UInt64,
+        _ timeout: Duration,
         _ completion: @escaping @Sendable (Result<BusReply, BusError>) -> Void
     ) {
         state.withLock { state in
             let result: Result<BusReply, BusError>
             do {
-                let ring = view.ring!
+                let ring = state.newest.ring!
+                guard epoch == 0 || epoch >= ring.epoch else { throw FakeStorageNode.Refusal(status: .staleEpoch) }
                 let reply = try state.nodes[peer]!.handle(type, body, payload, ring: ring)
                 result = .success(
                     BusReply(epoch: 1, body: ByteBuffer(bytes: reply.body), payload: reply.payload, sender: peer))

@@ -28,11 +28,13 @@ public enum RoleTable {
         .fetchDoubts: [.repair, .manager],
         .fence: [.repair],
         .trust: [.repair],
+        .adoptRing: [.repair, .manager],
         // Members announce where they are reachable now; everybody else comes by the enrolment socket.
         .enrol: Set(members + [.roleUnspecified]),
         .fetchState: Set(members + [.admin]),
         .adminCommand: [.admin, .manager],
         .changeBucket: [.gateway, .repair, .manager],
+        .reportMoves: [.repair],
     ]
 
     /// Bit r of entry t: role r may send type t.

@@ -32,4 +32,22 @@ public struct ConsistencyLevel: Hashable, Sendable {
 
     /// Whether reads and writes of each key are linearizable: all quorums are majorities.
     public var isLinearizable: Bool { min(write, read, delete) >= majority }
+
+    /// The same for a set of another size: what was a majority stays one, other numbers are cut to the size.
+    public func inSet(of size: Int) -> ConsistencyLevel {
+        if size == replicas { return self }
+        func scaled(_ count: Int) -> Int {
+            let cut = min(count, size)
+            return count >= majority ? max(cut, size / 2 + 1) : cut
+        }
+        var level = self
+        (level.replicas, level.write, level.read, level.delete) = (size, scaled(write), scaled(read), scaled(delete))
+        return level
+    }
+
+    /// So many replicas that one of them is in every set that can have decided a write or a delete, or have shown a state
+    /// to a reader. Reads below a majority promise nothing, and do not count.
+    public var meetingEveryQuorum: Int {
+        replicas - min(write, delete, read >= majority ? read : replicas) + 1
+    }
 }

@@ -9,6 +9,9 @@ public final class Lister: Sendable {
     private let registers: RegisterClient
     private var environment: AccessEnvironment { registers.environment }
 
+    /// How often a page is asked for anew after the ring has changed under it.
+    private static let ringChangesMax = 8
+
     public init(_ registers: RegisterClient) { self.registers = registers }
 
     /// One page. A key that was decided before the call is on its page, unless something came after it.
@@ -78,7 +81,7 @@ public final class Lister: Sendable {
         _ query: ListQuery, liveOnly: Bool, _ context: MessageContext
     ) async throws(AccessError) -> ([ListAnswer], ListJudge) {
         let request = ListRequest(query, liveOnly: liveOnly)
-        var isRepeated = false
+        var ringChanges = 0
         while true {
             let view = environment.cluster.view
             guard let ring = view.ring else { throw .notReady("the cluster has no ring yet: run martlet-adm start") }
@@ -90,8 +93,10 @@ public final class Lister: Sendable {
                     hasTombstones: !liveOnly, nodes: answers.map(\.node))
                 return (answers, judge)
             case .failure(let failure):
-                guard failure.failures.has(.staleEpoch), !isRepeated else { throw failure.failures.error }
-                isRepeated = true
+                guard failure.failures.has(.staleEpoch), ringChanges < Self.ringChangesMax else {
+                    throw failure.failures.error
+                }
+                ringChanges += 1
                 try? await environment.cluster.refresh()
             }
         }

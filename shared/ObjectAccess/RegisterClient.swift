@@ -16,8 +16,8 @@ public final class RegisterClient: Sendable {
     private let queues: KeyQueues
     private let writer: UInt64
 
-    /// How often an operation starts anew after the ring has changed under it.
-    private static let ringChangesMax = 3
+    /// How often a read starts anew after the ring has changed under it.
+    private static let ringChangesMax = 8
 
     public init(
         bus: any RequestSending, cluster: any ClusterViewing, writer: UInt64, logger: Logger,
@@ -79,7 +79,7 @@ public final class RegisterClient: Sendable {
             case .failed(let failures):
                 guard failures.has(.staleEpoch), ringChanges < Self.ringChangesMax else { throw failures.error }
                 ringChanges += 1
-                await refreshRing()
+                await renewRing(after: placement.epoch)
             }
         }
     }
@@ -193,23 +193,22 @@ public final class RegisterClient: Sendable {
     ) async throws(AccessError) -> (ProposerSuccess<StoredRecord>, refusal: (any Error)?) {
         // It may have waited for its turn for so long that nobody wants the answer.
         guard .now < deadline else { throw .deadlineExceeded }
-        var ringChanges = 0
+        let placement = try Placement(environment.cluster.view, name)
+        let operation = UpdateOperation(
+            environment, name, machine: Proposer(operation: id, writer: writer, rule: rule(placement)),
+            staged: staged, needsRoom: needsRoom, clock: clock, context: context.at(placement.epoch), change: change)
+        var epoch = placement.epoch
         while true {
-            let placement = try Placement(environment.cluster.view, name)
-            let operation = UpdateOperation(
-                environment, name,
-                machine: Proposer(operation: id, writer: writer, rule: rule(placement)),
-                staged: staged, needsRoom: needsRoom, clock: clock, context: context.at(placement.epoch), change: change
-            )
             switch await outcome(of: operation, deadline) {
             case .succeeded(let success, let refusal): return (success, refusal)
-            case .failed(.noQuorum, let failures)
-            where failures.has(.staleEpoch) && ringChanges < Self.ringChangesMax:
-                // Nothing has happened: the machine says `outcomeUnknown` otherwise.
-                ringChanges += 1
-                await refreshRing()
             case .failed(let failure, let failures): throw AccessError(failure, failures)
             case .backOff: throw .overloaded
+            case .renew:
+                await renewRing(after: epoch)
+                guard .now < deadline else { throw AccessError(operation.giveUp(), FailureTally()) }
+                let placement = try Placement(environment.cluster.view, name)
+                operation.renew(rule(placement), epoch: placement.epoch)
+                epoch = placement.epoch
             }
         }
     }
@@ -232,12 +231,14 @@ public final class RegisterClient: Sendable {
         }
     }
 
-    private func refreshRing() async {
+    /// Fetches the ring that replicas work by. When there is none to be had they are asked again a little later.
+    private func renewRing(after epoch: UInt64) async {
         do {
             try await environment.cluster.refresh()
         } catch {
             environment.logger.warning("no newer ring", metadata: ["error": "\(error)"])
         }
+        if environment.cluster.view.epoch <= epoch { await environment.timers.sleep(.milliseconds(50)) }
     }
 }
 

@@ -16,7 +16,7 @@ public protocol HealingObserver: Sendable {
 
 /// Brings single replicas up to date: what replicator and repair have in common. Everything here may be repeated.
 public final class ReplicaHealing: Sendable {
-    private let registers: RegisterClient
+    let registers: RegisterClient
     private let chunks: ChunkClient
     private let observer: (any HealingObserver)?
     private var environment: AccessEnvironment { registers.environment }
@@ -88,7 +88,7 @@ public final class ReplicaHealing: Sendable {
 
     /// Installs a decided state at a node. One that has lost what it had of this register takes only a state above that:
     /// then the register is decided once more.
-    private func teach(
+    func teach(
         _ name: Model.RegisterName, _ state: RegisterState<StoredRecord>, blob: ByteBuffer?, to node: NodeName
     ) async throws(AccessError) {
         let answer = try await learn(name, state, blob: blob, at: node)
@@ -134,7 +134,7 @@ public final class ReplicaHealing: Sendable {
         }
     }
 
-    private func state(
+    func state(
         of name: Model.RegisterName, at node: NodeName
     ) async throws -> (state: RegisterState<StoredRecord>, blob: ByteBuffer?)? {
         let reply = try await ask(

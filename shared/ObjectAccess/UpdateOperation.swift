@@ -15,6 +15,8 @@ final class UpdateOperation: Sendable {
         case failed(ProposerFailure, FailureTally)
         /// Wait, then call `attempt` again.
         case backOff(attempt: Int)
+        /// The ring has changed: call `renew`, then `attempt` again.
+        case renew
     }
 
     typealias Directive = ProposerDirective<StoredRecord>
@@ -26,6 +28,8 @@ final class UpdateOperation: Sendable {
         var refusal: (any Error)?
         /// Of the present attempt.
         var failures = FailureTally()
+        /// Where the present attempt's requests come from: it has the epoch of the ring that they go by.
+        var context: MessageContext
     }
 
     private let environment: AccessEnvironment
@@ -33,7 +37,6 @@ final class UpdateOperation: Sendable {
     private let clock: SharedWriterClock
     private let staged: StagedBlob?
     private let needsRoom: Bool
-    private let context: MessageContext
     private let change: Decision
     private let state: Mutex<State>
 
@@ -48,9 +51,8 @@ final class UpdateOperation: Sendable {
         self.clock = clock
         self.staged = staged
         self.needsRoom = needsRoom
-        self.context = context
         self.change = change
-        state = Mutex(State(machine: machine))
+        state = Mutex(State(machine: machine, context: context))
     }
 
     /// Runs the next attempt to its end.
@@ -63,6 +65,14 @@ final class UpdateOperation: Sendable {
                 state.failures = FailureTally()
                 return state.machine.begin(counter: counter)
             }
+        }
+    }
+
+    /// Goes on with the quorums of a newer ring.
+    func renew(_ rule: QuorumRule, epoch: UInt64) {
+        state.withLock { state in
+            state.machine.renew(rule)
+            state.context = state.context.at(epoch)
         }
     }
 
@@ -124,6 +134,9 @@ final class UpdateOperation: Sendable {
     ) -> [Directive] {
         state.failures.add(error.status)
         // Silence does not say that the replica is gone: the machine may try again with a higher ballot.
+        if error.status == .staleEpoch {
+            return state.machine.onOutdated(node, ballot: ballot, request: request)
+        }
         if error.status == .deadlineExceeded { return state.machine.onTimeout(ballot: ballot, request: request) }
         return state.machine.onLost(node, ballot: ballot, request: request)
     }
@@ -159,6 +172,7 @@ final class UpdateOperation: Sendable {
         case .succeed(let success): finish { .succeeded(success, refusal: $0.refusal) }
         case .fail(let failure): finish { .failed(failure, $0.failures) }
         case .backOff(let attempt): finish { _ in .backOff(attempt: attempt) }
+        case .renew: finish { _ in .renew }
         case .hint(let state, let missed, let acknowledged):
             environment.hints.note(name, tag: state.tag, missed: missed, at: acknowledged)
         case .decide: preconditionFailure("a decision is made under the lock, together with the event that asks for it")
@@ -184,17 +198,18 @@ final class UpdateOperation: Sendable {
         }
     }
 
-    private func resend(_ state: RegisterState<StoredRecord>, to node: NodeName, holders: [NodeName]) {
-        guard let blob = state.blob else {
+    private func resend(_ decided: RegisterState<StoredRecord>, to node: NodeName, holders: [NodeName]) {
+        guard let blob = decided.blob else {
             return committed(
-                by: node, state.tag, .failure(BusError(.internalError, "several blobs beside one register")))
+                by: node, decided.tag, .failure(BusError(.internalError, "several blobs beside one register")))
         }
-        if let staged, staged.id == blob { return sendCommit(state, with: staged, to: node) }
+        if let staged, staged.id == blob { return sendCommit(decided, with: staged, to: node) }
+        let context = state.withLock { $0.context }
         BlobFetch(environment: environment, name: name, blob: blob, context: context).run(from: holders) { result in
             switch result {
-            case .success(let bytes): self.sendCommit(state, with: StagedBlob(id: blob, bytes: bytes), to: node)
+            case .success(let bytes): self.sendCommit(decided, with: StagedBlob(id: blob, bytes: bytes), to: node)
             case .failure(let error):
-                self.committed(by: node, state.tag, .failure(BusError(.notFound, "blob \(blob): \(error)")))
+                self.committed(by: node, decided.tag, .failure(BusError(.notFound, "blob \(blob): \(error)")))
             }
         }
     }
@@ -212,7 +227,7 @@ final class UpdateOperation: Sendable {
     ) {
         environment.send(
             type, body: body, payload: payload, to: node, timeout: environment.options.attemptTimeout,
-            context: context, completion: completion)
+            context: state.withLock { $0.context }, completion: completion)
     }
 
     private func finish(_ outcome: (State) -> Outcome) {

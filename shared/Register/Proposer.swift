@@ -20,7 +20,7 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
 
     public let operation: OperationID
     public let writer: UInt64
-    public let rule: QuorumRule
+    public private(set) var rule: QuorumRule
     public let attemptsMax: Int
 
     private var phase = Phase.idle
@@ -29,9 +29,11 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
     private var highestCounter: UInt64 = 0
     /// Sequence of the register when the first commit with this operation left. nil: none has left.
     private var firstCommitted: UInt64?
+    /// A replica has refused this attempt because the ring has changed.
+    private var isOutdated = false
 
     private enum Phase: Sendable {
-        /// No attempt is under way. `begin` → staging; `onDeadline` → finished.
+        /// No attempt is under way. `begin` → staging; `renew` → idle; `onDeadline` → finished.
         case idle
         /// STAGE is sent. A quorum of promises → deciding or committing; refusals, timer → idle or finished.
         case staging(Staging)
@@ -87,10 +89,18 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
     public mutating func begin(counter: UInt64) -> [Directive] {
         guard case .idle = phase else { preconditionFailure("an attempt begins only when none is under way") }
         attempt += 1
+        isOutdated = false
         let above = max(counter, highestCounter + 1, 1)
         let ballot = Ballot(counter: min(above, Ballot.counterMax), writer: writer)
         phase = .staging(Staging(ballot: ballot))
         return [.stage(ballot: ballot, to: rule.members, attempt: attempt)]
+    }
+
+    /// The ring has changed: the attempts to come go by these quorums. What was sent before stays in mind: it may have
+    /// taken effect.
+    public mutating func renew(_ rule: QuorumRule) {
+        guard case .idle = phase else { preconditionFailure("quorums change only between two attempts") }
+        self.rule = rule
     }
 
     /// The answer to `decide`.
@@ -143,7 +153,7 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         else { return [] }
         staging.refused.remove(member)
         staging.lost.remove(member)
-        staging.top.add(state, of: member)
+        staging.top.add(state, of: member, counts: rule.witnesses.contains(member))
         phase = .staging(staging)
         return rule.isPrepareQuorum(staging.promised) ? evaluate(staging) : []
     }
@@ -199,6 +209,13 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
                 if !committing.accepted.contains(member) { committing.lost.insert(member) }
             }
         }
+    }
+
+    /// The replica works by a newer ring than this attempt.
+    public mutating func onOutdated(_ node: NodeName, ballot: Ballot, request: ProposerRequest) -> [Directive] {
+        guard ballot == currentBallot, rule.index(of: node) != nil else { return [] }
+        isOutdated = true
+        return onLost(node, ballot: ballot, request: request)
     }
 
     // MARK: - Decisions
@@ -269,7 +286,7 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         else { return [] }
         note(&staging, member)
         phase = .staging(staging)
-        if !rule.canStillPrepare(without: staging.lost) { return fail(.noQuorum(missing: rule.names(staging.lost))) }
+        if !rule.canStillPrepare(without: staging.lost) { return noQuorum(without: staging.lost) }
         return rule.canStillPrepare(without: staging.lost.union(staging.refused)) ? [] : retry()
     }
 
@@ -282,9 +299,7 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
             note(&committing, member)
             phase = .committing(committing)
             if rule.isWriteQuorum(committing.accepted) { return succeed(committing) }
-            if !rule.canStillWrite(without: committing.lost) {
-                return fail(.noQuorum(missing: rule.names(committing.lost)))
-            }
+            if !rule.canStillWrite(without: committing.lost) { return noQuorum(without: committing.lost) }
             return rule.canStillWrite(without: committing.lost.union(committing.refused)) ? [] : retry()
         case .settling(var committing):
             note(&committing, member)
@@ -316,10 +331,14 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         ]
     }
 
+    private mutating func noQuorum(without lost: MemberSet) -> [Directive] {
+        isOutdated ? retry() : fail(.noQuorum(missing: rule.names(lost)))
+    }
+
     private mutating func retry() -> [Directive] {
         guard attempt < attemptsMax else { return fail(.contended) }
         phase = .idle
-        return [.backOff(attempt: attempt)]
+        return isOutdated ? [.renew(attempt: attempt)] : [.backOff(attempt: attempt)]
     }
 
     private mutating func fail(_ failure: ProposerFailure) -> [Directive] {

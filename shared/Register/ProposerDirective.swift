@@ -78,6 +78,8 @@ public enum ProposerDirective<Record: RegisterRecord>: Sendable, Equatable {
     case fail(ProposerFailure)
     /// This attempt is over. Wait as `BackOff` says, then call `begin` with the next counter of the clock.
     case backOff(attempt: Int)
+    /// This attempt is over, because replicas work by a newer ring. Fetch it, call `renew` with its quorums, then `begin`.
+    case renew(attempt: Int)
     /// The last directive after a success: these replicas did not acknowledge `state`, these did. Tell those that did,
     /// so that they keep the hint.
     case hint(RegisterState<Record>, missed: [NodeName], acknowledged: [NodeName])

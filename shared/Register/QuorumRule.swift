@@ -31,7 +31,7 @@ public struct MemberSet: Hashable, Sendable {
 public struct QuorumRule: Sendable, Equatable {
     /// All replicas, each once, those of the first set first and in its order of preference.
     public let members: [NodeName]
-    private var sets: [Requirement]
+    private let sets: [Requirement]
 
     private struct Requirement: Sendable, Equatable {
         var mask: UInt32
@@ -53,13 +53,8 @@ public struct QuorumRule: Sendable, Equatable {
     /// In a set that is not of `level.replicas` nodes a majority stays a majority.
     public init(sets: [[NodeName]], level: ConsistencyLevel, deleting: Bool = false) {
         self.init(sets: sets) { size in
-            func scaled(_ count: Int) -> Int {
-                if size == level.replicas { return count }
-                let cut = min(count, size)
-                return count >= level.majority ? max(cut, size / 2 + 1) : cut
-            }
-            let write = scaled(level.write)
-            return (min(write, size / 2 + 1), deleting ? scaled(level.delete) : write, scaled(level.read))
+            let scaled = level.inSet(of: size)
+            return (min(scaled.write, scaled.majority), deleting ? scaled.delete : scaled.write, scaled.read)
         }
     }
 
@@ -68,15 +63,9 @@ public struct QuorumRule: Sendable, Equatable {
     /// among them. Where one replica can decide alone that is all of them, and nothing can be healed. Reads below a
     /// majority promise nothing, and do not count.
     public init(healing sets: [[NodeName]], level: ConsistencyLevel) {
-        let usual = QuorumRule(sets: sets, level: level)
-        let deleting = QuorumRule(sets: sets, level: level, deleting: true)
-        self = usual
-        self.sets = zip(usual.sets, deleting.sets).map { write, delete in
-            var set = write
-            let decided = min(write.write, delete.write)
-            let shown = write.read > write.size / 2 ? write.read : write.size
-            set.prepare = set.size - min(decided, shown) + 1
-            return set
+        self.init(sets: sets) { size in
+            let scaled = level.inSet(of: size)
+            return (scaled.meetingEveryQuorum, scaled.write, scaled.read)
         }
     }
 
@@ -113,6 +102,11 @@ public struct QuorumRule: Sendable, Equatable {
     public func names(_ set: MemberSet) -> [NodeName] { members.indices.filter(set.contains).map { members[$0] } }
 
     public var everybody: MemberSet { MemberSet(bits: members.count == 32 ? .max : 1 << UInt32(members.count) - 1) }
+
+    /// The replicas on whose states a writer builds: those of the first set. One that is only in the second set, that of the
+    /// future, may still have what it was sent when it held the register long ago, and was never decided. What
+    /// has been decided since, the first set has too.
+    public var witnesses: MemberSet { MemberSet(bits: sets.first?.mask ?? 0) }
 
     // MARK: - Quorums
 

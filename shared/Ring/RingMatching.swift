@@ -2,11 +2,11 @@ import Model
 
 /// Places replicas so that every node gets exactly its quota: a flow from partitions over (partition, zone) to nodes.
 struct RingMatching {
-    private let names: [NodeName]
+    let names: [NodeName]
     private let replicas: Int
     private let quota: RingQuota
     /// Node indexes of each partition.
-    private var assigned: [[Int]]
+    private(set) var assigned: [[Int]]
     private var load: [Int]
 
     init(nodes: [RingNode], replicas: Int, partitions: Int, quota: RingQuota) {
@@ -83,6 +83,17 @@ struct RingMatching {
             if need > best?.need ?? 0 { best = (node, need) }
         }
         return best?.node
+    }
+
+    /// Whether a node may take the place of another one in a partition.
+    func canExchange(_ present: Int, for node: Int, in partition: Int) -> Bool {
+        let (old, new) = (quota.zoneOfNode[present], quota.zoneOfNode[node])
+        return old == new || zoneCount(partition, new) < quota.zoneReplicasMax
+    }
+
+    mutating func exchange(_ present: Int, for node: Int, in partition: Int) {
+        remove(present, from: partition)
+        place(node, in: partition)
     }
 
     // MARK: - Augmenting paths

@@ -23,6 +23,8 @@ public enum RingPlanError: Error, Sendable, Equatable {
     case invalidHashKey
     /// Two nodes of one name, or a node without weight.
     case invalidNode(NodeName)
+    /// Partitions still move: another plan is not finished.
+    case moving
 }
 
 /// Places the replicas of all partitions.
@@ -33,7 +35,8 @@ public enum RingPlanner {
     ///
     /// Shares are computed first (`RingQuota`), then the old assignment is cut down to them, filled up greedily, and
     /// what is left is placed along shortest augmenting paths (`RingMatching`), which always find a place: a split of
-    /// all shares evenly over the partitions is a fractional solution, and so there is a whole one.
+    /// all shares evenly over the partitions is a fractional solution, and so there is a whole one. At last replicas go
+    /// back to where they were, by exchanges that move nothing else.
     public static func assign(
         nodes: [RingNode], replicas: Int, partitions: Int, previous: RingTable? = nil, epoch: UInt64, hashKey: [UInt8]
     ) throws(RingPlanError) -> RingTable {
@@ -44,6 +47,7 @@ public enum RingPlanner {
         let old = previous.flatMap { $0.partitionCount == partitions ? $0 : nil }
         if let old { matching.keep(old) }
         matching.complete()
+        if let old { matching.bringBack(old) }
         let sets = PreferenceOrder(nodes: nodes).arrange(matching.sets, previous: old)
         let table = sets.enumerated().map { index, names in
             let unchanged = old.map { $0.partitions[index].current == names } ?? false

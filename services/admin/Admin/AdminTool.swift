@@ -34,6 +34,13 @@ public struct AdminTool: AsyncParsableCommand {
                     RemoveNode.self, RemoveGateway.self,
                 ]),
             CommandGroup(
+                name: "Ring",
+                subcommands: [
+                    Rebalance.self, RebalanceStatus.self, RebalancePause.self, RebalanceResume.self,
+                    RebalanceRollback.self, DetachNode.self, TakeOver.self, RollbackNode.self, WeightNode.self,
+                    ZoneNode.self,
+                ]),
+            CommandGroup(
                 name: "Storage",
                 subcommands: [
                     WhereisCommand.self, DiskUsage.self, QueueStats.self, QueueSuspend.self, QueueResume.self,

@@ -18,6 +18,7 @@ public final class RepairService: ProcessService {
     private let releases: ReleaseCollection
     private let memory: MemoryRecovery
     private let recovery: Recovery
+    private let mover: PartitionMover
     private let subscriptions = Mutex<[NodeName: SubscriptionToken]>([:])
 
     public init(_ context: ProcessContext) throws {
@@ -46,6 +47,9 @@ public final class RepairService: ProcessService {
         memory = MemoryRecovery(
             registers: registers, bus: context.bus, cluster: context.cluster, concurrency: concurrency,
             metrics: MemoryMetrics(context.metrics), logger: context.logger)
+        mover = PartitionMover(
+            registers: registers, bus: context.bus, cluster: context.cluster, concurrency: concurrency,
+            metrics: MoveMetrics(context.metrics), logger: context.logger)
         recovery = Recovery(
             comparison: antiEntropy,
             files: FileRecovery(registers: registers, cluster: context.cluster, concurrency: concurrency),
@@ -61,7 +65,10 @@ public final class RepairService: ProcessService {
         runner.register(.recoverDisk) { try await recovery.disk($1, $0) }
         runner.start()
         subscribe(context.cluster.view)
-        context.cluster.onChange { [weak self] view in self?.subscribe(view) }
+        context.cluster.onChange { [weak self] view in
+            self?.subscribe(view)
+            if view.ring?.isMoving == true { self?.runner.wake(.move) }
+        }
     }
 
     private func registerStanding() {
@@ -76,6 +83,8 @@ public final class RepairService: ProcessService {
             await memory.round(handle)
             return memory.status.outcome
         }
+        let mover = self.mover
+        runner.register(.move, every: .seconds(10)) { handle, _ in try await mover.round(handle) }
         runner.register(.damage, every: configuration[RepairSettings.damageInterval]) { handle, _ in
             let again = await damage.round(handle)
             var outcome = damage.status.outcome

@@ -9,10 +9,12 @@ extension RequestDispatcher {
     func putChunk(_ request: IncomingRequest, _ responder: Responder) throws {
         let message = try request.decoded(PutChunkRequest.self)
         let content = CheckedBytes(bytes: try singlePayload(request), checksum: message.crc32c)
-        let owner = try message.owner.map { try name($0) }
+        let owner = try message.owner.map { try self.name($0) }
         guard message.writtenMilliseconds >= 0 else { throw BusError(.malformed, "a time before 1970") }
         let origin = ChunkOrigin(owner: owner, writtenMilliseconds: message.writtenMilliseconds)
-        engine.putChunk(try chunk(message.blob, message.index), content, origin: origin) { result in
+        let name = try chunk(message.blob, message.index)
+        let responder = try gate.admit(request, responder) { $0.partition(of: name) }
+        engine.putChunk(name, content, origin: origin) { result in
             responder.answer(result) { responder.reply(PutChunkReply(existed: $0)) }
         }
     }
@@ -34,6 +36,7 @@ extension RequestDispatcher {
         guard let blob = BlobID(message.blob), message.count <= UInt32.max - message.first else {
             throw BusError(.malformed, "no blob id, or chunks beyond the last")
         }
+        let responder = try gate.admit(request, responder)
         engine.dropChunks(blob, message.first..<message.first + message.count) { result in
             responder.answer(result) { responder.reply(DropChunksReply(dropped: UInt32(clamping: $0))) }
         }

@@ -11,10 +11,11 @@ struct RequestDispatcher: Sendable {
     let engine: StorageEngine
     /// The ring in force; nil: there is none yet.
     let ring: @Sendable () -> RingTable?
+    let gate: RingGate
 
-    /// Types that only make sense with the ring that the sender planned with.
-    static let checksEpoch: Set<MessageType> = [
-        .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .dropChunks,
+    /// Types that only make sense with the ring that the sender planned with, or a later one.
+    static let needsRing: Set<MessageType> = [
+        .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .dropChunks, .adoptRing,
     ]
 
     func serve(_ request: IncomingRequest, _ responder: Responder) {
@@ -39,6 +40,7 @@ struct RequestDispatcher: Sendable {
             case .fetchDoubts: try fetchDoubts(request, responder)
             case .fence: try fence(request, responder)
             case .trust: try trust(request, responder)
+            case .adoptRing: try adoptRing(request, responder)
             default: responder.fail(.unknownType, "a storage node does not serve \(request.type)")
             }
         } catch let error as BusError {
@@ -53,7 +55,9 @@ struct RequestDispatcher: Sendable {
 
     private func read(_ request: IncomingRequest, _ responder: Responder) throws {
         let message = try request.decoded(ReadRequest.self)
-        engine.read(try name(message.name), withBlob: message.withBlob) { result in
+        let name = try self.name(message.name)
+        let responder = try gate.admit(request, responder) { $0.partition(of: name) }
+        engine.read(name, withBlob: message.withBlob) { result in
             responder.answer(result) { answer in
                 let content = answer.blob?.content
                 let reply = ReadReply(
@@ -68,7 +72,9 @@ struct RequestDispatcher: Sendable {
         let message = try request.decoded(StageRequest.self)
         let blob = try payload(message.blob, message.blobCrc32c, request)
         guard let ballot = Ballot(message.ballot) else { throw BusError(.malformed, "no ballot") }
-        engine.stage(try name(message.name), ballot, blob: blob, needsRoom: message.needsRoom) { result in
+        let name = try self.name(message.name)
+        let responder = try gate.admit(request, responder) { $0.partition(of: name) }
+        engine.stage(name, ballot, blob: blob, needsRoom: message.needsRoom) { result in
             responder.answer(result) { answer in
                 responder.reply(
                     StageReply(
@@ -81,7 +87,9 @@ struct RequestDispatcher: Sendable {
     private func commit(_ request: IncomingRequest, _ responder: Responder) throws {
         let message = try request.decoded(CommitRequest.self)
         let blob = try payload(message.blob, message.blobCrc32c, request)
-        engine.commit(try name(message.name), try state(message.state), blob: blob) { result in
+        let (name, state) = (try self.name(message.name), try self.state(message.state))
+        let responder = try gate.admit(request, responder) { $0.partition(of: name) }
+        engine.commit(name, state, blob: blob) { result in
             responder.answer(result) { answer in
                 let outcome: CommitOutcome
                 switch answer.outcome {
@@ -117,6 +125,7 @@ struct RequestDispatcher: Sendable {
         guard let bucket = BucketID(message.bucket), let number = UInt8(exactly: message.keyspace),
             let keyspace = Keyspace(rawValue: number), message.limit > 0
         else { throw BusError(.malformed, "bucket, keyspace or limit") }
+        let responder = try gate.admit(request, responder)
         let page = try engine.list(
             IndexQuery(
                 bucket: bucket, keyspace: keyspace, prefix: message.prefix, after: message.after,
@@ -211,6 +220,11 @@ struct RequestDispatcher: Sendable {
         let message = try request.decoded(FetchDamageRequest.self)
         let page = engine.damaged(after: message.after, limit: min(max(1, Int(message.limit)), 10_000))
         responder.reply(FetchDamageReply(items: page.items.map(DamagedItem.init), total: UInt64(page.total)))
+    }
+
+    private func adoptRing(_ request: IncomingRequest, _ responder: Responder) throws {
+        let epoch = try gate.adopt(try request.decoded(AdoptRingRequest.self).epoch)
+        responder.reply(AdoptRingReply(epoch: epoch))
     }
 
     // MARK: - Parts of messages

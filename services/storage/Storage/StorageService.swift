@@ -22,7 +22,7 @@ public final class StorageService: ProcessService {
     private static let served: [MessageType] = [
         .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .dropChunks, .fetchReleases, .forgetReleases,
         .noteHint, .fetchHints, .forgetHints, .digestPartitions, .listPartition, .fetchDamage,
-        .fetchDoubts, .fence, .trust,
+        .fetchDoubts, .fence, .trust, .adoptRing,
     ]
 
     /// Opens the disks: this may take a while after a crash.
@@ -48,7 +48,8 @@ public final class StorageService: ProcessService {
         let (metrics, logger) = (context.metrics, context.logger)
         engine = try await Self.blocking { [options] in try StorageEngine(options, metrics: metrics, logger: logger) }
         let cluster = context.cluster
-        dispatcher = RequestDispatcher(engine: engine, ring: { cluster.view.ring })
+        let gate = try RingGate(path: context.dataDirectory + "/adopted-epoch") { cluster.view.ring }
+        dispatcher = RequestDispatcher(engine: engine, ring: { cluster.view.ring }, gate: gate)
         let pool = WorkerPool(queueMax: configuration[StorageSettings.queue])
         self.pool = pool
         latency = Dictionary(
@@ -76,29 +77,22 @@ public final class StorageService: ProcessService {
             latency?.record(since: arrival)
             responder.deliver(answer)
         }
-        guard RequestDispatcher.checksEpoch.contains(request.type), request.epoch != 0 else {
-            return submit(request, timed)
+        guard RequestDispatcher.needsRing.contains(request.type), wantedEpoch(request) > context.cluster.view.epoch
+        else { return submit(request, timed) }
+        Task {
+            // The sender knows a newer ring than this node. Without it the request is refused.
+            try? await self.context.cluster.refresh()
+            self.submit(request, timed)
         }
-        let epoch = context.cluster.view.epoch
-        if request.epoch < epoch {
-            return responder.fail(.staleEpoch, "the ring is at epoch \(epoch), the request is of \(request.epoch)")
-        }
-        if request.epoch == epoch { return submit(request, timed) }
-        Task { await self.catchUp(request, timed) }
     }
 
-    /// The sender knows a newer ring than this node.
-    private func catchUp(_ request: IncomingRequest, _ responder: Responder) async {
-        try? await context.cluster.refresh()
-        let epoch = context.cluster.view.epoch
-        if epoch == request.epoch { return submit(request, responder) }
-        if epoch > request.epoch {
-            return responder.fail(.staleEpoch, "the ring is at epoch \(epoch), the request is of \(request.epoch)")
-        }
-        responder.fail(.unavailable, "this node could not get the ring of epoch \(request.epoch)")
+    private func wantedEpoch(_ request: IncomingRequest) -> UInt64 {
+        guard request.type == .adoptRing else { return request.epoch }
+        return (try? request.decoded(AdoptRingRequest.self).epoch) ?? 0
     }
 
     private func submit(_ request: IncomingRequest, _ responder: Responder) {
+        if request.type == .adoptRing { return adoptRing(request, responder) }
         let isAccepted = pool.submit { [dispatcher] in
             guard request.deadline > .now else {
                 return responder.fail(.deadlineExceeded, "the request waited too long")
@@ -109,6 +103,11 @@ public final class StorageService: ProcessService {
             refused.increment()
             responder.fail(.overloaded, "too much work is waiting")
         }
+    }
+
+    /// It waits for what the workers do, so it must not take one of them.
+    private func adoptRing(_ request: IncomingRequest, _ responder: Responder) {
+        Task { [dispatcher] in try? await Self.blocking { dispatcher.serve(request, responder) } }
     }
 
     public func command(_ verb: String, _ arguments: [String]) async throws -> [UInt8]? {

@@ -428,6 +428,206 @@ public struct RingRecord: WireMessage, Equatable {
     }
 }
 
+public struct PlannedPartition: WireMessage, Equatable {
+    public var partition: UInt32
+    /// indices into nodes, in order of preference
+    public var wanted: [UInt32]
+
+    public init(
+        partition: UInt32 = 0,
+        wanted: [UInt32] = []
+    ) {
+        self.partition = partition
+        self.wanted = wanted
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__planned_partition__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__PlannedPartition.self).pointee
+        partition = c.partition
+        wanted = Array(UnsafeBufferPointer(start: c.wanted, count: c.n_wanted))
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__PlannedPartition.self)
+        martlet__v1__planned_partition__init(c)
+        c.pointee.partition = partition
+        if !wanted.isEmpty {
+            c.pointee.n_wanted = wanted.count
+            c.pointee.wanted = arena.array(wanted)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Stored under plans/ring: the last plan to change the ring, as far as it is not done
+public struct RingPlanRecord: WireMessage, Equatable {
+    public var id: UInt64
+    /// running, paused, returning, done, withdrawn
+    public var phase: String
+    public var nodes: [String]
+    public var open: [PlannedPartition]
+    public var partitionsTotal: UInt32
+    public var movesTotal: UInt32
+    /// for people
+    public var changes: [String]
+    public var startedMilliseconds: Int64
+    public var finishedMilliseconds: Int64
+
+    public init(
+        id: UInt64 = 0,
+        phase: String = "",
+        nodes: [String] = [],
+        open: [PlannedPartition] = [],
+        partitionsTotal: UInt32 = 0,
+        movesTotal: UInt32 = 0,
+        changes: [String] = [],
+        startedMilliseconds: Int64 = 0,
+        finishedMilliseconds: Int64 = 0
+    ) {
+        self.id = id
+        self.phase = phase
+        self.nodes = nodes
+        self.open = open
+        self.partitionsTotal = partitionsTotal
+        self.movesTotal = movesTotal
+        self.changes = changes
+        self.startedMilliseconds = startedMilliseconds
+        self.finishedMilliseconds = finishedMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__ring_plan_record__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__RingPlanRecord.self).pointee
+        id = c.id
+        phase = wireString(c.phase)
+        nodes = (0..<c.n_nodes).map { wireString(c.nodes[$0]) }
+        open = (0..<c.n_open).map { PlannedPartition(reading: UnsafeRawPointer(c.open[$0]!)) }
+        partitionsTotal = c.partitions_total
+        movesTotal = c.moves_total
+        changes = (0..<c.n_changes).map { wireString(c.changes[$0]) }
+        startedMilliseconds = c.started_milliseconds
+        finishedMilliseconds = c.finished_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__RingPlanRecord.self)
+        martlet__v1__ring_plan_record__init(c)
+        c.pointee.id = id
+        if !phase.isEmpty { c.pointee.phase = arena.string(phase) }
+        if !nodes.isEmpty {
+            c.pointee.n_nodes = nodes.count
+            c.pointee.nodes = arena.strings(nodes)
+        }
+        if !open.isEmpty {
+            c.pointee.n_open = open.count
+            c.pointee.open = arena.messages(open, as: Martlet__V1__PlannedPartition.self)
+        }
+        c.pointee.partitions_total = partitionsTotal
+        c.pointee.moves_total = movesTotal
+        if !changes.isEmpty {
+            c.pointee.n_changes = changes.count
+            c.pointee.changes = arena.strings(changes)
+        }
+        c.pointee.started_milliseconds = startedMilliseconds
+        c.pointee.finished_milliseconds = finishedMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Repair has proved that the nodes of the new sets have everything that was decided before the epoch of both sets.
+public struct ProvedPartition: WireMessage, Equatable {
+    public var partition: UInt32
+    /// of the partition, when both sets were in force
+    public var epoch: UInt64
+
+    public init(
+        partition: UInt32 = 0,
+        epoch: UInt64 = 0
+    ) {
+        self.partition = partition
+        self.epoch = epoch
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__proved_partition__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ProvedPartition.self).pointee
+        partition = c.partition
+        epoch = c.epoch
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ProvedPartition.self)
+        martlet__v1__proved_partition__init(c)
+        c.pointee.partition = partition
+        c.pointee.epoch = epoch
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct ReportMovesRequest: WireMessage, Equatable {
+    public var proved: [ProvedPartition]
+    /// registers and chunks copied since the last report
+    public var copies: UInt64
+
+    public init(
+        proved: [ProvedPartition] = [],
+        copies: UInt64 = 0
+    ) {
+        self.proved = proved
+        self.copies = copies
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__report_moves_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ReportMovesRequest.self).pointee
+        proved = (0..<c.n_proved).map { ProvedPartition(reading: UnsafeRawPointer(c.proved[$0]!)) }
+        copies = c.copies
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ReportMovesRequest.self)
+        martlet__v1__report_moves_request__init(c)
+        if !proved.isEmpty {
+            c.pointee.n_proved = proved.count
+            c.pointee.proved = arena.messages(proved, as: Martlet__V1__ProvedPartition.self)
+        }
+        c.pointee.copies = copies
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct ReportMovesReply: WireMessage, Equatable {
+
+    public init() {
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__report_moves_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ReportMovesReply.self)
+        martlet__v1__report_moves_reply__init(c)
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
 public struct StateEntry: WireMessage, Equatable {
     public var key: String
     public var value: [UInt8]

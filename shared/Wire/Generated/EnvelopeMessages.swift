@@ -43,10 +43,12 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let fetchDoubts = MessageType(rawValue: 48)
     public static let fence = MessageType(rawValue: 49)
     public static let trust = MessageType(rawValue: 50)
+    public static let adoptRing = MessageType(rawValue: 51)
     public static let enrol = MessageType(rawValue: 60)
     public static let fetchState = MessageType(rawValue: 61)
     public static let adminCommand = MessageType(rawValue: 62)
     public static let changeBucket = MessageType(rawValue: 63)
+    public static let reportMoves = MessageType(rawValue: 64)
 
     public var description: String {
         switch rawValue {
@@ -78,10 +80,12 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 48: "fetchDoubts"
         case 49: "fence"
         case 50: "trust"
+        case 51: "adoptRing"
         case 60: "enrol"
         case 61: "fetchState"
         case 62: "adminCommand"
         case 63: "changeBucket"
+        case 64: "reportMoves"
         default: "\(rawValue)"
         }
     }

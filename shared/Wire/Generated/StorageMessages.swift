@@ -1880,3 +1880,58 @@ public struct TrustReply: WireMessage, Equatable {
         return UnsafeMutableRawPointer(c)
     }
 }
+
+/// Refuse from now on, also after a restart, whatever was planned with a ring older than this one. The answer comes when
+/// everything that was let in before is decided and durable.
+public struct AdoptRingRequest: WireMessage, Equatable {
+    public var epoch: UInt64
+
+    public init(
+        epoch: UInt64 = 0
+    ) {
+        self.epoch = epoch
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__adopt_ring_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__AdoptRingRequest.self).pointee
+        epoch = c.epoch
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__AdoptRingRequest.self)
+        martlet__v1__adopt_ring_request__init(c)
+        c.pointee.epoch = epoch
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct AdoptRingReply: WireMessage, Equatable {
+    /// what the node has adopted: the one asked for or a later one
+    public var epoch: UInt64
+
+    public init(
+        epoch: UInt64 = 0
+    ) {
+        self.epoch = epoch
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__adopt_ring_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__AdoptRingReply.self).pointee
+        epoch = c.epoch
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__AdoptRingReply.self)
+        martlet__v1__adopt_ring_reply__init(c)
+        c.pointee.epoch = epoch
+        return UnsafeMutableRawPointer(c)
+    }
+}

@@ -58,6 +58,9 @@ final class ManagerDesk: RequestHandling {
             responder.reply(parts.cluster.state.changes(after: known, withUsers: withUsers))
         case .enrol: responder.reply(try await enrol(request, parts, logger))
         case .changeBucket: responder.reply(try await changeBucket(request, parts))
+        case .reportMoves:
+            parts.ring.proved(try request.decoded(ReportMovesRequest.self))
+            responder.reply(ReportMovesReply())
         case .adminCommand:
             let command = try request.decoded(AdminCommand.self)
             logger.notice("an administrator's verb", metadata: ["verb": "\(command.verb)"])
@@ -128,6 +131,7 @@ final class ManagerDesk: RequestHandling {
             let context = parts.context()
             let page = try parts.export.page(arguments, parts.cluster.state, now: context.now)
             return try ReportCoding.encode(page)
+        case "rebalance-status": return try ReportCoding.encode(parts.ring.report())
         case "whereis":
             let report = try await Whereis(bus: parts.bus, view: parts.cluster.view).run(path: arguments.first ?? "")
             return try ReportCoding.encode(report)

@@ -15,6 +15,7 @@ struct ManagerParts: Sendable {
     let nodes: NodeVerbs
     let deletion: BucketDeletion
     let export = StateExport()
+    let ring: RingLeader
     let commands: CommonCommands
     let durability: DurabilityAssumptions
     /// What verbs need, as of now.
@@ -41,6 +42,7 @@ struct ManagerParts: Sendable {
         self.context = context
         self.durability = durability
         PartitionMetrics.register(in: metrics, cluster, watch)
+        ring = RingLeader(cluster: cluster, bus: bus, leadership: leadership, logger: logger)
         nodes = NodeVerbs(bus: bus, cluster: cluster)
         deletion = BucketDeletion(cluster: cluster, watch: watch, lister: Lister(registers), context: context)
         commands = CommonCommands(

@@ -30,6 +30,7 @@ actor ManagerProcess {
     private var watch: MemberWatch?
     private var leadership: Leadership?
     private var heartbeats: Task<Void, Never>?
+    private var ring: RingLeader?
     private var admin: AdminServer?
     private var housekeeping: Task<Void, Never>?
 
@@ -70,10 +71,12 @@ actor ManagerProcess {
         await leadership.start()
         let watch = startWatch(cluster, bus, leadership)
         heartbeats = Heartbeats(bus: bus, cluster: cluster, member: EnrolRequest(endpoint)).start()
-        desk.open(
-            ManagerParts(
-                cluster: cluster, bus: bus, watch: watch, leadership: leadership, base: base, directory: directory,
-                logger: logger, metrics: foundation.metrics, durability: DurabilityAssumptions(configuration)))
+        let parts = ManagerParts(
+            cluster: cluster, bus: bus, watch: watch, leadership: leadership, base: base, directory: directory,
+            logger: logger, metrics: foundation.metrics, durability: DurabilityAssumptions(configuration))
+        ring = parts.ring
+        parts.ring.start()
+        desk.open(parts)
         try await writeFiles(cluster, endpoint, adminKeys, base)
         try await startAdminServer(cluster, watch)
         startHousekeeping(cluster, base, leadership) { [self] in try writeAdminFile(cluster, endpoint, adminKeys) }

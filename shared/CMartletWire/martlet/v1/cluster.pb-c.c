@@ -277,6 +277,231 @@ void   martlet__v1__ring_record__free_unpacked
   assert(message->base.descriptor == &martlet__v1__ring_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__planned_partition__init
+                     (Martlet__V1__PlannedPartition         *message)
+{
+  static const Martlet__V1__PlannedPartition init_value = MARTLET__V1__PLANNED_PARTITION__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__planned_partition__get_packed_size
+                     (const Martlet__V1__PlannedPartition *message)
+{
+  assert(message->base.descriptor == &martlet__v1__planned_partition__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__planned_partition__pack
+                     (const Martlet__V1__PlannedPartition *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__planned_partition__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__planned_partition__pack_to_buffer
+                     (const Martlet__V1__PlannedPartition *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__planned_partition__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__PlannedPartition *
+       martlet__v1__planned_partition__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__PlannedPartition *)
+     protobuf_c_message_unpack (&martlet__v1__planned_partition__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__planned_partition__free_unpacked
+                     (Martlet__V1__PlannedPartition *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__planned_partition__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__ring_plan_record__init
+                     (Martlet__V1__RingPlanRecord         *message)
+{
+  static const Martlet__V1__RingPlanRecord init_value = MARTLET__V1__RING_PLAN_RECORD__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__ring_plan_record__get_packed_size
+                     (const Martlet__V1__RingPlanRecord *message)
+{
+  assert(message->base.descriptor == &martlet__v1__ring_plan_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__ring_plan_record__pack
+                     (const Martlet__V1__RingPlanRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__ring_plan_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__ring_plan_record__pack_to_buffer
+                     (const Martlet__V1__RingPlanRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__ring_plan_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__RingPlanRecord *
+       martlet__v1__ring_plan_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__RingPlanRecord *)
+     protobuf_c_message_unpack (&martlet__v1__ring_plan_record__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__ring_plan_record__free_unpacked
+                     (Martlet__V1__RingPlanRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__ring_plan_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__proved_partition__init
+                     (Martlet__V1__ProvedPartition         *message)
+{
+  static const Martlet__V1__ProvedPartition init_value = MARTLET__V1__PROVED_PARTITION__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__proved_partition__get_packed_size
+                     (const Martlet__V1__ProvedPartition *message)
+{
+  assert(message->base.descriptor == &martlet__v1__proved_partition__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__proved_partition__pack
+                     (const Martlet__V1__ProvedPartition *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__proved_partition__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__proved_partition__pack_to_buffer
+                     (const Martlet__V1__ProvedPartition *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__proved_partition__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ProvedPartition *
+       martlet__v1__proved_partition__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ProvedPartition *)
+     protobuf_c_message_unpack (&martlet__v1__proved_partition__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__proved_partition__free_unpacked
+                     (Martlet__V1__ProvedPartition *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__proved_partition__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__report_moves_request__init
+                     (Martlet__V1__ReportMovesRequest         *message)
+{
+  static const Martlet__V1__ReportMovesRequest init_value = MARTLET__V1__REPORT_MOVES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__report_moves_request__get_packed_size
+                     (const Martlet__V1__ReportMovesRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__report_moves_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__report_moves_request__pack
+                     (const Martlet__V1__ReportMovesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__report_moves_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__report_moves_request__pack_to_buffer
+                     (const Martlet__V1__ReportMovesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__report_moves_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ReportMovesRequest *
+       martlet__v1__report_moves_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ReportMovesRequest *)
+     protobuf_c_message_unpack (&martlet__v1__report_moves_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__report_moves_request__free_unpacked
+                     (Martlet__V1__ReportMovesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__report_moves_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__report_moves_reply__init
+                     (Martlet__V1__ReportMovesReply         *message)
+{
+  static const Martlet__V1__ReportMovesReply init_value = MARTLET__V1__REPORT_MOVES_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__report_moves_reply__get_packed_size
+                     (const Martlet__V1__ReportMovesReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__report_moves_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__report_moves_reply__pack
+                     (const Martlet__V1__ReportMovesReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__report_moves_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__report_moves_reply__pack_to_buffer
+                     (const Martlet__V1__ReportMovesReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__report_moves_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ReportMovesReply *
+       martlet__v1__report_moves_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ReportMovesReply *)
+     protobuf_c_message_unpack (&martlet__v1__report_moves_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__report_moves_reply__free_unpacked
+                     (Martlet__V1__ReportMovesReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__report_moves_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__state_entry__init
                      (Martlet__V1__StateEntry         *message)
 {
@@ -1652,6 +1877,319 @@ const ProtobufCMessageDescriptor martlet__v1__ring_record__descriptor =
   martlet__v1__ring_record__field_indices_by_name,
   1,  martlet__v1__ring_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__ring_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__planned_partition__field_descriptors[2] =
+{
+  {
+    "partition",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PlannedPartition, partition),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wanted",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Martlet__V1__PlannedPartition, n_wanted),
+    offsetof(Martlet__V1__PlannedPartition, wanted),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__planned_partition__field_indices_by_name[] = {
+  0,   /* field[0] = partition */
+  1,   /* field[1] = wanted */
+};
+static const ProtobufCIntRange martlet__v1__planned_partition__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__planned_partition__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.PlannedPartition",
+  "PlannedPartition",
+  "Martlet__V1__PlannedPartition",
+  "martlet.v1",
+  sizeof(Martlet__V1__PlannedPartition),
+  2,
+  martlet__v1__planned_partition__field_descriptors,
+  martlet__v1__planned_partition__field_indices_by_name,
+  1,  martlet__v1__planned_partition__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__planned_partition__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__ring_plan_record__field_descriptors[9] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RingPlanRecord, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "phase",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RingPlanRecord, phase),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nodes",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Martlet__V1__RingPlanRecord, n_nodes),
+    offsetof(Martlet__V1__RingPlanRecord, nodes),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "open",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__RingPlanRecord, n_open),
+    offsetof(Martlet__V1__RingPlanRecord, open),
+    &martlet__v1__planned_partition__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partitions_total",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RingPlanRecord, partitions_total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "moves_total",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RingPlanRecord, moves_total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "changes",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Martlet__V1__RingPlanRecord, n_changes),
+    offsetof(Martlet__V1__RingPlanRecord, changes),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "started_milliseconds",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RingPlanRecord, started_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "finished_milliseconds",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RingPlanRecord, finished_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__ring_plan_record__field_indices_by_name[] = {
+  6,   /* field[6] = changes */
+  8,   /* field[8] = finished_milliseconds */
+  0,   /* field[0] = id */
+  5,   /* field[5] = moves_total */
+  2,   /* field[2] = nodes */
+  3,   /* field[3] = open */
+  4,   /* field[4] = partitions_total */
+  1,   /* field[1] = phase */
+  7,   /* field[7] = started_milliseconds */
+};
+static const ProtobufCIntRange martlet__v1__ring_plan_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor martlet__v1__ring_plan_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.RingPlanRecord",
+  "RingPlanRecord",
+  "Martlet__V1__RingPlanRecord",
+  "martlet.v1",
+  sizeof(Martlet__V1__RingPlanRecord),
+  9,
+  martlet__v1__ring_plan_record__field_descriptors,
+  martlet__v1__ring_plan_record__field_indices_by_name,
+  1,  martlet__v1__ring_plan_record__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__ring_plan_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__proved_partition__field_descriptors[2] =
+{
+  {
+    "partition",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ProvedPartition, partition),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ProvedPartition, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__proved_partition__field_indices_by_name[] = {
+  1,   /* field[1] = epoch */
+  0,   /* field[0] = partition */
+};
+static const ProtobufCIntRange martlet__v1__proved_partition__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__proved_partition__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ProvedPartition",
+  "ProvedPartition",
+  "Martlet__V1__ProvedPartition",
+  "martlet.v1",
+  sizeof(Martlet__V1__ProvedPartition),
+  2,
+  martlet__v1__proved_partition__field_descriptors,
+  martlet__v1__proved_partition__field_indices_by_name,
+  1,  martlet__v1__proved_partition__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__proved_partition__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__report_moves_request__field_descriptors[2] =
+{
+  {
+    "proved",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__ReportMovesRequest, n_proved),
+    offsetof(Martlet__V1__ReportMovesRequest, proved),
+    &martlet__v1__proved_partition__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "copies",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ReportMovesRequest, copies),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__report_moves_request__field_indices_by_name[] = {
+  1,   /* field[1] = copies */
+  0,   /* field[0] = proved */
+};
+static const ProtobufCIntRange martlet__v1__report_moves_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__report_moves_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ReportMovesRequest",
+  "ReportMovesRequest",
+  "Martlet__V1__ReportMovesRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__ReportMovesRequest),
+  2,
+  martlet__v1__report_moves_request__field_descriptors,
+  martlet__v1__report_moves_request__field_indices_by_name,
+  1,  martlet__v1__report_moves_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__report_moves_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define martlet__v1__report_moves_reply__field_descriptors NULL
+#define martlet__v1__report_moves_reply__field_indices_by_name NULL
+#define martlet__v1__report_moves_reply__number_ranges NULL
+const ProtobufCMessageDescriptor martlet__v1__report_moves_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ReportMovesReply",
+  "ReportMovesReply",
+  "Martlet__V1__ReportMovesReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__ReportMovesReply),
+  0,
+  martlet__v1__report_moves_reply__field_descriptors,
+  martlet__v1__report_moves_reply__field_indices_by_name,
+  0,  martlet__v1__report_moves_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__report_moves_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor martlet__v1__state_entry__field_descriptors[4] =

@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[32] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[34] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -263,29 +263,32 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "FETCH_DOUBTS", "MARTLET__V1__MESSAGE_TYPE__FETCH_DOUBTS", 48 },
   { "FENCE", "MARTLET__V1__MESSAGE_TYPE__FENCE", 49 },
   { "TRUST", "MARTLET__V1__MESSAGE_TYPE__TRUST", 50 },
+  { "ADOPT_RING", "MARTLET__V1__MESSAGE_TYPE__ADOPT_RING", 51 },
   { "ENROL", "MARTLET__V1__MESSAGE_TYPE__ENROL", 60 },
   { "FETCH_STATE", "MARTLET__V1__MESSAGE_TYPE__FETCH_STATE", 61 },
   { "ADMIN_COMMAND", "MARTLET__V1__MESSAGE_TYPE__ADMIN_COMMAND", 62 },
   { "CHANGE_BUCKET", "MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET", 63 },
+  { "REPORT_MOVES", "MARTLET__V1__MESSAGE_TYPE__REPORT_MOVES", 64 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 9},{30, 14},{40, 17},{60, 28},{0, 32}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 29},{0, 34}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[32] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[34] =
 {
-  { "ADMIN_COMMAND", 30 },
-  { "CHANGE_BUCKET", 31 },
+  { "ADMIN_COMMAND", 31 },
+  { "ADOPT_RING", 28 },
+  { "CHANGE_BUCKET", 32 },
   { "COMMIT", 11 },
   { "DAMAGE_FOUND", 7 },
   { "DIGEST_PARTITIONS", 20 },
   { "DROP_CHUNKS", 16 },
-  { "ENROL", 28 },
+  { "ENROL", 29 },
   { "FENCE", 26 },
   { "FETCH_DAMAGE", 22 },
   { "FETCH_DOUBTS", 25 },
   { "FETCH_HINTS", 18 },
   { "FETCH_RELEASES", 23 },
-  { "FETCH_STATE", 29 },
+  { "FETCH_STATE", 30 },
   { "FORGET_HINTS", 19 },
   { "FORGET_RELEASES", 24 },
   { "GET_CHUNK", 15 },
@@ -301,6 +304,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "PROBE", 8 },
   { "PUT_CHUNK", 14 },
   { "READ", 9 },
+  { "REPORT_MOVES", 33 },
   { "STAGE", 10 },
   { "STATE_CHANGED", 4 },
   { "TAP", 6 },
@@ -313,9 +317,9 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  32,
+  34,
   martlet__v1__message_type__enum_values_by_number,
-  32,
+  34,
   martlet__v1__message_type__enum_values_by_name,
   5,
   martlet__v1__message_type__value_ranges,

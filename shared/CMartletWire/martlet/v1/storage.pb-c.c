@@ -2122,6 +2122,96 @@ void   martlet__v1__trust_reply__free_unpacked
   assert(message->base.descriptor == &martlet__v1__trust_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__adopt_ring_request__init
+                     (Martlet__V1__AdoptRingRequest         *message)
+{
+  static const Martlet__V1__AdoptRingRequest init_value = MARTLET__V1__ADOPT_RING_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__adopt_ring_request__get_packed_size
+                     (const Martlet__V1__AdoptRingRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__adopt_ring_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__adopt_ring_request__pack
+                     (const Martlet__V1__AdoptRingRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__adopt_ring_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__adopt_ring_request__pack_to_buffer
+                     (const Martlet__V1__AdoptRingRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__adopt_ring_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__AdoptRingRequest *
+       martlet__v1__adopt_ring_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__AdoptRingRequest *)
+     protobuf_c_message_unpack (&martlet__v1__adopt_ring_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__adopt_ring_request__free_unpacked
+                     (Martlet__V1__AdoptRingRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__adopt_ring_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__adopt_ring_reply__init
+                     (Martlet__V1__AdoptRingReply         *message)
+{
+  static const Martlet__V1__AdoptRingReply init_value = MARTLET__V1__ADOPT_RING_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__adopt_ring_reply__get_packed_size
+                     (const Martlet__V1__AdoptRingReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__adopt_ring_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__adopt_ring_reply__pack
+                     (const Martlet__V1__AdoptRingReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__adopt_ring_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__adopt_ring_reply__pack_to_buffer
+                     (const Martlet__V1__AdoptRingReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__adopt_ring_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__AdoptRingReply *
+       martlet__v1__adopt_ring_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__AdoptRingReply *)
+     protobuf_c_message_unpack (&martlet__v1__adopt_ring_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__adopt_ring_reply__free_unpacked
+                     (Martlet__V1__AdoptRingReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__adopt_ring_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor martlet__v1__register_name__field_descriptors[3] =
 {
   {
@@ -5067,6 +5157,82 @@ const ProtobufCMessageDescriptor martlet__v1__trust_reply__descriptor =
   martlet__v1__trust_reply__field_indices_by_name,
   1,  martlet__v1__trust_reply__number_ranges,
   (ProtobufCMessageInit) martlet__v1__trust_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__adopt_ring_request__field_descriptors[1] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__AdoptRingRequest, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__adopt_ring_request__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+};
+static const ProtobufCIntRange martlet__v1__adopt_ring_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__adopt_ring_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.AdoptRingRequest",
+  "AdoptRingRequest",
+  "Martlet__V1__AdoptRingRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__AdoptRingRequest),
+  1,
+  martlet__v1__adopt_ring_request__field_descriptors,
+  martlet__v1__adopt_ring_request__field_indices_by_name,
+  1,  martlet__v1__adopt_ring_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__adopt_ring_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__adopt_ring_reply__field_descriptors[1] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__AdoptRingReply, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__adopt_ring_reply__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+};
+static const ProtobufCIntRange martlet__v1__adopt_ring_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__adopt_ring_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.AdoptRingReply",
+  "AdoptRingReply",
+  "Martlet__V1__AdoptRingReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__AdoptRingReply),
+  1,
+  martlet__v1__adopt_ring_reply__field_descriptors,
+  martlet__v1__adopt_ring_reply__field_indices_by_name,
+  1,  martlet__v1__adopt_ring_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__adopt_ring_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue martlet__v1__commit_outcome__enum_values_by_number[3] =

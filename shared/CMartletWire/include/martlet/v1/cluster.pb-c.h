@@ -21,6 +21,11 @@ typedef struct Martlet__V1__BucketRecord Martlet__V1__BucketRecord;
 typedef struct Martlet__V1__ClusterSettings Martlet__V1__ClusterSettings;
 typedef struct Martlet__V1__PartitionAssignment Martlet__V1__PartitionAssignment;
 typedef struct Martlet__V1__RingRecord Martlet__V1__RingRecord;
+typedef struct Martlet__V1__PlannedPartition Martlet__V1__PlannedPartition;
+typedef struct Martlet__V1__RingPlanRecord Martlet__V1__RingPlanRecord;
+typedef struct Martlet__V1__ProvedPartition Martlet__V1__ProvedPartition;
+typedef struct Martlet__V1__ReportMovesRequest Martlet__V1__ReportMovesRequest;
+typedef struct Martlet__V1__ReportMovesReply Martlet__V1__ReportMovesReply;
 typedef struct Martlet__V1__StateEntry Martlet__V1__StateEntry;
 typedef struct Martlet__V1__FetchStateRequest Martlet__V1__FetchStateRequest;
 typedef struct Martlet__V1__FetchStateReply Martlet__V1__FetchStateReply;
@@ -253,6 +258,92 @@ struct  Martlet__V1__RingRecord
 #define MARTLET__V1__RING_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__ring_record__descriptor) \
     , 0, 0,NULL, 0,NULL }
+
+
+struct  Martlet__V1__PlannedPartition
+{
+  ProtobufCMessage base;
+  uint32_t partition;
+  /*
+   * indices into nodes, in order of preference
+   */
+  size_t n_wanted;
+  uint32_t *wanted;
+};
+#define MARTLET__V1__PLANNED_PARTITION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__planned_partition__descriptor) \
+    , 0, 0,NULL }
+
+
+/*
+ * Stored under plans/ring: the last plan to change the ring, as far as it is not done
+ */
+struct  Martlet__V1__RingPlanRecord
+{
+  ProtobufCMessage base;
+  uint64_t id;
+  /*
+   * running, paused, returning, done, withdrawn
+   */
+  char *phase;
+  size_t n_nodes;
+  char **nodes;
+  size_t n_open;
+  Martlet__V1__PlannedPartition **open;
+  uint32_t partitions_total;
+  uint32_t moves_total;
+  /*
+   * for people
+   */
+  size_t n_changes;
+  char **changes;
+  int64_t started_milliseconds;
+  int64_t finished_milliseconds;
+};
+#define MARTLET__V1__RING_PLAN_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__ring_plan_record__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, 0, 0,NULL, 0, 0 }
+
+
+/*
+ * Repair has proved that the nodes of the new sets have everything that was decided before the epoch of both sets.
+ */
+struct  Martlet__V1__ProvedPartition
+{
+  ProtobufCMessage base;
+  uint32_t partition;
+  /*
+   * of the partition, when both sets were in force
+   */
+  uint64_t epoch;
+};
+#define MARTLET__V1__PROVED_PARTITION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__proved_partition__descriptor) \
+    , 0, 0 }
+
+
+struct  Martlet__V1__ReportMovesRequest
+{
+  ProtobufCMessage base;
+  size_t n_proved;
+  Martlet__V1__ProvedPartition **proved;
+  /*
+   * registers and chunks copied since the last report
+   */
+  uint64_t copies;
+};
+#define MARTLET__V1__REPORT_MOVES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__report_moves_request__descriptor) \
+    , 0,NULL, 0 }
+
+
+struct  Martlet__V1__ReportMovesReply
+{
+  ProtobufCMessage base;
+};
+#define MARTLET__V1__REPORT_MOVES_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__report_moves_reply__descriptor) \
+     }
 
 
 struct  Martlet__V1__StateEntry
@@ -597,6 +688,101 @@ Martlet__V1__RingRecord *
 void   martlet__v1__ring_record__free_unpacked
                      (Martlet__V1__RingRecord *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__PlannedPartition methods */
+void   martlet__v1__planned_partition__init
+                     (Martlet__V1__PlannedPartition         *message);
+size_t martlet__v1__planned_partition__get_packed_size
+                     (const Martlet__V1__PlannedPartition   *message);
+size_t martlet__v1__planned_partition__pack
+                     (const Martlet__V1__PlannedPartition   *message,
+                      uint8_t             *out);
+size_t martlet__v1__planned_partition__pack_to_buffer
+                     (const Martlet__V1__PlannedPartition   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__PlannedPartition *
+       martlet__v1__planned_partition__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__planned_partition__free_unpacked
+                     (Martlet__V1__PlannedPartition *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__RingPlanRecord methods */
+void   martlet__v1__ring_plan_record__init
+                     (Martlet__V1__RingPlanRecord         *message);
+size_t martlet__v1__ring_plan_record__get_packed_size
+                     (const Martlet__V1__RingPlanRecord   *message);
+size_t martlet__v1__ring_plan_record__pack
+                     (const Martlet__V1__RingPlanRecord   *message,
+                      uint8_t             *out);
+size_t martlet__v1__ring_plan_record__pack_to_buffer
+                     (const Martlet__V1__RingPlanRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__RingPlanRecord *
+       martlet__v1__ring_plan_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__ring_plan_record__free_unpacked
+                     (Martlet__V1__RingPlanRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ProvedPartition methods */
+void   martlet__v1__proved_partition__init
+                     (Martlet__V1__ProvedPartition         *message);
+size_t martlet__v1__proved_partition__get_packed_size
+                     (const Martlet__V1__ProvedPartition   *message);
+size_t martlet__v1__proved_partition__pack
+                     (const Martlet__V1__ProvedPartition   *message,
+                      uint8_t             *out);
+size_t martlet__v1__proved_partition__pack_to_buffer
+                     (const Martlet__V1__ProvedPartition   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ProvedPartition *
+       martlet__v1__proved_partition__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__proved_partition__free_unpacked
+                     (Martlet__V1__ProvedPartition *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ReportMovesRequest methods */
+void   martlet__v1__report_moves_request__init
+                     (Martlet__V1__ReportMovesRequest         *message);
+size_t martlet__v1__report_moves_request__get_packed_size
+                     (const Martlet__V1__ReportMovesRequest   *message);
+size_t martlet__v1__report_moves_request__pack
+                     (const Martlet__V1__ReportMovesRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__report_moves_request__pack_to_buffer
+                     (const Martlet__V1__ReportMovesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ReportMovesRequest *
+       martlet__v1__report_moves_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__report_moves_request__free_unpacked
+                     (Martlet__V1__ReportMovesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ReportMovesReply methods */
+void   martlet__v1__report_moves_reply__init
+                     (Martlet__V1__ReportMovesReply         *message);
+size_t martlet__v1__report_moves_reply__get_packed_size
+                     (const Martlet__V1__ReportMovesReply   *message);
+size_t martlet__v1__report_moves_reply__pack
+                     (const Martlet__V1__ReportMovesReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__report_moves_reply__pack_to_buffer
+                     (const Martlet__V1__ReportMovesReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ReportMovesReply *
+       martlet__v1__report_moves_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__report_moves_reply__free_unpacked
+                     (Martlet__V1__ReportMovesReply *message,
+                      ProtobufCAllocator *allocator);
 /* Martlet__V1__StateEntry methods */
 void   martlet__v1__state_entry__init
                      (Martlet__V1__StateEntry         *message);
@@ -921,6 +1107,21 @@ typedef void (*Martlet__V1__PartitionAssignment_Closure)
 typedef void (*Martlet__V1__RingRecord_Closure)
                  (const Martlet__V1__RingRecord *message,
                   void *closure_data);
+typedef void (*Martlet__V1__PlannedPartition_Closure)
+                 (const Martlet__V1__PlannedPartition *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__RingPlanRecord_Closure)
+                 (const Martlet__V1__RingPlanRecord *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ProvedPartition_Closure)
+                 (const Martlet__V1__ProvedPartition *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ReportMovesRequest_Closure)
+                 (const Martlet__V1__ReportMovesRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ReportMovesReply_Closure)
+                 (const Martlet__V1__ReportMovesReply *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__StateEntry_Closure)
                  (const Martlet__V1__StateEntry *message,
                   void *closure_data);
@@ -986,6 +1187,11 @@ extern const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__cluster_settings__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__partition_assignment__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__ring_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__planned_partition__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__ring_plan_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__proved_partition__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__report_moves_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__report_moves_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__state_entry__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__fetch_state_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__fetch_state_reply__descriptor;

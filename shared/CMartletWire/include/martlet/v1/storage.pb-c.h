@@ -63,6 +63,8 @@ typedef struct Martlet__V1__FenceRequest Martlet__V1__FenceRequest;
 typedef struct Martlet__V1__FenceReply Martlet__V1__FenceReply;
 typedef struct Martlet__V1__TrustRequest Martlet__V1__TrustRequest;
 typedef struct Martlet__V1__TrustReply Martlet__V1__TrustReply;
+typedef struct Martlet__V1__AdoptRingRequest Martlet__V1__AdoptRingRequest;
+typedef struct Martlet__V1__AdoptRingReply Martlet__V1__AdoptRingReply;
 
 
 /* --- enums --- */
@@ -893,6 +895,33 @@ struct  Martlet__V1__TrustReply
 };
 #define MARTLET__V1__TRUST_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__trust_reply__descriptor) \
+    , 0 }
+
+
+/*
+ * Refuse from now on, also after a restart, whatever was planned with a ring older than this one. The answer comes when
+ * everything that was let in before is decided and durable.
+ */
+struct  Martlet__V1__AdoptRingRequest
+{
+  ProtobufCMessage base;
+  uint64_t epoch;
+};
+#define MARTLET__V1__ADOPT_RING_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__adopt_ring_request__descriptor) \
+    , 0 }
+
+
+struct  Martlet__V1__AdoptRingReply
+{
+  ProtobufCMessage base;
+  /*
+   * what the node has adopted: the one asked for or a later one
+   */
+  uint64_t epoch;
+};
+#define MARTLET__V1__ADOPT_RING_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__adopt_ring_reply__descriptor) \
     , 0 }
 
 
@@ -1789,6 +1818,44 @@ Martlet__V1__TrustReply *
 void   martlet__v1__trust_reply__free_unpacked
                      (Martlet__V1__TrustReply *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__AdoptRingRequest methods */
+void   martlet__v1__adopt_ring_request__init
+                     (Martlet__V1__AdoptRingRequest         *message);
+size_t martlet__v1__adopt_ring_request__get_packed_size
+                     (const Martlet__V1__AdoptRingRequest   *message);
+size_t martlet__v1__adopt_ring_request__pack
+                     (const Martlet__V1__AdoptRingRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__adopt_ring_request__pack_to_buffer
+                     (const Martlet__V1__AdoptRingRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__AdoptRingRequest *
+       martlet__v1__adopt_ring_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__adopt_ring_request__free_unpacked
+                     (Martlet__V1__AdoptRingRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__AdoptRingReply methods */
+void   martlet__v1__adopt_ring_reply__init
+                     (Martlet__V1__AdoptRingReply         *message);
+size_t martlet__v1__adopt_ring_reply__get_packed_size
+                     (const Martlet__V1__AdoptRingReply   *message);
+size_t martlet__v1__adopt_ring_reply__pack
+                     (const Martlet__V1__AdoptRingReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__adopt_ring_reply__pack_to_buffer
+                     (const Martlet__V1__AdoptRingReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__AdoptRingReply *
+       martlet__v1__adopt_ring_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__adopt_ring_reply__free_unpacked
+                     (Martlet__V1__AdoptRingReply *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Martlet__V1__RegisterName_Closure)
@@ -1932,6 +1999,12 @@ typedef void (*Martlet__V1__TrustRequest_Closure)
 typedef void (*Martlet__V1__TrustReply_Closure)
                  (const Martlet__V1__TrustReply *message,
                   void *closure_data);
+typedef void (*Martlet__V1__AdoptRingRequest_Closure)
+                 (const Martlet__V1__AdoptRingRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__AdoptRingReply_Closure)
+                 (const Martlet__V1__AdoptRingReply *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1987,6 +2060,8 @@ extern const ProtobufCMessageDescriptor martlet__v1__fence_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__fence_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__trust_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__trust_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__adopt_ring_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__adopt_ring_reply__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -1,0 +1,159 @@
+import ClusterState
+import Logging
+import MessageBus
+import Model
+import Ring
+import Synchronization
+import Wire
+
+/// Carries the plan out: asks nodes to adopt epochs, takes what repair proves, and stores each step of `RingChange`.
+///
+/// Everything that it knows beyond the store is asked again after a restart.
+final class RingLeader: Sendable {
+    private struct State {
+        var change: RingChange?
+        var asking: Set<NodeName> = []
+        var copied: UInt64 = 0
+        /// When this manager first saw the plan, and how many partitions were left then.
+        var began: (at: ContinuousClock.Instant, left: Int)?
+        var task: Task<Void, Never>?
+    }
+
+    private let cluster: ManagedCluster
+    private let bus: any RequestSending
+    private let leadership: Leadership
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    private static let interval = Duration.milliseconds(250)
+    /// The part of a large ring that moves at a time: one in so many partitions.
+    private static let shareMoving = 16
+    private static let adoptionTimeout = Duration.seconds(12)
+
+    init(cluster: ManagedCluster, bus: any RequestSending, leadership: Leadership, logger: Logger) {
+        self.cluster = cluster
+        self.bus = bus
+        self.leadership = leadership
+        self.logger = logger
+    }
+
+    func start() {
+        let task = Task { [weak self] in
+            while !Task.isCancelled {
+                await self?.tick()
+                try? await Task.sleep(for: Self.interval)
+            }
+        }
+        state.withLock { $0.task = task }
+    }
+
+    func stop() { state.withLock { $0.task }?.cancel() }
+
+    // MARK: - Events
+
+    /// Repair has proved partitions complete.
+    func proved(_ request: ReportMovesRequest) {
+        state.withLock { state in
+            state.copied += request.copies
+            for item in request.proved { state.change?.onProved(Int(item.partition), epoch: item.epoch) }
+        }
+    }
+
+    /// The plan as it stands.
+    func report() throws(VerbError) -> RebalanceReport {
+        guard let record = cluster.state.ringPlan, let plan = record.plan, let ring = cluster.view.ring else {
+            throw VerbError(.notFound, "the ring was never changed by a plan")
+        }
+        var report = RebalanceReport(record, plan, ring)
+        state.withLock { state in
+            guard let change = state.change, change.plan.id == plan.id else { return }
+            report.copied = state.copied
+            if case .wait(let waiting) = change.next() {
+                report.waitingForNodes = waiting.adoption.sorted().map(\.rawValue)
+                report.waitingForProof = waiting.proof
+            }
+            guard let began = state.began, began.left > plan.open.count, plan.phase == .running else { return }
+            let seconds = (ContinuousClock.now - began.at) / .seconds(1)
+            report.secondsLeft = Int(seconds / Double(began.left - plan.open.count) * Double(plan.open.count))
+        }
+        return report
+    }
+
+    // MARK: - Steps
+
+    private func tick() async {
+        let present = cluster.state
+        guard leadership.isLeader, let plan = present.ringPlan?.plan, !plan.isOver, let ring = present.view.ring
+        else {
+            return state.withLock { state in
+                state.change = nil
+                state.began = nil
+            }
+        }
+        let (step, toAsk) = state.withLock { state -> (RingChange.Step, [NodeName]) in
+            follow(plan, ring, present.view.consistency, &state)
+            let step = state.change!.next()
+            let toAsk = state.change!.nodesToAsk.filter { !state.asking.contains($0) }
+            state.asking.formUnion(toAsk)
+            return (step, toAsk)
+        }
+        for node in toAsk { Task { await self.ask(node, toAdopt: ring.epoch) } }
+        if case .install(let table, let next) = step { await install(table, next, after: plan) }
+    }
+
+    private func follow(_ plan: RingPlan, _ ring: RingTable, _ level: ConsistencyLevel, _ state: inout State) {
+        if state.change?.plan.id != plan.id {
+            state.change = RingChange(
+                table: ring, plan: plan, level: level,
+                movingMax: max(RingChange.movingMax, ring.partitionCount / Self.shareMoving))
+            state.copied = 0
+            state.began = (.now, plan.open.count)
+        } else {
+            state.change!.installed(ring, plan)
+        }
+    }
+
+    private func ask(_ node: NodeName, toAdopt epoch: UInt64) async {
+        let reply = try? await bus.request(
+            .adoptRing, AdoptRingRequest(epoch: epoch), to: node, timeout: Self.adoptionTimeout,
+            answer: AdoptRingReply.self)
+        // A node that is out of reach fails at once: it is not asked without pause.
+        if reply == nil { try? await Task.sleep(for: .seconds(1)) }
+        state.withLock { state in
+            state.asking.remove(node)
+            if let reply { state.change?.onAdopted(node, epoch: reply.message.epoch) }
+        }
+    }
+
+    private func install(_ table: RingTable, _ plan: RingPlan, after known: RingPlan) async {
+        do {
+            let isStored = try await cluster.change { [leadership] state, edit in
+                guard var record = state.ringPlan, record.plan == known, state.view.ring?.epoch == table.epoch - 1
+                else { return false }
+                try leadership.require(&edit)
+                let now = wallMilliseconds()
+                record.set(plan, now: now)
+                edit.put(ClusterKeys.ring, RingRecord(table))
+                edit.put(ManagerKeys.ringPlan, record)
+                if plan.isOver { Self.settleMembers(state, table, &edit) }
+                return true
+            }
+            guard isStored else { return }
+            logger.info(
+                "a step of the ring",
+                metadata: ["plan": "\(plan.id)", "epoch": "\(table.epoch)", "partitions_left": "\(plan.open.count)"])
+            guard plan.isOver else { return }
+            logger.notice("the plan is over", metadata: ["plan": "\(plan.id)", "phase": "\(plan.phase)"])
+        } catch {
+            logger.error("a step of the ring cannot be stored", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Nodes that were detached and hold nothing any more are no members any more.
+    private static func settleMembers(_ state: ManagerState, _ table: RingTable, _ edit: inout StateEdit) {
+        for member in state.view.members.values
+        where member.role == .storage && member.state == .detached && !table.nodes.contains(member.nodeName) {
+            MemberRemoval.forget(member, &edit)
+        }
+    }
+}
