@@ -1,8 +1,15 @@
 """Repair work of a running cluster as its operator sees it: tasks with progress and proof that outlive their process."""
+import http.client
+
+import botocore.auth
+import botocore.awsrequest
 import pytest
 from conftest import wait_until
 
+CLUSTER_OPTIONS = [
+    "--set", "repair.garbage_age=4s", "--set", "repair.garbage_interval=1s", "--set", "repair.release_grace=2s"]
 MISSED = 40
+MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +86,40 @@ def test_a_pause_and_an_open_task_outlive_the_process(cluster, bucket):
     assert ended(cluster, waiting)["proved"]
     cluster.adm("tasks", "resume", periodic)
     assert tasks(cluster)[periodic]["state"] in ("waiting", "running")
+
+
+def stored(cluster):
+    """What the three nodes hold that is not garbage."""
+    return sum(disk["active_size"] for i in (1, 2, 3) for disk in cluster.adm("du", f"storage-{i}")["disks"])
+
+
+def begin_put(cluster, bucket, key, size, body):
+    """A signed PUT of which only the beginning is sent."""
+    request = botocore.awsrequest.AWSRequest(
+        "PUT", f"{cluster.endpoint}/{bucket}/{key}",
+        headers={"Content-Length": str(size), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
+    botocore.auth.S3SigV4Auth(cluster.s3()._request_signer._credentials, "s3", "us-east-1").add_auth(request)
+    connection = http.client.HTTPConnection(cluster.endpoint.removeprefix("http://"), timeout=30)
+    connection.putrequest("PUT", f"/{bucket}/{key}")
+    for name, value in request.headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(body)
+    return connection
+
+
+def test_content_of_a_gateway_that_died_is_dropped(cluster, bucket):
+    """What other objects have stays."""
+    kept = bytes(range(256)) * (4 * MIB // 256)
+    cluster.s3().put_object(Bucket=bucket, Key="kept", Body=kept)
+    wait_until("three copies", lambda: stored(cluster) >= 12 * MIB, 30)
+    before = stored(cluster)
+    connection = begin_put(cluster, bucket, "lost", 40 * MIB, b"y" * (8 * MIB))
+    wait_until("chunks of the upload", lambda: stored(cluster) >= before + 15 * MIB, 30)
+    cluster.kill("gateway", hold=False)
+    connection.close()
+    wait_until("the chunks to be dropped", lambda: stored(cluster) < before + MIB, 60)
+    wait_until("the gateway to be back", lambda: cluster.healthy("gateway", "ready"), 30)
+    assert cluster.s3().get_object(Bucket=bucket, Key="kept")["Body"].read() == kept
+    wait_until("the proof", lambda: find(cluster, "garbage-collection")["proved"], 30)
+    assert cluster.adm("repair-status")["garbage"]["chunks_dropped"] >= 15

@@ -5,6 +5,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
     case damage = "damage-repair"
     case memory = "memory-recovery"
     case releases = "release-collection"
+    case garbage = "garbage-collection"
 
     // Asked for by an operator.
     case recoverFile = "recover-file"
@@ -14,7 +15,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
 
     /// Tasks of one lane run one after the other, those of different lanes at the same time.
     enum Lane: Hashable, Sendable {
-        case comparison, damage, memory, releases, files
+        case comparison, damage, memory, releases, garbage, files
     }
 
     var lane: Lane {
@@ -23,13 +24,14 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
         case .damage: .damage
         case .memory: .memory
         case .releases: .releases
+        case .garbage: .garbage
         case .recoverFile: .files
         }
     }
 
     var isStanding: Bool {
         switch self {
-        case .antiEntropy, .damage, .memory, .releases: true
+        case .antiEntropy, .damage, .memory, .releases, .garbage: true
         case .recoverFile, .recoverDisk, .recoverNode, .recoverConsistency: false
         }
     }

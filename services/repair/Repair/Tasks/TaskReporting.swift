@@ -35,6 +35,7 @@ extension TaskKind {
         case .damage: "records"
         case .memory: "disks"
         case .releases: "releases"
+        case .garbage: "blobs"
         case .recoverFile: "chunks"
         }
     }
