@@ -123,3 +123,41 @@ def test_content_of_a_gateway_that_died_is_dropped(cluster, bucket):
     assert cluster.s3().get_object(Bucket=bucket, Key="kept")["Body"].read() == kept
     wait_until("the proof", lambda: find(cluster, "garbage-collection")["proved"], 30)
     assert cluster.adm("repair-status")["garbage"]["chunks_dropped"] >= 15
+
+
+def test_no_hint_is_lost_by_kills_of_those_who_keep_and_deliver(cluster, bucket):
+    """The replicator, and the nodes that keep the hints, are killed again and again while hints are noted and delivered. Only
+    hints may bring what was missed: the comparison rests."""
+    hints = [task for task in tasks(cluster).values() if task["kind"] == "hints"]
+    replicator = hints[0]["id"].split(":")[0]
+    cluster.adm("tasks", "pause", find(cluster, "anti-entropy")["id"])
+    cluster.adm("mq-suspend", replicator, "hints@storage-1")
+    cluster.kill("storage-3")
+    for number in range(MISSED):
+        cluster.s3().put_object(Bucket=bucket, Key=f"hint-{number}", Body=b"h" * 3000)
+    wait_until("the hints to be noted", lambda: queued(cluster, "storage-1") >= MISSED, 30)
+    cluster.kill(replicator, hold=False)
+    cluster.kill("storage-1", hold=False)
+    wait_until("the keeper to be back", lambda: queued(cluster, "storage-1") >= MISSED, 60)
+    wait_until("the replicator to be back", lambda: cluster.healthy(replicator, "ready"), 60)
+    def is_suspended():
+        queues = cluster.adm("mq-stats", replicator)["mq_stats"]
+        return ("hints@storage-1", "suspending") in {(queue["id"], queue["state"]) for queue in queues}
+    wait_until("the queue to rest still", is_suspended, 10)
+    cluster.release("storage-3")
+    cluster.adm("mq-resume", replicator, "hints@storage-1")
+    for _ in range(3):
+        cluster.kill(replicator, hold=False)
+        wait_until("the replicator to be back", lambda: cluster.healthy(replicator, "ready"), 60)
+    wait_until("all hints to be delivered", lambda: queued(cluster, "storage-1") == queued(cluster, "storage-2") == 0, 60)
+    for number in range(MISSED):
+        rows = cluster.adm("whereis", f"{bucket}/hint-{number}")["assigned_info"]
+        assert len({row["clock"] for row in rows}) == 1 and all(row["present"] for row in rows), rows
+
+
+def queued(cluster, node):
+    """-1 while the node does not answer."""
+    try:
+        return cluster.adm("mq-stats", node)["mq_stats"][0]["messages"]
+    except AssertionError:
+        return -1
