@@ -1,4 +1,5 @@
 import AccessTestKit
+import Foundation
 import Logging
 import Model
 import NIOCore
@@ -140,8 +141,10 @@ import Wire
         #expect(await eventually { hintCount(cluster) == 2 })
         cluster.set("storage-3", .up)
         let metrics = MetricsRegistry()
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("suspended-\(UUID())").path
         let replication = Replication(
             registers: cluster.makeClient(writer: 60), bus: cluster, cluster: cluster,
+            suspended: try SuspendedQueues(path: file),
             settings: .init(pollInterval: .seconds(1000), follower: .init(batch: 10, concurrency: 2)),
             logger: Logger(label: "test"), metrics: metrics)
         replication.start()

@@ -60,6 +60,22 @@ public final class ChunkClient: Sendable {
             GetChunkRequest(blob: name.blob.bytes, index: name.index, withOwner: true), from: nodes, .init())
     }
 
+    /// Who owns a chunk and since when, as one node has it noted. nil: the node does not have the chunk, or cannot read it.
+    public func origin(
+        of name: ChunkName, at node: NodeName
+    ) async throws(AccessError) -> (owner: Model.RegisterName?, writtenMilliseconds: Int64)? {
+        let request = GetChunkRequest(blob: name.blob.bytes, index: name.index, probe: true, withOwner: true)
+        do throws(BusError) {
+            let reply = try await environment.bus.request(
+                .getChunk, request, to: node, timeout: environment.options.chunkTimeout, answer: GetChunkReply.self
+            ).message
+            return (Model.RegisterName(reply.owner), reply.writtenMilliseconds)
+        } catch {
+            if error.status == .notFound || error.status == .abstained { return nil }
+            throw AccessError(error)
+        }
+    }
+
     private func get(
         _ request: GetChunkRequest, from nodes: [NodeName], _ context: MessageContext
     ) async throws(AccessError) -> StoredChunk {

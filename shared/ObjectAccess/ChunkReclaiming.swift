@@ -55,6 +55,45 @@ public struct ChunkReclaiming: Sendable {
         return outcome
     }
 
+    /// Whether content that was written for this owner has a register that refers to it, or may get one yet.
+    ///
+    /// The owner of a part's chunks is the register of its upload. While that is there the upload goes on, however long
+    /// it takes: only its owner may end it. Once it is gone the object's register tells: a completion writes there before it
+    /// ends the upload, so whoever has seen the upload ended sees the object. That is why the upload is asked first.
+    ///
+    /// Where nothing refers to the blob, this is decided by a round in which every replica takes part, so that no commit
+    /// that was under way can succeed any more: its writer must ask again whether it is still in time.
+    public func isReferenced(
+        _ blob: BlobID, by owner: Model.RegisterName
+    ) async throws(AccessError) -> Bool {
+        switch owner.keyspace {
+        case .objects: return try await refers(owner, to: blob)
+        case .uploads:
+            if try await registers.agree(on: owner)?.isLive == true { return true }
+            guard let key = Self.objectKey(ofUpload: owner.key) else { return true }
+            return try await refers(.init(bucket: owner.bucket, key: key), to: blob)
+        // Nobody owns chunks like that.
+        case .parts: return true
+        }
+    }
+
+    private func refers(_ name: Model.RegisterName, to blob: BlobID) async throws(AccessError) -> Bool {
+        // Most content is referred to, and a plain read says so.
+        if let record = try await registers.read(name).liveRecord,
+            let object = try? ObjectRecord(decoding: record.bytes),
+            object.blobs.contains(where: { $0.id == blob.bytes })
+        {
+            return true
+        }
+        return try await references(of: name).contains(blob)
+    }
+
+    /// An upload's register has the key of its object, a zero byte and the id of the upload (16 bytes).
+    static func objectKey(ofUpload key: [UInt8]) -> [UInt8]? {
+        guard key.count > 17, key[key.count - 17] == 0 else { return nil }
+        return Array(key.dropLast(17))
+    }
+
     /// The blobs that the decided state of a register refers to.
     private func references(of name: Model.RegisterName) async throws(AccessError) -> Set<BlobID> {
         let state = try await registers.agree(on: name)

@@ -3,15 +3,17 @@ struct RepairReport: Encodable, Sendable {
     var comparison: RepairProgress
     var damage: DamageRepair.Status
     var releases: ReleaseCollection.Status
+    var garbage: GarbageCollection.Status
     var memory: MemoryRecoveryStatus
 
-    private enum CodingKeys: String, CodingKey { case damage, releases, memory }
+    private enum CodingKeys: String, CodingKey { case damage, releases, garbage, memory }
 
     func encode(to encoder: any Encoder) throws {
         try comparison.encode(to: encoder)
         var fields = encoder.container(keyedBy: CodingKeys.self)
         try fields.encode(damage, forKey: .damage)
         try fields.encode(releases, forKey: .releases)
+        try fields.encode(garbage, forKey: .garbage)
         try fields.encode(memory, forKey: .memory)
     }
 }

@@ -16,6 +16,7 @@ public final class RepairService: ProcessService {
     private let antiEntropy: AntiEntropy
     private let damage: DamageRepair
     private let releases: ReleaseCollection
+    private let garbage: GarbageCollection
     private let memory: MemoryRecovery
     private let recovery: Recovery
     private let mover: PartitionMover
@@ -44,6 +45,12 @@ public final class RepairService: ProcessService {
             registers: registers, bus: context.bus, cluster: context.cluster,
             settings: .init(grace: configuration[RepairSettings.releaseGrace], concurrency: concurrency),
             metrics: ReleaseMetrics(context.metrics), logger: context.logger)
+        garbage = GarbageCollection(
+            registers: registers, bus: context.bus, cluster: context.cluster,
+            settings: .init(
+                age: configuration[RepairSettings.garbageAge], grace: configuration[RepairSettings.releaseGrace],
+                concurrency: concurrency),
+            metrics: context.metrics, logger: context.logger)
         memory = MemoryRecovery(
             registers: registers, bus: context.bus, cluster: context.cluster, concurrency: concurrency,
             metrics: MemoryMetrics(context.metrics), logger: context.logger)
@@ -73,6 +80,7 @@ public final class RepairService: ProcessService {
 
     private func registerStanding() {
         let (antiEntropy, damage, releases, memory) = (self.antiEntropy, self.damage, self.releases, self.memory)
+        let garbage = self.garbage
         let configuration = context.configuration
         let interval = configuration[RepairSettings.interval]
         // Several repair processes do not start all at once.
@@ -94,6 +102,13 @@ public final class RepairService: ProcessService {
         runner.register(.releases, every: configuration[RepairSettings.releaseInterval]) { handle, _ in
             await releases.round(handle)
             return releases.status.outcome
+        }
+        let garbageInterval = configuration[RepairSettings.garbageInterval]
+        runner.register(.garbage, every: garbageInterval, first: min(garbageInterval, .seconds(3600))) { handle, _ in
+            let again = try await garbage.round(handle)
+            var outcome = garbage.status.outcome
+            outcome.again = again
+            return outcome
         }
     }
 
@@ -127,7 +142,7 @@ public final class RepairService: ProcessService {
             return try ReportCoding.encode(
                 RepairReport(
                     comparison: antiEntropy.progress, damage: damage.status, releases: releases.status,
-                    memory: memory.status))
+                    garbage: garbage.status, memory: memory.status))
         default: return try TaskCommands(process: context.name, runner: runner).run(verb, arguments)
         }
     }

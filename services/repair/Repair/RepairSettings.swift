@@ -20,10 +20,19 @@ public enum RepairSettings {
     public static let releaseGrace = Setting<Duration>(
         "repair.release_grace", default: .seconds(900),
         help: "How long content stays after its object was deleted or replaced; reads and uploads last no longer.")
+    public static let garbageInterval = Setting<Duration>(
+        "repair.garbage_interval", default: .seconds(86_400),
+        help: "Time between two walks over all chunks that look for content without an object.")
+    public static let garbageAge = Setting<Duration>(
+        "repair.garbage_age", default: .seconds(172_800),
+        help:
+            "Content that nothing refers to is dropped when it is so old. An upload may take 24 hours, and clocks of nodes "
+            + "may differ: less puts uploads that last longer at risk.")
     public static let memoryInterval = Setting<Duration>(
         "repair.memory_interval", default: .seconds(30),
         help: "Time between two looks at disks that have lost records and do not vote.")
     public static let all: [any AnySetting] = [
-        interval, rate, byteRate, concurrency, damageInterval, releaseInterval, releaseGrace, memoryInterval,
+        interval, rate, byteRate, concurrency, damageInterval, releaseInterval, releaseGrace, garbageInterval,
+        garbageAge, memoryInterval,
     ]
 }

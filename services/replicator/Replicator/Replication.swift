@@ -23,6 +23,7 @@ final class Replication: Sendable {
     private let bus: any RequestSending
     private let cluster: any ClusterViewing
     private let delivery: HintDelivery
+    private let suspended: SuspendedQueues
     private let settings: Settings
     private let metrics: ReplicatorMetrics
     private let logger: Logger
@@ -30,11 +31,12 @@ final class Replication: Sendable {
     private let poller = Mutex<Task<Void, Never>?>(nil)
 
     init(
-        registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, settings: Settings,
-        logger: Logger, metrics: MetricsRegistry
+        registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, suspended: SuspendedQueues,
+        settings: Settings, logger: Logger, metrics: MetricsRegistry
     ) {
         self.bus = bus
         self.cluster = cluster
+        self.suspended = suspended
         self.settings = settings
         self.logger = logger
         delivery = HintDelivery(healing: ReplicaHealing(registers))
@@ -86,9 +88,10 @@ final class Replication: Sendable {
     /// A node has announced hints.
     func wake(_ node: NodeName) { following.withLock { $0[node]?.bell }?.ring() }
 
-    /// false: no such queue.
-    func suspend(_ node: NodeName, _ isSuspended: Bool) -> Bool {
+    /// false: no such queue. Durable when it returns.
+    func suspend(_ node: NodeName, _ isSuspended: Bool) async throws -> Bool {
         guard let entry = following.withLock({ $0[node] }) else { return false }
+        try await suspended.set(node, isSuspended)
         entry.follower.suspend(isSuspended)
         entry.bell.ring()
         return true
@@ -113,6 +116,7 @@ final class Replication: Sendable {
     private func follow(_ node: NodeName) -> Following {
         let follower = HintFollower(
             source: node, bus: bus, delivery: delivery, settings: settings.follower, metrics: metrics)
+        follower.suspend(suspended.contains(node))
         let bell = Bell()
         let cluster = self.cluster
         let task = Task {

@@ -13,7 +13,7 @@ public final class ReplicatorService: ProcessService {
     private let replication: Replication
     private let subscriptions = Mutex<[NodeName: SubscriptionToken]>([:])
 
-    public init(_ context: ProcessContext) {
+    public init(_ context: ProcessContext) throws {
         self.context = context
         let configuration = context.configuration
         let registers = RegisterClient(
@@ -21,6 +21,7 @@ public final class ReplicatorService: ProcessService {
             metrics: context.metrics)
         replication = Replication(
             registers: registers, bus: context.bus, cluster: context.cluster,
+            suspended: try SuspendedQueues(path: context.dataDirectory + "/suspended.json"),
             settings: .init(
                 pollInterval: configuration[ReplicatorSettings.pollInterval],
                 follower: .init(
@@ -63,7 +64,7 @@ public final class ReplicatorService: ProcessService {
             throw BusError(.invalidArgument, "the delivery of hints can only be paused and resumed")
         case "mq-suspend", "mq-resume", "tasks-pause", "tasks-resume":
             guard let id = arguments.first, let node = ReplicationReport.node(ofQueue: id),
-                replication.suspend(node, ["mq-suspend", "tasks-pause"].contains(verb))
+                try await replication.suspend(node, ["mq-suspend", "tasks-pause"].contains(verb))
             else { throw BusError(.invalidArgument, "no such queue; see mq-stats") }
             return try ReportCoding.encode(DoneReport())
         default: return nil

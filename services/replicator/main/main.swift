@@ -2,5 +2,5 @@ import ProcessRuntime
 import Replicator
 
 await runProcess(role: .replicator, name: "replicator", settings: ReplicatorSettings.all) {
-    ReplicatorService($0)
+    try ReplicatorService($0)
 }

@@ -6,6 +6,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
     case memory = "memory-recovery"
     case releases = "release-collection"
     case move = "partition-move"
+    case garbage = "garbage-collection"
 
     // Asked for by an operator.
     case recoverFile = "recover-file"
@@ -15,7 +16,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
 
     /// Tasks of one lane run one after the other, those of different lanes at the same time.
     enum Lane: Hashable, Sendable {
-        case comparison, damage, memory, releases, moves, files
+        case comparison, damage, memory, releases, moves, garbage, files
     }
 
     var lane: Lane {
@@ -25,13 +26,14 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
         case .memory: .memory
         case .releases: .releases
         case .move: .moves
+        case .garbage: .garbage
         case .recoverFile: .files
         }
     }
 
     var isStanding: Bool {
         switch self {
-        case .antiEntropy, .damage, .memory, .releases, .move: true
+        case .antiEntropy, .damage, .memory, .releases, .move, .garbage: true
         case .recoverFile, .recoverDisk, .recoverNode, .recoverConsistency: false
         }
     }

@@ -34,3 +34,13 @@ extension MemoryRecoveryStatus {
         return .unproved("\(left.count) disks have no memory yet; \(first.node) \(first.path): \(first.reason)")
     }
 }
+
+extension GarbageCollection.Status {
+    var outcome: TaskOutcome {
+        if failures > 0 { return .unproved("\(failures) failures, the last one: \(lastError)") }
+        if blobsSuspected > 0 {
+            return .unproved("\(blobsSuspected) contents without an object will be looked at again")
+        }
+        return .proved("no content that is old enough is without an object")
+    }
+}

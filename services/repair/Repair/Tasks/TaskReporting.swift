@@ -35,6 +35,8 @@ extension TaskKind {
         case .damage: "records"
         case .memory: "disks"
         case .releases: "releases"
+        case .move: "partitions"
+        case .garbage: "blobs"
         case .recoverFile: "chunks"
         }
     }
