@@ -16,7 +16,7 @@ final class LiveSource: Sendable {
 
     let events: AsyncStream<Event>
     private let continuation: AsyncStream<Event>.Continuation
-    private let manager: PeerEndpoint
+    private let managers: [PeerEndpoint]
     private let nodes: Set<NodeName>
     private let directory: StaticPeerDirectory
     private let bus: MessageBus
@@ -30,9 +30,9 @@ final class LiveSource: Sendable {
     init(credentials: AdminCredentials, nodes: [NodeName]) throws {
         guard let keys = credentials.keyPair else { throw TapFailure(2, "the administrator's key is malformed") }
         (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.buffer))
-        manager = credentials.manager
+        managers = credentials.managers
         self.nodes = Set(nodes)
-        directory = StaticPeerDirectory([credentials.manager])
+        directory = StaticPeerDirectory(credentials.managers)
         bus = MessageBus(
             BusConfiguration(
                 name: credentials.name, role: .admin, keyPair: keys, security: credentials.encrypted ? .curve : .none),
@@ -61,15 +61,20 @@ final class LiveSource: Sendable {
         }
     }
 
+    /// As the first manager knows them that answers.
     private func members() async throws -> [PeerEndpoint] {
-        do throws(BusError) {
-            let state = try await bus.request(
-                .fetchState, FetchStateRequest(afterRevision: 0), to: manager.name, timeout: .seconds(10),
-                answer: FetchStateReply.self)
-            return state.message.entries.compactMap(Self.member)
-        } catch {
-            throw TapFailure(3, "the manager \(manager.name) at \(manager.address) does not answer: \(error)")
+        var reasons: [String] = []
+        for manager in managers {
+            do throws(BusError) {
+                let state = try await bus.request(
+                    .fetchState, FetchStateRequest(afterRevision: 0), to: manager.name, timeout: .seconds(10),
+                    answer: FetchStateReply.self)
+                return state.message.entries.compactMap(Self.member)
+            } catch {
+                reasons.append("the manager \(manager.name) at \(manager.address) does not answer: \(error)")
+            }
         }
+        throw TapFailure(3, reasons.joined(separator: "; "))
     }
 
     static func member(_ entry: StateEntry) -> PeerEndpoint? {
@@ -83,8 +88,8 @@ final class LiveSource: Sendable {
 
     private func listen(to found: [PeerEndpoint]) {
         for endpoint in found where nodes.isEmpty || nodes.contains(endpoint.name) {
-            // The manager's own address is the one that the administrator's file names.
-            if endpoint.name != manager.name { directory.set(endpoint) }
+            // Managers are where the administrator's file says.
+            if !managers.contains(where: { $0.name == endpoint.name }) { directory.set(endpoint) }
             guard listened.withLock({ $0.insert(endpoint.name).inserted }) else { continue }
             _ = bus.subscribe(to: endpoint.name, [.tap]) { [weak self] in self?.hear($0) }
         }

@@ -155,7 +155,7 @@ actor ManagerProcess {
         let watch = MemberWatch(
             cluster, bus: bus, timing: DetectorTiming(downAfter: configuration[ManagerSettings.failureTimeout]),
             logger: logger, metrics: foundation.metrics, own: foundation.name,
-            mayWrite: { leadership.isLeader })
+            leadership: leadership)
         self.watch = watch
         cluster.onChange { state in
             bus.publish(.stateChanged, StateChanged(revision: state.revision, epoch: state.view.epoch))
@@ -221,18 +221,22 @@ actor ManagerProcess {
                 // Managers come, go and move.
                 do { try writeAdminFile() } catch { logger.error("admin.toml", metadata: ["error": "\(error)"]) }
                 let due = stalled.update(cluster.view.buckets.values, at: ContinuousClock.now - began)
-                if leadership.isLeader { await Self.cancel(due, cluster, base, logger) }
+                if leadership.isLeader { await Self.cancel(due, cluster, base, leadership, logger) }
             }
         }
     }
 
     private static func cancel(
-        _ deletions: [BucketRecord], _ cluster: ManagedCluster, _ context: VerbContext, _ logger: Logger
+        _ deletions: [BucketRecord], _ cluster: ManagedCluster, _ context: VerbContext,
+        _ leadership: Leadership, _ logger: Logger
     ) async {
         for bucket in deletions {
             logger.warning("an abandoned deletion is cancelled", metadata: ["bucket": "\(bucket.name)"])
             let request = ChangeBucketRequest(change: .bucketDeleteCancel, name: bucket.name, id: bucket.id)
-            _ = try? await cluster.change { state, edit in try BucketChanges.apply(request, state, &edit, context) }
+            _ = try? await cluster.change { state, edit in
+                try leadership.require(&edit)
+                return try BucketChanges.apply(request, state, &edit, context)
+            }
         }
     }
 }

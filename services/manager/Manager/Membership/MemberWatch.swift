@@ -26,7 +26,8 @@ final class MemberWatch: Sendable {
     private let cluster: ManagedCluster
     /// This manager, which does not watch itself.
     private let own: NodeName?
-    private let mayWrite: @Sendable () -> Bool
+    /// nil: there are no others.
+    private let leadership: Leadership?
     private let bus: any ClusterBus
     private let asking: MemberAsking
     private let metrics: MembershipMetrics
@@ -34,14 +35,14 @@ final class MemberWatch: Sendable {
     private let state: Mutex<State>
     private let began = ContinuousClock.now
 
-    /// - Parameter mayWrite: With several managers all watch and one writes.
+    /// - Parameter leadership: With several managers all watch and the one that leads writes.
     init(
         _ cluster: ManagedCluster, bus: any ClusterBus, timing: DetectorTiming, logger: Logger,
-        metrics: MetricsRegistry, own: NodeName? = nil, mayWrite: @escaping @Sendable () -> Bool = { true }
+        metrics: MetricsRegistry, own: NodeName? = nil, leadership: Leadership? = nil
     ) {
         self.cluster = cluster
         self.own = own
-        self.mayWrite = mayWrite
+        self.leadership = leadership
         self.bus = bus
         self.logger = logger
         asking = MemberAsking(bus: bus, timeout: timing.delayMax * 2)
@@ -165,17 +166,20 @@ final class MemberWatch: Sendable {
 
     /// Writes transitions. One that fails is found again with the next heartbeat or tick.
     private func write(_ transitions: [Membership.Transition]) {
-        guard !transitions.isEmpty, mayWrite() else { return }
-        Task { [cluster, logger] in
+        guard !transitions.isEmpty, leadership?.isLeader ?? true else { return }
+        Task { [cluster, leadership, logger] in
             do {
                 let written = try await cluster.change { state, edit in
-                    transitions.filter { Self.apply($0, state, &edit) }
+                    try leadership?.require(&edit)
+                    return transitions.filter { Self.apply($0, state, &edit) }
                 }
                 for transition in written {
                     logger.notice(
                         "a member changed its state",
                         metadata: ["member": "\(transition.name)", "state": "\(transition.state.word)"])
                 }
+            } catch let error as VerbError where error.status == .unavailable {
+                // Another manager leads now, and sees the same.
             } catch {
                 logger.error("cannot write the state of members", metadata: ["error": "\(error)"])
             }
