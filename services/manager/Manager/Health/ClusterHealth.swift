@@ -147,7 +147,7 @@ struct ClusterHealth: Sendable {
             !view.members.values.contains { $0.role == entry.role && answers($0.nodeName) }
         }.map { Finding($0.grade, "cluster", $0.problem, action: $0.action) }
         let stopped = view.members.values.filter { member in
-            missing.contains { $0.role == member.role } && !answers(member.nodeName)
+            (member.role == .manager || missing.contains { $0.role == member.role }) && !answers(member.nodeName)
         }.sorted { $0.name < $1.name }
         return none
             + stopped.map {
