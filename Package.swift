@@ -162,9 +162,9 @@ let testTargets: [Target] = [
     tests(
         "StorageModelTests",
         [
-            "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Observability", "TestKit", "Threads",
-            "Checksums", "Wire", "Model", nio, log,
-        ], settings: optimised),
+            "Storage", "Register", "ObjectLog", "MetadataIndex", "Observability", "TestKit", "Threads", "Checksums",
+            "Wire", "Model", nio, log,
+        ]),
     tests("ClusterStoreTests", ["ClusterStore", "EtcdStore", "Model", log, sqlite]),
     tests(
         "ManagerTests",
