@@ -162,9 +162,9 @@ let testTargets: [Target] = [
     tests(
         "StorageModelTests",
         [
-            "Storage", "Register", "ObjectLog", "MetadataIndex", "Observability", "TestKit", "Threads", "Checksums",
-            "Wire", "Model", nio, log,
-        ]),
+            "Storage", "Register", "Ring", "ObjectLog", "MetadataIndex", "Observability", "TestKit", "Threads",
+            "Checksums", "Wire", "Model", nio, log,
+        ], settings: optimised),
     tests("ClusterStoreTests", ["ClusterStore", "EtcdStore", "Model", log, sqlite]),
     tests(
         "ManagerTests",

@@ -20,7 +20,7 @@ import Testing
             let start = max(64, Int(end.offset) - length)
             disk.destroy(
                 from: LogPosition(segment: end.segment, offset: UInt32(start)), with: generator.pick([0, 0xa5]))
-            let opened = try disk.open()
+            let opened = try disk.open(owning: .all)
             for fault in faults(of: opened, model) { Issue.record("seed \(seed): \(fault)") }
             if !opened.doubts.isEmpty { doubtful += 1 }
         }
@@ -29,8 +29,8 @@ import Testing
 
     /// What is known afterwards, and how long the log is then.
     private func serve(_ disk: ModelDisk, requests: Int, seed: UInt64) throws -> (DiskModel, LogPosition) {
-        var driver = DiskDriver(DiskModel(), try disk.open(), SeededGenerator(seed: seed))
-        driver.run(requests: requests)
+        var driver = DiskDriver(DiskModel(), disk, try disk.open(owning: .all), SeededGenerator(seed: seed))
+        driver.run(requests: requests, [])
         return (driver.model, driver.disk.log.end)
     }
 

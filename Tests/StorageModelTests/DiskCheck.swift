@@ -6,119 +6,160 @@ import Register
 
 /// Compares a disk that has just started with the model, which takes over what it finds.
 struct DiskCheck {
-    private(set) var model: DiskModel
-    private let disk: DiskReplica
-    private(set) var faults: [String] = []
+    var model: DiskModel
+    let disk: DiskReplica
+    var faults: [String] = []
 
     init(_ model: DiskModel, _ disk: DiskReplica) {
         (self.model, self.disk) = (model, disk)
     }
 
-    mutating func run() throws {
-        for name in DiskModel.names { check(name) }
-        for name in DiskModel.chunkNames { check(name) }
+    /// `scrubbing`: reads every segment, and asks what was noted.
+    mutating func run(scrubbing: Bool) throws {
+        checkDoubt()
+        for name in DiskModel.names { try check(name) }
+        for name in DiskModel.chunkNames { try check(name) }
         try checkHints()
+        try checkReleases()
         try checkSums()
-        try checkListing()
-        if !disk.index.doubts.isEmpty { faults.append("the disk is in doubt") }
+        try finishLeaving()
+        try checkSums()
+        try checkAgainstModel()
+        if scrubbing { try checkScrub() }
     }
 
-    private mutating func check(_ name: RegisterName) {
+    // MARK: - Registers
+
+    private mutating func check(_ name: RegisterName) throws {
         let answer = Answer<ReadResult>()
         disk.read(name, withBlob: true, answer.completion)
         let register = model.registers[name] ?? .init()
         switch answer.wait() {
-        case .failure(let error): faults.append("\(name.key.count) bytes of key: \(error)")
+        case .failure(.moved) where !model.owns(name): break
+        case .failure(let error):
+            guard error.status == .abstained, model.doubt(name) != .absent else {
+                return faults.append("\(name.key.count) bytes of key: \(error)")
+            }
+            if model.doubt(name) == .present, model.taught.contains(name) { faults.append("a taught register: \(error)") }
+            model.taught.remove(name)
+            let held = try disk.index.register(name).map { ReplicaState($0.value) }
+            note(held, register, name)
         case .success(let result):
-            if !register.allowed.contains(result.state) {
-                faults.append(
-                    "found \(result.state.map { "\($0.tag)" } ?? "nothing"), allowed "
-                        + register.allowed.map { $0.map { "\($0.tag)" } ?? "nothing" }.joined(separator: ", "))
+            if !model.owns(name) { faults.append("answered for a slot of another disk") }
+            if model.doubt(name) == .present, !model.taught.contains(name) {
+                if result.state?.tag ?? .zero <= register.durable?.tag ?? .zero { faults.append("a vote in doubt") }
             }
-            if let blob = result.state?.record?.blobs.first, result.blob?.content != DiskModel.content(blob) {
-                let place = (try? disk.index.blob(BlobKey(blob)))?.map { "\($0)" } ?? "nowhere"
-                faults.append("the content of \(blob) is \(result.blob == nil ? "missing" : "wrong"): \(place)")
-            }
-            model.registers[name] = .init(durable: result.state, promise: register.promise)
+            if model.doubt(name) != .absent { model.taught.insert(name) }
+            note(result.state, register, name)
+            checkContent(result)
             model.counter = max(model.counter, result.counter)
         }
     }
 
-    private mutating func check(_ name: ChunkName) {
+    /// What the index has of a register that the disk owns.
+    private mutating func note(_ state: ReplicaState?, _ register: DiskModel.Register, _ name: RegisterName) {
+        if !register.allowed.contains(state) {
+            faults.append(
+                "found \(state.map { "\($0.tag)" } ?? "nothing"), allowed "
+                    + register.allowed.map { $0.map { "\($0.tag)" } ?? "nothing" }.joined(separator: ", "))
+        }
+        model.registers[name] = .init(durable: state, promise: register.promise)
+    }
+
+    private mutating func checkContent(_ result: ReadResult) {
+        guard let blob = result.state?.record?.blobs.first else { return }
+        if result.blob?.content == DiskModel.content(blob) {
+            model.damaged.remove(BlobKey(blob))
+        } else if result.blob != nil || !model.damaged.contains(BlobKey(blob)) {
+            let place = (try? disk.index.blob(BlobKey(blob)))?.map { "\($0)" } ?? "nowhere"
+            faults.append("the content of \(blob) is \(result.blob == nil ? "missing" : "wrong"): \(place)")
+        }
+    }
+
+    // MARK: - Chunks
+
+    private mutating func check(_ name: ChunkName) throws {
         let expected = model.chunks[name] ?? .absent
         model.recentDrops.remove(name)
+        guard model.owns(name) else { return }
         if model.dropped.contains(name), expected != .absent { model.dropped.remove(name) }
+        let isDoubtful = disk.index.doubt(ofSlot: DiskModel.slot(name)) != 0
         do throws(StorageError) {
             let found: ChunkAnswer
             do { found = try disk.chunk(name, offset: 0, length: 0, probe: false) } catch { throw StorageError(error) }
             if expected == .absent { faults.append("\(name) came from nowhere") }
             if found.content != DiskModel.content(name.blob, name.index) { faults.append("\(name) is wrong") }
             model.chunks[name] = .present
+            model.damaged.remove(BlobKey(name))
         } catch {
-            if expected == .present || error.status != .notFound { faults.append("\(name): \(error)") }
-            model.chunks[name] = .absent
+            let isHere = try disk.index.blob(BlobKey(name)) != nil
+            if isHere {
+                if error.status != .abstained || !model.damaged.contains(BlobKey(name)) {
+                    faults.append("\(name): \(error)")
+                }
+                if expected == .absent { faults.append("\(name) came from nowhere, damaged") }
+            } else {
+                if expected == .present { faults.append("\(name): \(error)") }
+                if error.status != (isDoubtful ? .abstained : .notFound) { faults.append("no \(name): \(error)") }
+            }
+            model.chunks[name] = isHere ? .present : .absent
         }
     }
 
+    // MARK: - Notes of the node
+
     private mutating func checkHints() throws {
-        let found = Set(try disk.index.hints(after: 0, limit: 10_000).map(\.hint))
+        // A copy that compaction made may stand beside the one that it was made of.
+        let noted = try disk.index.hints(after: 0, limit: 10_000).map(\.hint)
+        let found = Set(noted)
         for (hint, presence) in model.hints where presence != .unknown {
             if found.contains(hint) != (presence == .present) {
                 faults.append("a hint is \(presence == .present ? "lost" : "back")")
             }
         }
         if !found.isSubset(of: model.hints.keys) { faults.append("a hint came from nowhere") }
-        if disk.index.hintCount != UInt64(found.count) { faults.append("the number of hints is wrong") }
+        if disk.index.hintCount != UInt64(noted.count) { faults.append("the number of hints is wrong") }
         model.hints = model.hints.keys.reduce(into: [:]) { $0[$1] = found.contains($1) ? .present : .absent }
     }
 
-    private mutating func checkSums() throws {
-        for bucket in DiskModel.buckets {
-            let (found, expected) = (try disk.index.bucketTotals(bucket), model.totals(of: bucket))
-            if found.objects != expected.objects || found.bytes != expected.bytes {
-                faults.append("totals of a bucket: \(found), not \(expected)")
+    /// What is told of a second time does no harm, what a register refers to must not be told of.
+    private mutating func checkReleases() throws {
+        let releases = try disk.releases(after: [], limit: 10_000, notedBefore: .max)
+        let found = Set(releases.flatMap(\.blobs).map(\.id))
+        for (blob, presence) in model.releases where presence == .present && !found.contains(blob) {
+            faults.append("released content is not told of")
+        }
+        if !found.isSubset(of: model.releases.keys) { faults.append("released content came from nowhere") }
+        let inUse = model.registers.filter { model.owns($0.key) }.compactMap { $0.value.durable }
+        for blob in inUse.compactMap(DiskModel.releasable) where found.contains(blob) {
+            faults.append("content that is in use is told of as released")
+        }
+        if disk.index.releaseCount != UInt64(releases.count) { faults.append("the number of releases is wrong") }
+    }
+
+    // MARK: - Doubt and slots
+
+    private mutating func checkDoubt() {
+        for slot in DiskModel.slots {
+            let isDoubtful = disk.index.doubt(ofSlot: slot) != 0
+            let expected = model.doubts[slot] ?? .absent
+            if model.owned.contains(slot), expected != .unknown, isDoubtful != (expected == .present) {
+                faults.append(isDoubtful ? "a slot is in doubt" : "a doubt is forgotten")
+            }
+            // Of a slot that is elsewhere only the other disk's doubt counts.
+            if expected == .unknown || !model.owned.contains(slot) {
+                model.doubts[slot] = isDoubtful ? .present : .absent
             }
         }
-        let (totals, entries) = (disk.index.totals, try entrySizes())
-        if totals.activeRecords != UInt64(entries.count) || totals.activeBytes != entries.reduce(0, +) {
-            faults.append("\(totals), but \(entries.count) entries of \(entries.reduce(0, +)) bytes")
-        }
-        if totals.tombstones != UInt64(model.tombstones) {
-            faults.append("\(totals), not \(model.tombstones) tombstones")
-        }
+        if !disk.index.hasDoubt { model.taught = [] }
+        if disk.index.hasDoubt, disk.doubts.contains(where: { $0.bound != 0 }) { faults.append("a bound from nowhere") }
     }
 
-    /// Sizes of the records that the index knows. A blob may be without its register, when the crash came between them.
-    private func entrySizes() throws -> [UInt64] {
-        let registers = try DiskModel.names.compactMap { try disk.index.register($0)?.recordSize }
-        let keys = DiskModel.chunkNames.map { BlobKey($0) } + model.blobs.map { BlobKey($0) }
-        return (registers + (try keys.compactMap { try disk.index.blob($0)?.recordSize })).map { UInt64($0) }
-    }
-
-    private mutating func checkListing() throws {
-        for bucket in DiskModel.buckets {
-            let page = try disk.index.list(IndexQuery(bucket: bucket, limit: 1000))
-            let found = page.entries.map(\.key)
-            let expected = model.registers.filter {
-                $0.key.bucket == bucket && $0.key.keyspace == .objects && $0.value.durable?.record != nil
-            }.keys.map(\.key).sorted { $0.lexicographicallyPrecedes($1) }
-            if found != expected { faults.append("\(found.count) keys are listed, not \(expected.count)") }
-        }
-    }
-
-    /// An index made from the log alone says the same.
-    mutating func compare(with rebuilt: DiskReplica) throws {
-        let (one, other) = (disk.index, rebuilt.index)
-        if one.totals != other.totals { faults.append("totals \(one.totals), rebuilt \(other.totals)") }
-        if one.segmentTotals != other.segmentTotals {
-            faults.append("segments \(one.segmentTotals), rebuilt \(other.segmentTotals)")
-        }
-        if one.ceiling != other.ceiling { faults.append("ceiling \(one.ceiling), rebuilt \(other.ceiling)") }
-        for name in DiskModel.names where try one.register(name) != other.register(name) {
-            faults.append("a rebuilt index has another entry for a register")
-        }
-        for name in DiskModel.chunkNames where try one.blob(BlobKey(name)) != other.blob(BlobKey(name)) {
-            faults.append("a rebuilt index has another entry for a chunk")
-        }
+    /// As the node does after a start: what remains of slots that are elsewhere goes.
+    private mutating func finishLeaving() throws {
+        if !model.remnants.isEmpty { try disk.leave(model.remnants) }
+        model.remnants = SlotSet()
+        try disk.forgetLeft { true }
+        if disk.index.hasLeft { faults.append("slots are being left for ever") }
     }
 }

@@ -1,7 +1,9 @@
 import Checksums
+import MetadataIndex
 import Model
 import NIOCore
 import Register
+import Ring
 import Wire
 
 @testable import Storage
@@ -39,11 +41,40 @@ struct DiskModel {
     var recentDrops: Set<ChunkName> = []
     /// By content, which is different for each.
     var hints: [[UInt8]: Presence] = [:]
+    /// Whether the disk tells of content in chunks that its register no longer refers to.
+    var releases: [BlobID: Presence] = [:]
     /// The largest counter of any ballot so far.
     var counter: UInt64 = 0
     var nextHint: UInt32 = 0
-    /// Segments that compaction has removed.
-    var removedSegments = 0
+    /// Everything counts as promised up to here.
+    var fence = Ballot.zero
+    /// What was done, to see that something was.
+    var tally = Tally()
+
+    /// What stands in disks.json: the slots of this disk, and those of which it may have records without owning them.
+    var owned = SlotSet.all
+    var remnants = SlotSet()
+    /// Slots in doubt.
+    var doubts: [Int: Presence] = [:]
+    /// Registers that have a state from after the doubt of their slot.
+    var taught: Set<Model.RegisterName> = []
+    /// Segments in which a byte was flipped, one in each, and the content that it may have hit.
+    var damagedSegments: Set<UInt32> = []
+    var damaged: Set<BlobKey> = []
+
+    struct Tally {
+        var removedSegments = 0
+        var moves = 0
+        var doubts = 0
+        var damages = 0
+
+        static func += (a: inout Self, b: Self) {
+            a.removedSegments += b.removedSegments
+            a.moves += b.moves
+            a.doubts += b.doubts
+            a.damages += b.damages
+        }
+    }
 
     // MARK: - What there is to name
 
@@ -59,6 +90,36 @@ struct DiskModel {
         (0..<3).map { ChunkName(blob: BlobID(high: 7, low: blob), index: $0) }
     }
 
+    // MARK: - Slots
+
+    static func slot(_ name: Model.RegisterName) -> Int { SlotSet.slot(ofKey: name.indexKey) }
+    static func slot(_ chunk: ChunkName) -> Int { SlotSet.slot(ofKey: chunk.ringKey) }
+    /// Of anything that there is to name.
+    static let slots = Array(Set(names.map { slot($0) } + chunkNames.map { slot($0) })).sorted()
+
+    func owns(_ name: Model.RegisterName) -> Bool { owned.contains(Self.slot(name)) }
+    func owns(_ chunk: ChunkName) -> Bool { owned.contains(Self.slot(chunk)) }
+
+    func doubt(_ name: Model.RegisterName) -> Presence { doubts[Self.slot(name)] ?? .absent }
+
+    /// Doubt of these slots may have been noted.
+    mutating func setDoubt(_ presence: Presence, _ slots: SlotSet) {
+        for slot in slots.slots { doubts[slot] = presence }
+        if presence == .present { taught = taught.filter { !slots.contains(Self.slot($0)) } }
+    }
+
+    /// Somebody has seen this state here.
+    mutating func settle(_ name: Model.RegisterName, _ state: ReplicaState?) {
+        let old = registers[name]?.durable
+        registers[name, default: .init()].settle(state)
+        guard let old, let blob = Self.releasable(old), let new = registers[name]?.durable, new.tag > old.tag else {
+            return
+        }
+        releases[blob] = .present
+    }
+}
+
+extension DiskModel {
     // MARK: - Content: a function of its id
 
     static let sizes = [0, 1, 500, 512, 4000, 20_000, 90_000]
@@ -70,15 +131,34 @@ struct DiskModel {
         return CheckedBytes(bytes: bytes, checksum: crc32c(bytes))
     }
 
-    /// A state that only this ballot has, with a blob beside it or without one.
-    static func state(_ tag: Ballot, deleted: Bool, withBlob: Bool) -> ReplicaState {
+    /// What a register may have beside it.
+    enum Kind { case plain, tombstone, withBlob, inChunks }
+
+    /// A state that only this ballot has.
+    static func state(_ tag: Ballot, _ kind: Kind) -> ReplicaState {
         let blob = BlobID(high: 9, low: tag.counter)
-        let size = withBlob ? content(blob).bytes.readableBytes : 0
+        let size = kind == .withBlob ? content(blob).bytes.readableBytes : 0
+        var record = ObjectRecord(version: 1, modifiedMilliseconds: Int64(tag.counter), size: UInt64(size))
+        if kind == .inChunks {
+            let chunked = BlobID(high: chunkedBlobs, low: tag.counter)
+            record.blobs = [BlobReference(id: chunked.bytes, size: 0, chunkSize: 1 << 20)]
+        }
         return ReplicaState(
             tag: tag, sequence: tag.counter, recentOperations: [OperationID(high: 3, low: tag.counter)],
             record: ReplicaRecord(
-                bytes: withUnsafeBytes(of: tag.counter) { Array($0) }, isTombstone: deleted,
-                summary: ListingSummary(size: UInt64(size)).encoded(), blobs: withBlob && !deleted ? [blob] : []))
+                bytes: record.encoded(), isTombstone: kind == .tombstone,
+                summary: ListingSummary(size: UInt64(size)).encoded(), blobs: kind == .withBlob ? [blob] : []))
+    }
+
+    /// Upper half of the ids of content in chunks.
+    private static let chunkedBlobs: UInt64 = 11
+
+    /// Content in chunks that the state refers to.
+    static func releasable(_ state: ReplicaState) -> BlobID? {
+        guard let record = state.record, !record.isTombstone, record.blobs.isEmpty,
+            let object = try? record.bytes.withUnsafeBytes({ try ObjectRecord(decoding: $0) })
+        else { return nil }
+        return object.blobs.first.flatMap { BlobID($0.id) }
     }
 
     // MARK: - Sums
@@ -86,7 +166,7 @@ struct DiskModel {
     /// Live objects and their bytes in a bucket.
     func totals(of bucket: BucketID) -> (objects: UInt64, bytes: UInt64) {
         var sum: (objects: UInt64, bytes: UInt64) = (0, 0)
-        for (name, register) in registers where name.bucket == bucket && name.keyspace == .objects {
+        for (name, register) in registers where name.bucket == bucket && name.keyspace == .objects && owns(name) {
             guard let record = register.durable?.record, !record.isTombstone else { continue }
             sum.objects += 1
             sum.bytes += record.blobs.reduce(0) { $0 + UInt64(Self.content($1).bytes.readableBytes) }
@@ -94,5 +174,19 @@ struct DiskModel {
         return sum
     }
 
-    var tombstones: Int { registers.values.count { $0.durable?.record?.isTombstone ?? false } }
+    var tombstones: Int { registers.count { owns($0.key) && $0.value.durable?.record?.isTombstone ?? false } }
+
+    /// Of each partition, over what the disk owns and has.
+    func digests(_ scheme: PartitionScheme) -> [PartitionDigests.Digest] {
+        var digests = scheme.empty
+        for (name, register) in registers where owns(name) {
+            if let state = register.durable { scheme.add(name, state.tag, to: &digests) }
+        }
+        for (chunk, presence) in chunks where presence == .present && owns(chunk) { scheme.add(chunk, to: &digests) }
+        return digests
+    }
+
+    static let scheme = PartitionScheme(
+        ring: RingTable(
+            epoch: 1, hashKey: Array(0..<16), partitions: Array(repeating: .init(current: ["storage-1"]), count: 8))!)
 }

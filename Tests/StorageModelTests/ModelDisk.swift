@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Logging
 import MetadataIndex
-import ObjectLog
+@testable import ObjectLog
 import Observability
 import TestKit
 
@@ -48,13 +48,14 @@ final class ModelDisk {
     private var files: SimulatedDirectory
     private let damages = ErrorCollector()
     private(set) var replica: DiskReplica?
-    /// What stands between the disk and its log: a liar, in tests of the test.
-    private let disguise: (SimulatedDirectory) -> any LogDirectory
+    /// In tests of the test.
+    let mistake: ModelMistake?
 
-    init(_ image: Image? = nil, disguise: @escaping (SimulatedDirectory) -> any LogDirectory = { $0 }) throws {
+    init(_ image: Image? = nil, mistake: ModelMistake? = nil) throws {
         folder = try TemporaryFolder()
         files = image?.files.copy() ?? SimulatedDirectory()
-        self.disguise = disguise
+        self.mistake = mistake
+        files.tell(mistake?.lie)
         if let image { try Self.copy(image.index, to: index) }
     }
 
@@ -69,10 +70,11 @@ final class ModelDisk {
     /// What was logged as an error since the disk was made.
     var errors: [String] { damages.messages }
 
-    /// `crashAfter`: the so many-th operation from here on is the last.
-    func open(crashAfter count: Int? = nil) throws -> DiskReplica {
+    /// `owning`: these slots; `crashAfter`: the so many-th operation from here on is the last.
+    func open(owning slots: SlotSet, crashAfter count: Int? = nil) throws -> DiskReplica {
         if let count { files.crash(after: count, reads: true) }
-        let opened = try Self.open(home, disguise(files), Logger(label: "model") { _ in self.damages })
+        let opened = try Self.open(home, files, Logger(label: "model") { _ in self.damages })
+        opened.own(slots)
         replica = opened
         return opened
     }
@@ -84,6 +86,9 @@ final class ModelDisk {
             path: path, options: options, files: files, staged: StagedBlobs(sizeMax: 8 << 20),
             metrics: StorageMetrics(MetricsRegistry()), logger: logger)
     }
+
+    /// Flips a byte on the disk.
+    func damage(_ segment: UInt32, at offset: Int) { files.damage(SegmentFile.name(segment), at: offset) }
 
     /// Stops the disk, and forgets it: an index is closed with its last owner.
     func close() {
@@ -112,8 +117,7 @@ final class ModelDisk {
 
     /// Overwrites the log of the stopped disk from a position to the end of its segment.
     func destroy(from position: LogPosition, with byte: UInt8) {
-        let digits = "\(position.segment)"
-        let name = "segment-" + String(repeating: "0", count: 10 - digits.count) + digits + ".log"
+        let name = SegmentFile.name(position.segment)
         let count = Self.segmentSize - Int(position.offset)
         files.scribble([UInt8](repeating: byte, count: count), on: name, at: Int(position.offset))
     }

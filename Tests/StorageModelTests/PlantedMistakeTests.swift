@@ -2,13 +2,19 @@ import Testing
 
 /// The same test with a mistake in it must fail.
 @Suite struct PlantedMistakeTests {
-    @Test("A disk that lies is found out", arguments: LyingDirectory.Lie.allCases)
-    func lies(_ lie: LyingDirectory.Lie) throws {
+    private static let seeds: ClosedRange<UInt64> = 1...20
+
+    @Test("Each planted mistake is found", arguments: ModelMistake.allCases)
+    func planted(_ mistake: ModelMistake) throws {
         let folder = try TemporaryFolder()
-        for seed in UInt64(1)...10 {
-            let sweep = try CrashSweep(seed: seed, folder: folder.path) { LyingDirectory($0, lie) }
-            if !sweep.crashEverywhere().isEmpty { return }
+        var points = 0
+        for seed in Self.seeds {
+            let sweep = try CrashSweep(seed: seed, folder: folder.path, mistake: mistake)
+            if let fault = sweep.crashEverywhere().first {
+                return print("\(mistake): found after \(points) points, then \(fault.prefix(200))")
+            }
+            points += sweep.operations
         }
-        Issue.record("nothing was found")
+        Issue.record("\(mistake) was not found in \(points) crash points")
     }
 }
