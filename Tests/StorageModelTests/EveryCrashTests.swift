@@ -27,6 +27,8 @@ import Testing
             seed += 1
         }
         print("\(points) crash points of the seeds \(first) to \(seed - 1): \(tally)")
+        // A few points need not have met everything.
+        guard points >= 1000 else { return }
         #expect(tally.removedSegments > 0 && tally.moves > 0 && tally.doubts > 0 && tally.damages > 0)
     }
 }
