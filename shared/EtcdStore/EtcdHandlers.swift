@@ -55,7 +55,10 @@ final class EtcdCallHandler: ChannelDuplexHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let call = unwrapOutboundIn(data)
         guard self.call == nil, context.channel.isActive else {
-            return call.answer.fail(EtcdConnectionLost(description: "the connection is not free"))
+            let lost = EtcdConnectionLost(description: "the connection is not free")
+            call.answer.fail(lost)
+            promise?.fail(lost)
+            return
         }
         self.call = call
         (status, body) = (0, [])

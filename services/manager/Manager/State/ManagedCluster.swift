@@ -94,14 +94,14 @@ final class ManagedCluster: ClusterViewing, PeerDirectory {
         }
     }
 
-    /// Returns when the state shows everything that was committed before the call.
+    /// Returns when the state shows every edit that was committed before the call.
     func refresh() async throws {
-        // An empty range: only the store's revision is asked for.
-        let target = try await store.range(KeyRange(first: "", end: "")).revision
-        if state.revision < target { try await catchUp(to: target) }
+        // Every edit changes the counter. The store's own revision would not do: others may use the same etcd.
+        guard let edited = try await store.get(ManagerKeys.edits)?.revision, state.revision < edited else { return }
+        try await catchUp(to: edited)
     }
 
-    /// Reads changes up to a revision at least. Not for ever: a revision may have changed nothing that is kept here.
+    /// Reads changes up to a revision at least; everything, when they do not come in time.
     private func catchUp(to target: UInt64) async throws {
         let reading = Task {
             var changes = self.store.watch(.all, after: self.state.revision).makeAsyncIterator()
