@@ -1,3 +1,4 @@
+import Checksums
 import ClusterState
 import MessageBus
 import Model
