@@ -34,7 +34,7 @@ struct ClusterHealthTests {
             disks: [
                 .init(
                     name: "disk-1", path: "/srv/1", id: nil, state: state, reason: reason, weight: 1, free: free,
-                    total: 100, slots: 256, slotsWanted: 256, doubtfulSlots: doubt)
+                    total: 100, slots: 256, slotsWanted: 256, doubtfulSlots: doubt, damagedRecords: 0)
             ],
             moves: .init(
                 state: "idling", from: nil, to: nil, slotsLeft: 0, slotsMoved: 0, bytesMoved: 0, unreadable: 0,

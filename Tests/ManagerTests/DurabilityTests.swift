@@ -138,7 +138,7 @@ struct DurabilityTests {
                 .init(
                     name: "disk-\(index)", path: "/\(index)", id: nil, state: "running", reason: nil, weight: 1,
                     free: 0,
-                    total: disk.total, slots: 128, slotsWanted: 128, doubtfulSlots: 0)
+                    total: disk.total, slots: 128, slotsWanted: 128, doubtfulSlots: 0, damagedRecords: 0)
             },
             moves: .init(
                 state: "idling", from: nil, to: nil, slotsLeft: 0, slotsMoved: 0, bytesMoved: 0, unreadable: 0,

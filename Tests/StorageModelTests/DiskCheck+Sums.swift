@@ -80,7 +80,9 @@ extension DiskCheck {
 
     /// Digests that were kept up to date are those that a scan makes.
     mutating func checkKeptDigests() throws {
-        guard let kept = try disk.partitionDigests(DiskModel.scheme) else { return faults.append("digests are being made") }
+        guard let kept = try disk.partitionDigests(DiskModel.scheme) else {
+            return faults.append("digests are being made")
+        }
         var made = DiskModel.scheme.empty
         try disk.index.registers().visit { name, tag in
             if model.owns(name) { DiskModel.scheme.add(name, tag, to: &made) }

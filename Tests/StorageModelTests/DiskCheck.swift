@@ -40,7 +40,9 @@ struct DiskCheck {
             guard error.status == .abstained, model.doubt(name) != .absent else {
                 return faults.append("\(name.key.count) bytes of key: \(error)")
             }
-            if model.doubt(name) == .present, model.taught.contains(name) { faults.append("a taught register: \(error)") }
+            if model.doubt(name) == .present, model.taught.contains(name) {
+                faults.append("a taught register: \(error)")
+            }
             model.taught.remove(name)
             let held = try disk.index.register(name).map { ReplicaState($0.value) }
             note(held, register, name)

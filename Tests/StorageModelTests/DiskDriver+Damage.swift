@@ -32,7 +32,9 @@ extension DiskDriver {
 
     /// Compaction that does not wait until its copies are durable.
     mutating func removeHastily() {
-        guard let segment = disk.settledSegments.first(where: { generator.chance(0.7) || $0.number == 1 }) else { return }
+        guard let segment = disk.settledSegments.first(where: { generator.chance(0.7) || $0.number == 1 }) else {
+            return
+        }
         let known = IndexKnowledge(
             index: disk.index, otherSegments: Set(disk.log.segments.map(\.number)).subtracting([segment.number]))
         do {

@@ -106,7 +106,8 @@ extension DiskDriver {
             batches[batches.count - 1].append(.register(name, state.value(of: name)))
             if generator.chance(0.2) { batches.append([]) }
         }
-        for chunk in DiskModel.chunkNames where slots.contains(DiskModel.slot(chunk)) && model.chunks[chunk] == .present {
+        for chunk in DiskModel.chunkNames where slots.contains(DiskModel.slot(chunk)) && model.chunks[chunk] == .present
+        {
             if (try? disk.index.isDropped(BlobKey(chunk))) == true {
                 // Dropped here before the slot went: for good.
                 model.chunks[chunk] = .absent

@@ -2,10 +2,10 @@ import Foundation
 import Glibc
 import Logging
 import MetadataIndex
-@testable import ObjectLog
 import Observability
 import TestKit
 
+@testable import ObjectLog
 @testable import Storage
 
 /// What a crash leaves of the index, which has no log of its own.

@@ -169,10 +169,8 @@ enum RingMistake: String, CaseIterable, Sendable {
     case acceptOldEpoch
     /// Replicas forget in a crash what they have adopted.
     case forgetAdoption
-    /// Writers build on what a returning replica has from the time when it held the partition before.
+    /// Writers build on what the new replicas have instead of the old ones.
     case buildOnNewcomers
-    /// Repair leaves a replica what nobody else has.
-    case leaveStrays
     /// Repair lists what replicas have before they have adopted the epoch of both sets.
     case listBeforeAdoption
 }

@@ -14,9 +14,9 @@ private let seeds: Range<UInt64> = {
     @Test("no change of the ring makes a history that is not linearizable, and every plan ends")
     func correct() async {
         let share = 2
-        let violation = await withTaskGroup(of: String?.self) { group in
+        let violation: String? = await withTaskGroup(of: String?.self) { group in
             for offset in 0..<share { group.addTask { await Self.violation(from: UInt64(offset), by: share) } }
-            return await group.reduce(nil) { $0 ?? $1 }
+            return await group.reduce(String?.none) { $0 ?? $1 }
         }
         if let violation { Issue.record("\(violation)") }
     }

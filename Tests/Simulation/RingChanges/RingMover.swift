@@ -89,7 +89,6 @@ final class RingMover {
         if simulation.has(.copyUndecided) || old.isDecided(heldBy: old.memberSet(holders)) {
             return teach(key, top, behind, then)
         }
-        if simulation.has(.leaveStrays), holders.isEmpty { return then(true) }
         // Above everything that anybody has, so that nothing undecided is left in the new set.
         client.clock.observe(top.tag.counter)
         let life = life

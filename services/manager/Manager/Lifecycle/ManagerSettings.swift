@@ -50,8 +50,10 @@ public enum ManagerSettings {
         "manager.repair_rate_assumed", default: .mebibytes(32), in: .kibibytes(1)...(.gibibytes(1024)),
         help: "Bytes a second that repair copies, for martlet-adm durability as long as nothing was measured.")
 
-    public static let all: [any AnySetting] = [
-        enrolment, replicas, write, read, delete, partitions, dataCenter, failureTimeout, joinTokenLifetime, masterKey,
-        bucketsPerUser, diskFailureRate, copyCorruptionRate, repairWait, repairRateAssumed,
-    ] + StoreSettings.all
+    public static let all: [any AnySetting] =
+        [
+            enrolment, replicas, write, read, delete, partitions, dataCenter, failureTimeout, joinTokenLifetime,
+            masterKey,
+            bucketsPerUser, diskFailureRate, copyCorruptionRate, repairWait, repairRateAssumed,
+        ] + StoreSettings.all
 }
