@@ -3,6 +3,7 @@ disks and replicas serve.
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -168,14 +169,18 @@ def test_a_disk_is_looked_into_without_a_node(cluster, bucket, tmp_path):
         shutil.copytree(disk_path, copy)
     finally:
         cluster.release(node)
-    status, text = inspect("--record", "1:64", "--json", path=copy)
-    assert status == 0 and json.loads(text)["position"] == "1:64", text
-    assert inspect("--record", "1:72", path=copy)[0] == 1
+    harmed = tmp_path / "harmed"
+    shutil.copytree(copy, harmed)
+    damage(harmed / "log" / "segment-0000000001.log")
+    status, text = inspect("--verify", path=harmed)
+    found = re.search(r"DAMAGE payload at (1:\d+).*key=", text)
+    assert status == 1 and found, text
+    position = found[1]
+    status, text = inspect("--record", position, "--json", path=copy)
+    assert status == 0 and json.loads(text)["position"] == position, text
+    assert inspect("--record", "1:56", path=copy)[0] == 1
     assert inspect("--record", "1:nonsense", path=copy)[0] == 2
     assert inspect(path=tmp_path)[0] == 2
-    damage(copy / "log" / "segment-0000000001.log")
-    status, text = inspect("--verify", path=copy)
-    assert status == 1 and "DAMAGE payload at 1:" in text and "key=" in text, text
 
 
 def damage(segment):

@@ -59,9 +59,11 @@ extension DiskDriver {
         for doubt in disk.doubts where disk.failure == nil {
             let before = DiskModel.slots.filter { doubt.slots.contains($0) && model.doubts[$0] == .present }
             model.setDoubt(.unknown, doubt.slots)
+            // To settle a later loss settles what an earlier one took of the same slots.
+            let isCurrent = disk.doubts.contains { $0.isSame(as: doubt) }
             guard let isTrusted = try? disk.trust(doubt) else { continue }
             if isTrusted, doubt.bound == 0 { faults.append("a disk trusts itself without a bound") }
-            if !isTrusted, doubt.bound > 0 { faults.append("a disk with a bound does not trust itself") }
+            if !isTrusted, isCurrent, doubt.bound > 0 { faults.append("a disk with a bound does not trust itself") }
             if isTrusted {
                 model.setDoubt(.absent, doubt.slots)
             } else {

@@ -51,7 +51,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let recorders =
-            try history.map { [try OperationRecorder(path: $0, writesOnly: false)] } ?? []
+            (try history.map { [try OperationRecorder(path: $0, writesOnly: false)] } ?? [])
             + (try acknowledged.map { [try OperationRecorder(path: $0, writesOnly: true)] } ?? [])
         var runner = LoadRunner(
             plan: try plan(), settings: try connection.settings(), recorders: recorders, processes: [:],

@@ -22,7 +22,8 @@ struct Rebalance: VerbCommand {
 
 struct RebalanceStatus: VerbCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rebalance-status", abstract: "How far the last plan for the ring has come.")
+        commandName: "rebalance-status", abstract: "How far the last plan for the ring has come.",
+        discussion: "EXAMPLE: martlet-adm rebalance-status --json")
     @OptionGroup var options: ConnectionOptions
 
     func text(_ json: [UInt8]) throws -> String { try RebalanceText.render(json) }
@@ -30,7 +31,8 @@ struct RebalanceStatus: VerbCommand {
 
 struct RebalancePause: VerbCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rebalance-pause", abstract: "Lets no further partition begin to move.")
+        commandName: "rebalance-pause", abstract: "Lets no further partition begin to move.",
+        discussion: "EXAMPLE: martlet-adm rebalance-pause")
     @OptionGroup var options: ConnectionOptions
 
     func text(_ json: [UInt8]) throws -> String { try RebalanceText.render(json) }
@@ -38,7 +40,8 @@ struct RebalancePause: VerbCommand {
 
 struct RebalanceResume: VerbCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rebalance-resume", abstract: "Goes on with a paused plan.")
+        commandName: "rebalance-resume", abstract: "Goes on with a paused plan.",
+        discussion: "EXAMPLE: martlet-adm rebalance-resume")
     @OptionGroup var options: ConnectionOptions
 
     func text(_ json: [UInt8]) throws -> String { try RebalanceText.render(json) }
@@ -50,6 +53,8 @@ struct RebalanceRollback: VerbCommand {
         discussion: """
             Partitions that stand where the plan has put them stay there. What was announced stays announced: the next \
             rebalance would carry it out, unless `rollback` takes it back.
+
+            EXAMPLE: martlet-adm rebalance-rollback
             """)
     @OptionGroup var options: ConnectionOptions
 
