@@ -51,6 +51,18 @@ class Writers:
         for thread in self.threads:
             thread.join(60)
 
+    def stands(self, s3, key, error):
+        """What is read there after a wrong checksum: which attempt of this key it is, from which byte on it is not."""
+        if not isinstance(error, botocore.exceptions.FlexibleChecksumError):
+            return None
+        reply = s3.get_object(Bucket=self.bucket, Key=key, ChecksumMode="DISABLED")
+        body = reply["Body"].read()
+        attempts = {attempt: content(key, *attempt) for attempt in self.attempted[key]}
+        whole = [attempt for attempt, bytes_ in attempts.items() if bytes_ == body]
+        same = {attempt: next((i for i, (a, b) in enumerate(zip(bytes_, body)) if a != b), len(body))
+                for attempt, bytes_ in list(attempts.items())[-2:]}
+        return len(body), reply["ETag"], whole, same
+
     def run(self, number):
         s3, rng, version = self.cluster.s3(), random.Random(number), 0
         while not self.stopping.is_set():
@@ -68,7 +80,7 @@ class Writers:
                 if body != content(key, version, size):
                     self.wrong.append((key, version, size, len(body)))
             except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-                self.errors.append((time.time(), key, str(error)[:200]))
+                self.errors.append((time.time(), key, version, size, str(error)[:200], self.stands(s3, key, error)))
                 time.sleep(0.1)
 
     def verify(self, s3):

@@ -29,7 +29,8 @@ struct LostConnectionTests {
             context: context,
             configuration: BusConfiguration(
                 name: "gateway-1", role: .gateway, keyPair: .generate(), listen: nil, publish: nil, security: .none))
-        let client = try factory.make(ZMQ_DEALER, to: address, key: [])
+        let client = try factory.make(ZMQ_DEALER, for: address, key: [])
+        try client.connect(address)
         try client.reportEvents(to: "inproc://events")
         let events = try ZeroMQSocket(context, ZMQ_PAIR)
         try events.connect("inproc://events")

@@ -86,7 +86,7 @@ struct RecordScan {
         return nil
     }
 
-    /// Offset behind the last byte that is not zero; not before `start`.
+    /// Offset behind the last byte that is not zero, or that the device refuses to read; not before `start`.
     func endOfContent(from start: Int) throws(FileError) -> Int {
         var end = start
         var offset = start
@@ -97,7 +97,7 @@ struct RecordScan {
             if content > 0 { end = offset + content }
             offset += part.count
         }
-        return end
+        return window.unreadable.reduce(end) { max($0, $1.upperBound) }
     }
 }
 

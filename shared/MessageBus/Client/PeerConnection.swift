@@ -62,7 +62,8 @@ struct ClientSocketFactory {
     let context: ZeroMQContext
     let configuration: BusConfiguration
 
-    func make(_ type: Int32, to address: String, key: [UInt8]) throws -> ZeroMQSocket {
+    /// A socket that is ready to connect to this address.
+    func make(_ type: Int32, for address: String, key: [UInt8]) throws -> ZeroMQSocket {
         let socket = try ZeroMQSocket(context, type)
         try socket.configureForNetwork(messageBytes: configuration.limits.messageBytes)
         switch configuration.security {
@@ -76,7 +77,6 @@ struct ClientSocketFactory {
                 throw BusSetupError("connect \(address)", reason: "without encryption only loopback is permitted")
             }
         }
-        try socket.connect(address)
         return socket
     }
 }

@@ -223,27 +223,34 @@ final class RequestClient {
 
     private func open(_ endpoint: PeerEndpoint, _ now: UInt64) throws -> PeerConnection {
         let peer = PeerConnection(
-            endpoint, source: try source(to: endpoint), poller: poller, now: now, grace: handshakeGrace)
+            endpoint, source: try source(for: endpoint), poller: poller, now: now, grace: handshakeGrace)
         peers[endpoint.name] = peer
-        try watch(peer)
+        do {
+            try connect(peer)
+        } catch {
+            drop(peer, "\(error)")
+            throw error
+        }
         expect(peer, by: now + handshakeGrace)
         return peer
     }
 
-    private func source(to endpoint: PeerEndpoint) throws -> SocketPoller.Source {
-        let socket = try factory.make(ZMQ_DEALER, to: endpoint.address, key: endpoint.publicKey)
+    private func source(for endpoint: PeerEndpoint) throws -> SocketPoller.Source {
+        let socket = try factory.make(ZMQ_DEALER, for: endpoint.address, key: endpoint.publicKey)
         return try poller.add(socket) { [unowned self] _ in
             guard let peer = peers[endpoint.name], peer.source.socket === socket else { return false }
             return drain(peer)
         }
     }
 
-    private func watch(_ peer: PeerConnection) throws {
+    /// Watches first: who connects before misses the news that there is a connection, and waits for it in vain.
+    private func connect(_ peer: PeerConnection) throws {
         peer.monitor = try ConnectionMonitor(
             of: peer.source.socket, context: factory.context, poller: poller
         ) { [unowned self, weak peer] event in
             if let peer { handle(event, peer) }
         }
+        try peer.source.socket.connect(peer.endpoint.address)
     }
 
     /// Goes on with a new socket; requests that were not sent wait for it.
@@ -254,8 +261,8 @@ final class RequestClient {
             return drop(peer, "\(peer.endpoint.name) drops connections")
         }
         do {
-            peer.replace(by: try source(to: peer.endpoint))
-            try watch(peer)
+            peer.replace(by: try source(for: peer.endpoint))
+            try connect(peer)
         } catch {
             return drop(peer, "\(error)")
         }

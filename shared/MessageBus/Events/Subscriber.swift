@@ -79,7 +79,7 @@ final class Subscriber {
     }
 
     private func open(_ endpoint: PeerEndpoint) throws -> Feed {
-        let socket = try factory.make(ZMQ_SUB, to: endpoint.publisher, key: endpoint.publicKey)
+        let socket = try factory.make(ZMQ_SUB, for: endpoint.publisher, key: endpoint.publicKey)
         let source = try poller.add(socket) { [unowned self] in drain($0, endpoint.name) }
         let feed = Feed(endpoint, source)
         feeds[endpoint.name] = feed
@@ -88,6 +88,12 @@ final class Subscriber {
         ) { [unowned self, weak feed] event in
             // libzmq may have given it up for good: `tidy` makes a new one.
             if event == .refused || event == .disconnected, let feed { close(feed) }
+        }
+        do {
+            try socket.connect(endpoint.publisher)
+        } catch {
+            close(feed)
+            throw error
         }
         return feed
     }
