@@ -12,7 +12,7 @@ extension DiskDriver {
         let share = generator.pick([0.1, 0.5, 1])
         let slots = SlotSet(owned.filter { _ in generator.chance(share) })
         guard !slots.isEmpty else { return }
-        model.setDoubt(.unknown, slots)
+        model.beginDoubt(slots)
         do {
             if mistake == .unloggedDoubt {
                 _ = try disk.index.apply(
