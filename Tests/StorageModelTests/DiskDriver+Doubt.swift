@@ -62,8 +62,10 @@ extension DiskDriver {
             // To settle a later loss settles what an earlier one took of the same slots.
             let isCurrent = disk.doubts.contains { $0.isSame(as: doubt) }
             guard let isTrusted = try? disk.trust(doubt) else { continue }
-            if isTrusted, doubt.bound == 0 { faults.append("a disk trusts itself without a bound") }
-            if !isTrusted, isCurrent, doubt.bound > 0 { faults.append("a disk with a bound does not trust itself") }
+            // A bound counts when its fence is durable.
+            let isBounded = doubt.bound > 0 && doubt.bound <= model.fence.counter
+            if isTrusted, !isBounded { faults.append("a disk trusts itself without a bound") }
+            if !isTrusted, isCurrent, isBounded { faults.append("a disk with a bound does not trust itself") }
             if isTrusted {
                 model.setDoubt(.absent, doubt.slots)
             } else {
