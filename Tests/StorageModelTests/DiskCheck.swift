@@ -40,18 +40,18 @@ struct DiskCheck {
             guard error.status == .abstained, model.doubt(name) != .absent else {
                 return faults.append("\(name.key.count) bytes of key: \(error)")
             }
-            if model.doubt(name) == .present, model.taught.contains(name) {
+            if model.doubt(name) == .present, model.isTaught(name) == .present {
                 faults.append("a taught register: \(error)")
             }
-            model.taught.remove(name)
+            model.taught[name] = nil
             let held = try disk.index.register(name).map { ReplicaState($0.value) }
             note(held, register, name)
         case .success(let result):
             if !model.owns(name) { faults.append("answered for a slot of another disk") }
-            if model.doubt(name) == .present, !model.taught.contains(name) {
+            if model.doubt(name) == .present, model.isTaught(name) == .absent {
                 if result.state?.tag ?? .zero <= register.durable?.tag ?? .zero { faults.append("a vote in doubt") }
             }
-            if model.doubt(name) != .absent { model.taught.insert(name) }
+            if model.doubt(name) != .absent { model.taught[name] = .present }
             note(result.state, register, name)
             checkContent(result)
             model.counter = max(model.counter, result.counter)
@@ -153,7 +153,7 @@ struct DiskCheck {
                 model.doubts[slot] = isDoubtful ? .present : .absent
             }
         }
-        if !disk.index.hasDoubt { model.taught = [] }
+        model.taught = model.taught.filter { model.doubt($0.key) != .absent }
         if disk.index.hasDoubt, disk.doubts.contains(where: { $0.bound != 0 }) { faults.append("a bound from nowhere") }
     }
 

@@ -65,7 +65,10 @@ extension DiskDriver {
     mutating func forgetRelease() {
         guard let found = try? disk.releases(after: [], limit: 100, notedBefore: .max), !found.isEmpty else { return }
         let release = generator.pick(found)
-        for blob in release.blobs { model.releases[blob.id] = .unknown }
+        for blob in release.blobs {
+            model.releases[blob.id] = .unknown
+            model.toldReleases.insert(blob.id)
+        }
         try? disk.forgetReleases([release.id])
     }
 }

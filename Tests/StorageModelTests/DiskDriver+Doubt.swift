@@ -12,7 +12,7 @@ extension DiskDriver {
         let share = generator.pick([0.1, 0.5, 1])
         let slots = SlotSet(owned.filter { _ in generator.chance(share) })
         guard !slots.isEmpty else { return }
-        model.setDoubt(.unknown, slots)
+        model.beginDoubt(slots)
         do {
             if mistake == .unloggedDoubt {
                 _ = try disk.index.apply(
@@ -62,8 +62,10 @@ extension DiskDriver {
             // To settle a later loss settles what an earlier one took of the same slots.
             let isCurrent = disk.doubts.contains { $0.isSame(as: doubt) }
             guard let isTrusted = try? disk.trust(doubt) else { continue }
-            if isTrusted, doubt.bound == 0 { faults.append("a disk trusts itself without a bound") }
-            if !isTrusted, isCurrent, doubt.bound > 0 { faults.append("a disk with a bound does not trust itself") }
+            // A bound counts when its fence is durable.
+            let isBounded = doubt.bound > 0 && doubt.bound <= model.fence.counter
+            if isTrusted, !isBounded { faults.append("a disk trusts itself without a bound") }
+            if !isTrusted, isCurrent, isBounded { faults.append("a disk with a bound does not trust itself") }
             if isTrusted {
                 model.setDoubt(.absent, doubt.slots)
             } else {

@@ -80,7 +80,7 @@ extension DiskDriver {
             model.setDoubt(.absent, slots)
             if generator.chance(0.2) {
                 // The other disk was in doubt.
-                model.setDoubt(.unknown, slots)
+                model.beginDoubt(slots)
                 try disk.distrust(slots)
                 model.setDoubt(.present, slots)
             }

@@ -163,7 +163,7 @@ struct DiskDriver {
     /// The state is durable, and answers for its key whatever was forgotten before.
     private mutating func accepted(_ name: Model.RegisterName, _ state: ReplicaState) {
         model.settle(name, state)
-        if model.doubt(name) != .absent { model.taught.insert(name) }
+        if model.doubt(name) != .absent { model.taught[name] = .present }
     }
 
     private mutating func stage() {

@@ -43,6 +43,8 @@ struct DiskModel {
     var hints: [[UInt8]: Presence] = [:]
     /// Whether the disk tells of content in chunks that its register no longer refers to.
     var releases: [BlobID: Presence] = [:]
+    /// Content of which it has told and was asked to forget that: maybe before the new state was answered for.
+    var toldReleases: Set<BlobID> = []
     /// The largest counter of any ballot so far.
     var counter: UInt64 = 0
     var nextHint: UInt32 = 0
@@ -57,7 +59,7 @@ struct DiskModel {
     /// Slots in doubt.
     var doubts: [Int: Presence] = [:]
     /// Registers that have a state from after the doubt of their slot.
-    var taught: Set<Model.RegisterName> = []
+    var taught: [Model.RegisterName: Presence] = [:]
     /// Segments in which a byte was flipped, one in each, and the content that it may have hit.
     var damagedSegments: Set<UInt32> = []
     var damaged: Set<BlobKey> = []
@@ -102,19 +104,27 @@ struct DiskModel {
 
     func doubt(_ name: Model.RegisterName) -> Presence { doubts[Self.slot(name)] ?? .absent }
 
-    /// Doubt of these slots may have been noted.
+    func isTaught(_ name: Model.RegisterName) -> Presence { taught[name] ?? .absent }
+
+    /// `unknown`: doubt of these slots, or that it is settled, may have been noted.
     mutating func setDoubt(_ presence: Presence, _ slots: SlotSet) {
         for slot in slots.slots { doubts[slot] = presence }
-        if presence == .present { taught = taught.filter { !slots.contains(Self.slot($0)) } }
+        if presence != .unknown { taught = taught.filter { !slots.contains(Self.slot($0.key)) } }
+    }
+
+    /// New doubt of these slots is being noted: if it is, what was taught after an older one counts no more.
+    mutating func beginDoubt(_ slots: SlotSet) {
+        setDoubt(.unknown, slots)
+        for name in taught.keys where slots.contains(Self.slot(name)) { taught[name] = .unknown }
     }
 
     /// Somebody has seen this state here.
     mutating func settle(_ name: Model.RegisterName, _ state: ReplicaState?) {
         let old = registers[name]?.durable
         registers[name, default: .init()].settle(state)
-        guard let old, let blob = Self.releasable(old), let new = registers[name]?.durable, new.tag > old.tag else {
-            return
-        }
+        guard let old, let blob = Self.releasable(old), let new = registers[name]?.durable, new.tag > old.tag,
+            !toldReleases.contains(blob)
+        else { return }
         releases[blob] = .present
     }
 }
