@@ -52,7 +52,9 @@ private final class PassingErrorFile: LogFile {
 }
 
 @Suite struct PassingReadErrorTests {
-    @Test("A read error that passes while the log is opened is no loss; one that stays is", arguments: [1, 2, 1_000_000_000])
+    @Test(
+        "A read error that passes while the log is opened is no loss; one that stays is",
+        arguments: [1, 2, 1_000_000_000])
     func opening(failing: Int) throws {
         let directory = SimulatedDirectory()
         let open = try OpenLog(directory)
