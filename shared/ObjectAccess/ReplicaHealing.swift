@@ -91,22 +91,23 @@ public final class ReplicaHealing: Sendable {
     func teach(
         _ name: Model.RegisterName, _ state: RegisterState<StoredRecord>, blob: ByteBuffer?, to node: NodeName
     ) async throws(AccessError) {
-        let answer = try await learn(name, state, blob: blob, at: node)
+        let content = state.blob.flatMap { id in blob.map { StagedBlob(id: id, bytes: $0) } }
+        let answer = try await learn(name, state, content, at: node)
         guard answer.outcome == .learnTooOld else { return }
         let confirmed = try await registers.confirm(name, above: answer.counter)
         if confirmed.holders.contains(node) { return }
-        guard try await learn(name, confirmed.state, blob: blob, at: node).outcome != .learnTooOld else {
+        guard try await learn(name, confirmed.state, content, at: node).outcome != .learnTooOld else {
             throw .damaged("\(node) has lost something newer than what can be decided now")
         }
     }
 
-    /// Sends the blob when it is asked for, or at once when it is given.
+    /// Sends the blob when it is asked for, or at once when it is given. What is given may be of another state: the
+    /// register may have been written in between.
     private func learn(
-        _ name: Model.RegisterName, _ state: RegisterState<StoredRecord>, blob: ByteBuffer?, at node: NodeName
+        _ name: Model.RegisterName, _ state: RegisterState<StoredRecord>, _ content: StagedBlob?, at node: NodeName
     ) async throws(AccessError) -> LearnReply {
-        var bytes = blob
+        var staged = content?.id == state.blob ? content : nil
         for attempt in 1...2 {
-            let staged = state.blob.flatMap { id in bytes.map { StagedBlob(id: id, bytes: $0) } }
             let message = LearnRequest(
                 name: Wire.RegisterName(name), state: state.stored, blob: staged?.id.bytes ?? [],
                 blobCrc32c: staged?.checksum ?? 0)
@@ -118,7 +119,7 @@ public final class ReplicaHealing: Sendable {
                 return reply
             }
             guard attempt == 1, let wanted = state.blob else { break }
-            bytes = try await registers.fetchBlob(name: name, blob: wanted)
+            staged = StagedBlob(id: wanted, bytes: try await registers.fetchBlob(name: name, blob: wanted))
         }
         throw .damaged("no replica has the content of the register")
     }
