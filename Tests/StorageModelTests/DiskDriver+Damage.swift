@@ -45,7 +45,7 @@ extension DiskDriver {
                 else { continue }
                 let compacted = CompactedRecord(position: record.position.rawValue, head: head)
                 guard try CompactionVerdict.of(compacted, known) == .move else { continue }
-                try disk.appendCopies([record.entry], slot: nil, urgency: .lazy) { _ in }
+                try disk.appendCopies([record.entry], of: nil, urgency: .lazy) { _ in }
             }
             try disk.index.flush()
             try disk.log.remove(segment: segment.number)

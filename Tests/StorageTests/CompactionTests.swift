@@ -50,6 +50,21 @@ import Threads
 
     private var segments: [UInt32] { disk.log.segments.map(\.number) }
 
+    @Test("What comes to be in doubt between verdict and copy is not copied behind the doubt")
+    func doubtMeanwhile() throws {
+        for number in UInt64(1)...30 { try put("key \(number)", number) }
+        var isRead = false
+        let segment = try #require(disk.settledSegments.first)
+        // Called before a record is read, and before it is appended.
+        var compaction = SegmentCompaction(segment, of: disk, window: MoveWindow(sizeMax: 1 << 20)) { [disk] bytes in
+            guard bytes > Self.size, disk.index.doubts.isEmpty else { return }
+            if isRead { try disk.distrust(SlotSet(0..<256)) }
+            isRead = true
+        }
+        #expect(try compaction.run() == .doubtful)
+        #expect(compaction.movedBytes < Self.size)
+    }
+
     @Test("What was overwritten or deleted gives its space back; the rest is the same, with the index and without it")
     func freesGarbage() throws {
         for number in UInt64(1)...30 { try put("key \(number)", number) }

@@ -2,21 +2,29 @@ import MetadataIndex
 import Model
 import ObjectLog
 
+/// A record that is to be copied: where it stands, and the slot of its key.
+struct CopiedRecord: Sendable {
+    let slot: Int
+    let position: UInt64
+}
+
 extension DiskReplica {
     /// Records that wait to be written and applied.
     var backlog: Int { state.withLock { $0.queue.count } }
 
     /// Appends copies of records that belong together; `answer` is called when they are durable and in the index. Blocks
     /// while there is no room. They may use the reserve of a full disk. A copy must not stand behind the word that its
-    /// slot went to another disk: when it is no longer this disk's, nothing is appended.
-    func appendCopies(_ entries: [LogEntry], slot: Int?, urgency: Urgency, answer: @escaping Held) throws {
+    /// slot went to another disk, nor behind a doubt that covers the record: then nothing is appended.
+    /// - Parameter source: nil for records without a slot.
+    func appendCopies(_ entries: [LogEntry], of source: CopiedRecord?, urgency: Urgency, answer: @escaping Held) throws
+    {
         let room = entries.reduce(0) { $0 + $1.recordSize + 8 }
         while true {
             try log.waitForRoom(room, priority: .compaction)
             let isAppended = try state.withLock { state in
                 if let failure = state.failure { throw failure }
                 guard try log.hasRoom(room, priority: .compaction) else { return false }
-                if let slot { try checkOwner(slot, state) }
+                if let source { try checkCopy(of: source, state) }
                 for entry in entries.dropLast() {
                     try append(entry, urgency: .lazy, priority: .compaction, answer: nil, &state)
                 }
@@ -26,6 +34,15 @@ extension DiskReplica {
                 return true
             }
             if isAppended { return }
+        }
+    }
+
+    /// Since the record was judged its slot may have been left, taken over again, and doubted.
+    private func checkCopy(of source: CopiedRecord, _ state: State) throws {
+        try checkOwner(source.slot, state)
+        if index.hasLeft(slot: source.slot, position: source.position) { throw StorageError.moved }
+        if source.position < index.doubt(ofSlot: source.slot) {
+            throw StorageError.abstained("the record is older than the doubt of its slot")
         }
     }
 

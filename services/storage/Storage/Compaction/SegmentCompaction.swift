@@ -103,7 +103,8 @@ struct SegmentCompaction {
         }
         let record = CompactedRecord(position: position.rawValue, head: head, payloadIntact: payloadIntact)
         switch try CompactionVerdict.of(record, known) {
-        case .move: try move([entry], slot: head.slot)
+        case .move:
+            try move([entry], of: head.slot.map { CopiedRecord(slot: $0, position: record.position) })
         case .garbage: try discard(record)
         case .doubtful: isDoubtful = true
         case .damaged(let key, let owner):
@@ -123,17 +124,20 @@ struct SegmentCompaction {
         }
     }
 
-    /// `slot`: that of the key, for records that have one.
-    private mutating func move(_ entries: [LogEntry], slot: Int? = nil) throws {
+    /// `source`: nil for records without a slot.
+    private mutating func move(_ entries: [LogEntry], of source: CopiedRecord? = nil) throws {
         let bytes = entries.reduce(0) { $0 + $1.recordSize }
         try pace(bytes)
         let isFull = try window.enter(bytes)
         do {
-            try disk.appendCopies(entries, slot: slot, urgency: isFull ? .now : .lazy) { [window] in
+            try disk.appendCopies(entries, of: source, urgency: isFull ? .now : .lazy) { [window] in
                 window.leave(bytes, $0)
             }
         } catch StorageError.moved {
             // What the slot has here becomes garbage when the disk says that it has left.
+            return window.leave(bytes, nil)
+        } catch StorageError.abstained {
+            isDoubtful = true
             return window.leave(bytes, nil)
         } catch {
             window.leave(bytes, nil)
@@ -171,10 +175,12 @@ struct SegmentCompaction {
         for entry in try disk.index.entries(in: positions, limit: Self.entriesMax) {
             switch entry {
             case .register(let name, let register):
-                if register.position < disk.index.doubt(ofSlot: SlotSet.slot(ofKey: name.indexKey)) {
+                let slot = SlotSet.slot(ofKey: name.indexKey)
+                if register.position < disk.index.doubt(ofSlot: slot) {
                     isDoubtful = true
                 } else {
-                    try move([.register(name, register.value)], slot: SlotSet.slot(ofKey: name.indexKey))
+                    try move(
+                        [.register(name, register.value)], of: CopiedRecord(slot: slot, position: register.position))
                 }
             case .blob(let key, let location): try rescue(key, location)
             }
