@@ -1,4 +1,5 @@
 """Requests as bytes on a socket: what no well-behaved client sends."""
+import errno
 import hashlib
 import http.client
 import io
@@ -51,8 +52,10 @@ class Server:
                     connection.shutdown(socket.SHUT_WR)
                 while chunk := connection.recv(65536):
                     received += chunk
-            except (ConnectionResetError, BrokenPipeError):
-                pass
+            except OSError as error:
+                # The server may answer and go before it has read everything.
+                if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
+                    raise
         if not received:
             return None
         response = http.client.HTTPResponse(_Reader(received))
