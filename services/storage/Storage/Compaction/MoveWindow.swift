@@ -8,7 +8,8 @@ final class MoveWindow: Sendable {
         var failure: StorageError?
     }
 
-    private static let recordsMax = 1024
+    /// Small records cost more in the index than in the log, and requests wait behind them there.
+    private static let recordsMax = 32
 
     private let state = Monitor(State())
     private let sizeMax: Int
