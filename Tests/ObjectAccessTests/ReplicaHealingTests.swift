@@ -8,7 +8,8 @@ import Wire
 @testable import ObjectAccess
 
 @Suite struct ReplicaHealingTests: RegisterSamples {
-    @Test("A register that is written while a forgetful replica is taught keeps its own content there", arguments: 1...40)
+    @Test(
+        "A register that is written while a forgetful replica is taught keeps its own content there", arguments: 1...40)
     func overwrittenMeanwhile(seed: UInt64) async throws {
         let cluster = FakeStorageCluster(seed: seed)
         let client = cluster.makeClient()
