@@ -8,7 +8,7 @@ struct CompactionOptions: Sendable, Equatable {
     var isAutomatic = false
 
     /// Moved bytes that are not yet durable: what a foreground sync may have to carry with it.
-    static let bytesInFlightMax = 256 << 10
+    static let bytesInFlightMax = 1 << 20
     /// While so many records of requests wait for the log, nothing is moved.
     static let backlogMax = 256
 }

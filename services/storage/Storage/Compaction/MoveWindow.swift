@@ -8,8 +8,7 @@ final class MoveWindow: Sendable {
         var failure: StorageError?
     }
 
-    /// Small records cost more in the index than in the log, and requests wait behind them there.
-    private static let recordsMax = 32
+    private static let recordsMax = 1024
 
     private let state = Monitor(State())
     private let sizeMax: Int
