@@ -1,7 +1,14 @@
 import ArgumentParser
 import ClusterState
 
-struct Rebalance: VerbCommand {
+/// Verbs that answer how a plan for the ring stands.
+protocol RingPlanVerb: VerbCommand {}
+
+extension RingPlanVerb {
+    func text(_ json: [UInt8]) throws -> String { try RebalanceText.render(json) }
+}
+
+struct Rebalance: RingPlanVerb {
     static let configuration = CommandConfiguration(
         commandName: "rebalance", abstract: "Carries out what was announced for the ring, while it serves.",
         discussion: """
@@ -17,37 +24,30 @@ struct Rebalance: VerbCommand {
     @Flag(help: "Only say what would move.") var dryRun = false
 
     var verbArguments: [String] { dryRun ? ["dry-run"] : [] }
-    func text(_ json: [UInt8]) throws -> String { try RebalanceText.render(json) }
 }
 
-struct RebalanceStatus: VerbCommand {
+struct RebalanceStatus: RingPlanVerb {
     static let configuration = CommandConfiguration(
         commandName: "rebalance-status", abstract: "How far the last plan for the ring has come.",
         discussion: "EXAMPLE: martlet-adm rebalance-status --json")
     @OptionGroup var options: ConnectionOptions
-
-    func text(_ json: [UInt8]) throws -> String { try RebalanceText.render(json) }
 }
 
-struct RebalancePause: VerbCommand {
+struct RebalancePause: RingPlanVerb {
     static let configuration = CommandConfiguration(
         commandName: "rebalance-pause", abstract: "Lets no further partition begin to move.",
         discussion: "EXAMPLE: martlet-adm rebalance-pause")
     @OptionGroup var options: ConnectionOptions
-
-    func text(_ json: [UInt8]) throws -> String { try RebalanceText.render(json) }
 }
 
-struct RebalanceResume: VerbCommand {
+struct RebalanceResume: RingPlanVerb {
     static let configuration = CommandConfiguration(
         commandName: "rebalance-resume", abstract: "Goes on with a paused plan.",
         discussion: "EXAMPLE: martlet-adm rebalance-resume")
     @OptionGroup var options: ConnectionOptions
-
-    func text(_ json: [UInt8]) throws -> String { try RebalanceText.render(json) }
 }
 
-struct RebalanceRollback: VerbCommand {
+struct RebalanceRollback: RingPlanVerb {
     static let configuration = CommandConfiguration(
         commandName: "rebalance-rollback", abstract: "Takes back what a plan has not finished.",
         discussion: """
@@ -57,8 +57,6 @@ struct RebalanceRollback: VerbCommand {
             EXAMPLE: martlet-adm rebalance-rollback
             """)
     @OptionGroup var options: ConnectionOptions
-
-    func text(_ json: [UInt8]) throws -> String { try RebalanceText.render(json) }
 }
 
 struct DetachNode: VerbCommand {
