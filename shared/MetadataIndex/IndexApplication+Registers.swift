@@ -46,7 +46,7 @@ extension IndexApplication {
 
     mutating func count(_ name: RegisterName, _ new: RegisterValue, _ old: RegisterValue?) throws {
         let wasLive = old?.isLive ?? false
-        guard name.keyspace == .objects, wasLive || new.isLive else { return }
+        guard name.keyspace == .objects || name.keyspace == .versions, wasLive || new.isLive else { return }
         var totals = try buckets[name.bucket] ?? index.bucketTotals(name.bucket)
         if wasLive {
             totals.objects &-= 1

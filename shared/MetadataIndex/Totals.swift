@@ -61,7 +61,7 @@ public struct StorageTotals: Sendable, Equatable {
     }
 }
 
-/// Live objects of one bucket on one disk, and the size of their content.
+/// Live objects of one bucket on one disk, archived versions among them, and the size of their content.
 public struct BucketTotals: Sendable, Equatable {
     public var objects: UInt64 = 0
     public var bytes: UInt64 = 0

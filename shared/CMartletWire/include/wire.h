@@ -38,6 +38,7 @@ static inline const ProtobufCMessageDescriptor *martlet__v1__stored_state__descr
 static inline const ProtobufCMessageDescriptor *martlet__v1__header_field__descriptor_pointer(void) { return &martlet__v1__header_field__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__blob_reference__descriptor_pointer(void) { return &martlet__v1__blob_reference__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__part_summary__descriptor_pointer(void) { return &martlet__v1__part_summary__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__pending_version__descriptor_pointer(void) { return &martlet__v1__pending_version__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__object_record__descriptor_pointer(void) { return &martlet__v1__object_record__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__listing_summary__descriptor_pointer(void) { return &martlet__v1__listing_summary__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__upload_record__descriptor_pointer(void) { return &martlet__v1__upload_record__descriptor; }

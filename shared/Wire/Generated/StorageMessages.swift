@@ -8,7 +8,7 @@ import CMartletWire
 public struct RegisterName: WireMessage, Equatable {
     /// 16 bytes
     public var bucket: [UInt8]
-    /// 0 objects, 1 uploads, 2 parts
+    /// 0 objects, 1 uploads, 2 parts, 3 versions
     public var keyspace: UInt32
     public var key: [UInt8]
 

@@ -108,7 +108,7 @@ struct  Martlet__V1__RegisterName
    */
   ProtobufCBinaryData bucket;
   /*
-   * 0 objects, 1 uploads, 2 parts
+   * 0 objects, 1 uploads, 2 parts, 3 versions
    */
   uint32_t keyspace;
   ProtobufCBinaryData key;
