@@ -29,20 +29,10 @@ extension S3Operations {
     func putObjectACL(_ call: S3Call) async throws -> S3Response {
         let owner = try await readObject(call, withBlob: false).record.owner
         let list = try await requestedList(call, owner: owner, allowed: Set(CannedACL.allCases))
-        let key = call.key
-        _ = try await storage.update(call.object, context: call.context) { state in
-            guard let record = state.flatMap({ $0.isLive ? $0.record : nil }) else {
-                return .refuse(S3Error.noSuchKey(key))
-            }
-            do {
-                var object = try ObjectRecord(stored: record)
-                object.acl = list.rawValue
-                return .write(object.stored)
-            } catch {
-                return .refuse(error)
-            }
-        }
-        return S3Response()
+        let changed = try await changeObject(call) { $0.acl = list.rawValue }
+        var response = S3Response()
+        addVersion(of: changed, call, to: &response.headers)
+        return response
     }
 
     /// From the header, or from a body that says the same as a canned list.

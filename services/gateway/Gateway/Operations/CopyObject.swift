@@ -11,6 +11,12 @@ struct CopyOrigin: Sendable {
     let register: RegisterName
     let object: ObjectRecord
     let blob: ByteBuffer?
+    /// How answers name its version; nil: its bucket never had versions.
+    let shownVersion: String?
+
+    func addVersion(to headers: inout HTTPHeaders) {
+        if let shownVersion { headers.add(name: "x-amz-copy-source-version-id", value: shownVersion) }
+    }
 }
 
 /// CopyObject, and what UploadPartCopy shares with it.
@@ -18,7 +24,9 @@ extension S3Operations {
     func copyObject(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
         let condition = try WriteCondition(call.request.headers)
-        let replaces = try Self.replacesMetadata(call.request.headers)
+        let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
+        let replaces = try Self.replaces(call.request.headers, "x-amz-metadata-directive")
+        let replacesTags = try Self.replaces(call.request.headers, "x-amz-tagging-directive")
         let origin = try await copyOrigin(call)
         try Self.checkCopy(of: origin, to: call, replaces: replaces)
         guard origin.object.size <= Limits.putSizeMax else {
@@ -28,33 +36,41 @@ extension S3Operations {
                     + "\(Limits.putSizeMax)")
         }
         let (content, md5) = try await copyBytes(
-            of: origin, range: 0..<origin.object.size, owner: call.object, call, besideRegister: true)
+            of: origin, range: 0..<origin.object.size, owner: call.object, call,
+            besideRegister: keepsBesideRegister(call))
         var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: md5))
         if !replaces {
             object.headers = origin.object.headers
             object.metadata = origin.object.metadata
         }
+        if !replacesTags { object.tags = origin.object.tags }
+        object.set(lock)
         if origin.object.checksumType == "FULL_OBJECT" {
             object.checksums = origin.object.checksums
             object.checksumType = origin.object.checksumType
         }
-        try await commit(object, call, content, condition: condition)
-        return .xml(Self.copyResult("CopyObjectResult", etag: object.etag, modified: object.modifiedMilliseconds))
+        let written = try await commit(object, call, content, condition: condition)
+        var response = S3Response.xml(Self.copyResult("CopyObjectResult", written))
+        addVersion(of: written, call, to: &response.headers)
+        origin.addVersion(to: &response.headers)
+        return response
     }
 
-    private static func replacesMetadata(_ headers: HTTPHeaders) throws -> Bool {
-        switch headers.first(name: "x-amz-metadata-directive") {
+    /// Whether what the request says is taken, not what the source has.
+    private static func replaces(_ headers: HTTPHeaders, _ name: String) throws -> Bool {
+        switch headers.first(name: name) {
         case nil, "COPY"?: return false
         case "REPLACE"?: return true
         case let other?:
             throw S3Error.invalidArgument(
-                "Unknown metadata directive.", name: "x-amz-metadata-directive", value: other)
+                "Unknown directive.", name: name, value: other)
         }
     }
 
     private static func checkCopy(of origin: CopyOrigin, to call: S3Call, replaces: Bool) throws {
         let headers = call.request.headers
-        let changes = replaces || headers.contains(name: "x-amz-storage-class")
+        // An older version is brought back by a copy of it.
+        let changes = replaces || headers.contains(name: "x-amz-storage-class") || origin.source.versionID != nil
         let itself = origin.source.bucket == call.bucket.name && Array(origin.source.key.utf8) == call.object.key
         guard changes || !itself else {
             throw S3Error(
@@ -64,11 +80,15 @@ extension S3Operations {
         }
     }
 
-    static func copyResult(_ name: StaticString, etag: String, modified: Int64) -> [UInt8] {
+    static func copyResult(_ name: StaticString, _ object: ObjectRecord) -> [UInt8] {
         var writer = XMLWriter()
         writer.element(name, namespace: XMLWriter.s3Namespace) { result in
-            result.element("LastModified", listedDate(modified))
-            result.element("ETag", ETag.quoted(etag))
+            result.element("LastModified", listedDate(object.modifiedMilliseconds))
+            result.element("ETag", ETag.quoted(object.etag))
+            for (algorithm, value) in object.checksums.checksums { result.element(algorithm.elementName, value) }
+            if !object.checksums.isEmpty, !object.checksumType.isEmpty {
+                result.element("ChecksumType", object.checksumType)
+            }
         }
         return writer.bytes
     }
@@ -78,26 +98,36 @@ extension S3Operations {
     /// Whoever copies must be allowed to read the source, and the conditions on it must hold.
     func copyOrigin(_ call: S3Call) async throws -> CopyOrigin {
         let source = try CopySource(header: call.request.headers.first(name: "x-amz-copy-source") ?? "")
-        try checkVersion(source.versionID)
+        let version = try requestedVersion(source.versionID)
         try checkKey(source.key)
         let bucket = try await buckets.find(source.bucket)
+        try checkOwner(call.request.headers.first(name: "x-amz-source-expected-bucket-owner"), of: bucket)
         guard let id = bucket.bucketID else { throw S3Error(.internalError) }
         let identity = call.request.identity
         guard Authorization.decide(.getObject, identity, bucket: bucket) != .denied else {
             throw S3Error(.accessDenied)
         }
         let name = RegisterName(bucket: id, key: Array(source.key.utf8))
-        let snapshot = try await storage.read(name, withBlob: true, context: call.context)
-        let object = try ObjectRecord(snapshot)
+        let (object, blob) = try await read(version, of: name, withBlob: true, call)
         guard Authorization.decide(.getObject, identity, bucket: bucket, object: object) == .allowed else {
             throw S3Error(.accessDenied)
         }
-        guard let object else { throw S3Error.noSuchKey(source.key) }
+        guard let object else { throw version == nil ? S3Error.noSuchKey(source.key) : S3Error(.noSuchVersion) }
+        guard !object.isDeleteMarker else {
+            guard version == nil else {
+                throw S3Error(
+                    .invalidRequest,
+                    "The source of a copy request may not specifically refer to a delete marker by "
+                        + "version id.")
+            }
+            throw S3Error.noSuchKey(source.key)
+        }
         let conditions = Preconditions(copySource: call.request.headers)
         guard conditions.evaluate(etag: object.etag, modified: object.modifiedSeconds) == .proceed else {
             throw S3Error(.preconditionFailed)
         }
-        return CopyOrigin(source: source, register: name, object: object, blob: snapshot.blob)
+        return CopyOrigin(
+            source: source, register: name, object: object, blob: blob, shownVersion: shownVersion(object, bucket))
     }
 
     /// Copies bytes chunk by chunk into a blob of their own: blobs belong to one object.
@@ -124,8 +154,9 @@ extension S3Operations {
 
     /// A copy may take longer than the content of an object that was replaced is kept.
     private func checkUnchanged(_ origin: CopyOrigin, _ call: S3Call) async throws {
-        let present = try ObjectRecord(
-            try await storage.read(origin.register, withBlob: false, context: call.context))
+        let present = try await read(
+            requestedVersion(origin.source.versionID), of: origin.register, withBlob: false, call
+        ).object
         guard present?.blobs == origin.object.blobs else {
             throw S3Error(.serviceUnavailable, "The source was replaced while it was being copied. Please try again.")
         }

@@ -8,13 +8,15 @@ import Wire
 extension S3Operations {
     func createMultipartUpload(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
+        let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
         let (algorithm, type) = try Self.checksum(call.request.headers)
         let name = UploadName(bucket: call.bucketID, key: call.object.key, id: .random())
         let upload = UploadRecord(
             version: UploadRecord.formatVersion, initiatedMilliseconds: clock(), state: .uploadOpen,
             owner: call.owner, headers: headers.content, metadata: headers.metadata,
             storageClass: headers.storageClass, checksumAlgorithm: algorithm?.rawValue ?? "", checksumType: type,
-            acl: headers.acl?.rawValue ?? "", key: call.key)
+            acl: headers.acl?.rawValue ?? "", key: call.key, tags: headers.tags, lockMode: lock.mode?.rawValue ?? "",
+            lockUntilMilliseconds: lock.untilMilliseconds, legalHold: lock.legalHold)
         try buckets.checkWritable(call.bucket)
         _ = try await storage.update(name.register, context: call.context) { _ in .write(upload.stored) }
         var writer = XMLWriter()
@@ -86,7 +88,10 @@ extension S3Operations {
         let (content, md5) = try await copyBytes(
             of: origin, range: range, owner: name.register, call, besideRegister: false)
         let part = try await commitPart(name, number, content, md5: md5, checksums: [], call)
-        return .xml(Self.copyResult("CopyPartResult", etag: part.etag, modified: part.modifiedMilliseconds))
+        let shown = ObjectRecord(modifiedMilliseconds: part.modifiedMilliseconds, etag: part.etag)
+        var response = S3Response.xml(Self.copyResult("CopyPartResult", shown))
+        origin.addVersion(to: &response.headers)
+        return response
     }
 
     /// Replaces a part of the same number.

@@ -8,6 +8,7 @@ struct ObjectHeaders: Sendable {
     var metadata: [HeaderField]
     var storageClass: String
     var acl: CannedACL?
+    var tags: [HeaderField]
 
     init(_ headers: HTTPHeaders) throws {
         try refuseUnsupported(headers)
@@ -21,6 +22,7 @@ struct ObjectHeaders: Sendable {
         try ContentHeaders.checkMetadata(metadata.map { ($0.name, $0.value) })
         storageClass = try Self.storageClass(headers.first(name: "x-amz-storage-class"))
         acl = try cannedACL(headers, allowed: Set(CannedACL.allCases))
+        tags = try TagSet(header: headers.first(name: "x-amz-tagging") ?? "").fields
     }
 
     /// In the order of the request; values of one name are joined.
@@ -52,14 +54,11 @@ struct ObjectHeaders: Sendable {
     }
 }
 
-/// Headers that ask for what we cannot do are refused: an object must not look encrypted, locked or tagged and not be.
+/// Headers that ask for what we cannot do are refused: an object must not look encrypted and not be.
 private func refuseUnsupported(_ headers: HTTPHeaders) throws {
     for (name, value) in headers where !value.isEmpty {
         let name = name.lowercased()
-        if name.hasPrefix("x-amz-object-lock-") {
-            throw S3Error(.invalidRequest, "Bucket is missing Object Lock Configuration")
-        }
-        if name.hasPrefix("x-amz-server-side-encryption") || name == "x-amz-tagging"
+        if name.hasPrefix("x-amz-server-side-encryption")
             || name == "x-amz-website-redirect-location" || name == "x-amz-write-offset-bytes"
             || name.hasPrefix("x-amz-copy-source-server-side-encryption")
         {

@@ -2,6 +2,7 @@ import ClusterState
 import Logging
 import MessageBus
 import Model
+import ObjectAccess
 import Observability
 import S3Protocol
 import Wire
@@ -34,6 +35,8 @@ final class S3Operations: S3Handling {
     /// For deadlines.
     let now: @Sendable () -> ContinuousClock.Instant
     let abandoned: AbandonedContent
+    let versions: ObjectVersions
+    let archive: VersionArchive
 
     init(
         storage: any ObjectStorage, buckets: BucketDirectory, logger: Logger, metrics: MetricsRegistry,
@@ -45,6 +48,8 @@ final class S3Operations: S3Handling {
         self.clock = clock
         self.now = now
         abandoned = AbandonedContent(storage: storage, logger: logger, metrics: metrics)
+        versions = ObjectVersions(storage, clock: clock)
+        archive = VersionArchive(versions, logger: logger)
     }
 
     func handle(_ request: S3Request) async -> S3Response {
@@ -85,10 +90,16 @@ final class S3Operations: S3Handling {
         guard let name = request.bucket else { throw S3Error(.methodNotAllowed) }
         let bucket = try await buckets.find(name)
         guard let id = bucket.bucketID else { throw S3Error(.internalError) }
+        try checkOwner(request.headers.first(name: "x-amz-expected-bucket-owner"), of: bucket)
         let dependsOnObject = try allow(request, bucket: bucket) == .dependsOnObject
         if request.key != nil { try checkKey(request.key ?? "") }
         return S3Call(
             request: request, bucket: bucket, bucketID: id, context: context, dependsOnObject: dependsOnObject)
+    }
+
+    /// A client may say whose bucket it expects.
+    func checkOwner(_ expected: String?, of bucket: BucketRecord) throws {
+        guard expected == nil || expected == bucket.owner else { throw S3Error(.accessDenied) }
     }
 
     @discardableResult
@@ -106,6 +117,8 @@ final class S3Operations: S3Handling {
     private static let table: [S3Operation: Operation] = bucketTable.merging(objectTable) { first, _ in first }
         .merging(multipartTable) { first, _ in first }
         .merging(taggingTable) { first, _ in first }
+        .merging(versioningTable) { first, _ in first }
+        .merging(objectLockTable) { first, _ in first }
         .merging(emptyConfigurationTable) { first, _ in first }
 
     private static let bucketTable: [S3Operation: Operation] = [
@@ -116,7 +129,6 @@ final class S3Operations: S3Handling {
         .putBucketAcl: { $0.putBucketACL },
         .listObjects: { $0.listObjects },
         .listObjectsV2: { $0.listObjectsV2 },
-        .listObjectVersions: { $0.listObjectVersions },
         .deleteObjects: { $0.deleteObjects },
     ]
 
@@ -128,7 +140,10 @@ final class S3Operations: S3Handling {
         .copyObject: { $0.copyObject },
         .getObjectAcl: { $0.getObjectACL },
         .putObjectAcl: { $0.putObjectACL },
+        .getObjectAttributes: { $0.getObjectAttributes },
         .getObjectTagging: { $0.getObjectTagging },
+        .putObjectTagging: { $0.putObjectTagging },
+        .deleteObjectTagging: { $0.deleteObjectTagging },
     ]
 
     private static let multipartTable: [S3Operation: Operation] = [
