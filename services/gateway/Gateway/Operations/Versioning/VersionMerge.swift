@@ -28,8 +28,15 @@ struct VersionMerge {
     /// The last entry of the archive that was taken.
     private var position: ListPosition?
     /// What the register of the present key says.
-    private var head: (key: [UInt8], own: [ListedVersion], overridden: Set<VersionName>)?
-    private var below: VersionName?
+    private var head: Head?
+
+    fileprivate struct Head {
+        var key: [UInt8]
+        /// Current and pending versions, the newest first.
+        var own: [ListedVersion] = []
+        /// What the archive has of these does not count.
+        var overridden: Set<VersionName> = []
+    }
 
     /// - Parameter after: the marker's key; with a version the older ones of the key are still to come.
     init(
@@ -52,7 +59,7 @@ struct VersionMerge {
             start = (ListPosition(key: key), ListPosition(key: name.register(of: object).key))
             let record = try await storage.read(object, withBlob: false, context: context).state?.record
             if let record, !record.summary.isEmpty {
-                try enterKey(key, ListingSummary(decoding: record.summary), below: name)
+                head = try Head(key, ListingSummary(decoding: record.summary), below: name)
             }
         }
         position = start.archive
@@ -88,15 +95,14 @@ struct VersionMerge {
                 }
                 if let following, following.key == key {
                     keys.pop()
-                    try enterKey(key, following.summary)
+                    head = try Head(key, following.summary)
                 } else {
-                    head = (key, [], [])
+                    head = Head(key: key)
                 }
                 continue
             }
             if let version = try await nextOfKey(present) { return version }
             head = nil
-            below = nil
         }
     }
 
@@ -111,25 +117,7 @@ struct VersionMerge {
 
     // MARK: - One key
 
-    private mutating func enterKey(_ key: [UInt8], _ summary: ListingSummary, below: VersionName? = nil) throws {
-        var own: [ListedVersion] = []
-        var overridden: Set<VersionName> = []
-        if summary.kind != .versionNone { own.append(ListedVersion(key: key, summary: summary, isLatest: true)) }
-        overridden.insert(summary.name)
-        for bytes in summary.pending {
-            let pending = try ListingSummary(decoding: bytes)
-            overridden.insert(pending.name)
-            if !pending.removed { own.append(ListedVersion(key: key, summary: pending, isLatest: false)) }
-        }
-        own.sort { $0.summary.shownPlace > $1.summary.shownPlace }
-        if let below { own.removeAll { $0.summary.shownPlace >= below.place } }
-        head = (key, own, overridden)
-        self.below = below
-    }
-
-    private mutating func nextOfKey(
-        _ present: (key: [UInt8], own: [ListedVersion], overridden: Set<VersionName>)
-    ) async throws -> ListedVersion? {
+    private mutating func nextOfKey(_ present: Head) async throws -> ListedVersion? {
         while true {
             let archived = try await archived()
             let candidate = archived.flatMap { $0.key == present.key ? $0 : nil }
@@ -162,5 +150,21 @@ struct VersionMerge {
     private mutating func popArchived(_ entry: (key: [UInt8], register: [UInt8], summary: ListingSummary)) {
         archive.pop()
         position = ListPosition(key: entry.register)
+    }
+}
+
+extension VersionMerge.Head {
+    /// - Parameter below: only versions that are older.
+    fileprivate init(_ key: [UInt8], _ summary: ListingSummary, below: VersionName? = nil) throws {
+        self.init(key: key)
+        if summary.kind != .versionNone { own.append(ListedVersion(key: key, summary: summary, isLatest: true)) }
+        overridden.insert(summary.name)
+        for bytes in summary.pending {
+            let pending = try ListingSummary(decoding: bytes)
+            overridden.insert(pending.name)
+            if !pending.removed { own.append(ListedVersion(key: key, summary: pending, isLatest: false)) }
+        }
+        own.sort { $0.summary.shownPlace > $1.summary.shownPlace }
+        if let below { own.removeAll { $0.summary.shownPlace >= below.place } }
     }
 }
