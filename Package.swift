@@ -176,7 +176,9 @@ let testTargets: [Target] = [
             "Wire",
             "Model", nio, log, sqlite,
         ]),
-    tests("ObjectAccessTests", ["ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
+    tests(
+        "ObjectAccessTests",
+        ["ObjectAccess", "AccessTestKit", "TestKit", "MessageBus", "Register", "Ring", "Wire", "Model", nio]),
     tests(
         "GatewayTests",
         [
