@@ -121,17 +121,16 @@ final class ScheduledRegisters: RegisterStoring {
 
     func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage {
         try await turn()
-        let found = state.withLock { state in
-            state.registers.filter {
-                $0.key.bucket == query.bucket && $0.key.keyspace == query.keyspace && $0.value.isLive
-                    && $0.key.key.starts(with: query.prefix)
-            }.sorted { $0.key < $1.key }
+        let registers = state.withLock { $0.registers }
+        let found = registers.keys.sorted().first { name in
+            guard name.bucket == query.bucket, name.keyspace == query.keyspace, registers[name]?.isLive == true else {
+                return false
+            }
+            return name.key.starts(with: query.prefix) && query.after?.covers(name.key) != true
         }
         // Pages of one entry: they must be put together.
-        guard let first = found.first(where: { entry in query.after.map { !$0.covers(entry.key.key) } ?? true }) else {
-            return ListPage()
-        }
-        let entry = ListedEntry.key(first.key.key, summary: [], record: first.value.record?.bytes)
-        return ListPage(entries: [entry], truncated: true, next: ListPosition(key: first.key.key))
+        guard let found else { return ListPage() }
+        let entry = ListedEntry.key(found.key, summary: [], record: registers[found]?.record?.bytes)
+        return ListPage(entries: [entry], truncated: true, next: ListPosition(key: found.key))
     }
 }

@@ -5,6 +5,8 @@ import Synchronization
 import Testing
 import Wire
 
+typealias RegisterName = Model.RegisterName
+
 /// The versions of one key as a client sees them: what all registers together amount to.
 struct VisibleVersions: Equatable {
     var current: VersionName?
