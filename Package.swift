@@ -120,7 +120,7 @@ let services: [Target] =
         "storage", "Storage",
         process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
-    + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio, sqlite])
+    + service("repair", "Repair", process + ["ObjectAccess", "S3Protocol", "Ring", "Register", nio, sqlite])
     + service(
         "manager", "Manager",
         process + [
@@ -197,7 +197,10 @@ let testTargets: [Target] = [
         ["Replicator", "ObjectAccess", "AccessTestKit", "Observability", "Register", "Wire", "Model", nio, log]),
     tests(
         "RepairTests",
-        ["Repair", "ObjectAccess", "AccessTestKit", "Observability", "Register", "Ring", "Wire", "Model", nio, log]),
+        [
+            "Repair", "ObjectAccess", "AccessTestKit", "S3Protocol", "MessageBus", "Observability", "Register", "Ring", "Wire",
+            "Model", nio, log,
+        ]),
     tests("Simulation", ["Register", "Ring", "Model", "Linearizability", "TestKit"], settings: optimised),
 ]
 

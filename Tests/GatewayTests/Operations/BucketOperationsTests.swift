@@ -179,8 +179,8 @@ import Testing
     @Test(
         "what is not implemented says so",
         arguments: [
-            S3Operation.unknown, .putBucketPolicy, .putBucketVersioning, .putBucketLifecycleConfiguration,
-            .putObjectTagging, .selectObjectContent, .getObjectTorrent,
+            S3Operation.unknown, .putBucketPolicy, .putBucketReplication, .restoreObject, .selectObjectContent,
+            .getObjectTorrent,
         ])
     func notImplemented(_ operation: S3Operation) async throws {
         let gateway = try await TestGateway.withBucket()

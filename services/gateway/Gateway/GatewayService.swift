@@ -6,6 +6,7 @@ import MessageBus
 import NIOCore
 import ObjectAccess
 import ProcessRuntime
+import S3Protocol
 import Synchronization
 import Wire
 
@@ -90,7 +91,8 @@ public final class GatewayService: ProcessService {
             buckets: BucketDirectory(
                 cluster: context.cluster,
                 changes: ManagerBucketChanges(bus: context.bus, cluster: context.cluster, timeout: .seconds(5))),
-            logger: context.logger, metrics: context.metrics, clock: milliseconds)
+            logger: context.logger, metrics: context.metrics, clock: milliseconds,
+            lifecycle: LifecycleClock(day: context.configuration[GatewaySettings.lifecycleDay]))
     }
 
     /// Since 1970.

@@ -42,9 +42,13 @@ public enum GatewaySettings {
         "gateway.access_log", default: "off", help: "One line of JSON a request: a file, - for standard output, or off."
     )
 
+    public static let lifecycleDay = Setting<Duration>(
+        "gateway.lifecycle_day", default: .seconds(86_400),
+        help: "How long a day of a lifecycle takes, for x-amz-expiration. Less is for tests only.")
+
     public static let all: [any AnySetting] = [
         listen, hosts, threads, signatureV2, memoryLimit, memoryPatience, connectionsMax, requestsMax, headTimeout,
-        idleTimeout, bodyTimeout, rateMin, stopTimeout, accessLog,
+        idleTimeout, bodyTimeout, rateMin, stopTimeout, accessLog, lifecycleDay,
     ]
 }
 

@@ -31,8 +31,14 @@ public enum RepairSettings {
     public static let memoryInterval = Setting<Duration>(
         "repair.memory_interval", default: .seconds(30),
         help: "Time between two looks at disks that have lost records and do not vote.")
+    public static let lifecycleInterval = Setting<Duration>(
+        "repair.lifecycle_interval", default: .seconds(3600),
+        help: "Time between two walks over the buckets that have a lifecycle.")
+    public static let lifecycleDay = Setting<Duration>(
+        "repair.lifecycle_day", default: .seconds(86_400),
+        help: "How long a day of a lifecycle takes. Less is for tests only; gateway.lifecycle_day must be the same.")
     public static let all: [any AnySetting] = [
         interval, rate, byteRate, concurrency, damageInterval, releaseInterval, releaseGrace, garbageInterval,
-        garbageAge, memoryInterval,
+        garbageAge, memoryInterval, lifecycleInterval, lifecycleDay,
     ]
 }

@@ -67,6 +67,18 @@ extension ObjectRecord {
         return VersionName(id: versionId) ?? .null(at: place)
     }
 
+    /// The version must not be removed. `bypass`: governance may be passed over.
+    public func isLocked(bypass: Bool = false, nowMilliseconds: Int64) -> Bool {
+        if legalHold { return true }
+        guard !lockMode.isEmpty, lockUntilMilliseconds > nowMilliseconds else { return false }
+        return !(bypass && lockMode == "GOVERNANCE")
+    }
+
+    /// Tags by name.
+    public var tagValues: [String: String] {
+        Dictionary(tags.map { ($0.name, $0.value) }) { first, _ in first }
+    }
+
     /// The version alone, without what the register of its key says about the others.
     public var versionAlone: ObjectRecord {
         var alone = self

@@ -41,12 +41,7 @@ extension S3Operations {
             }
             return (nil, "")
         }
-        guard let algorithm = ChecksumAlgorithm(name: name) else {
-            throw S3Error(
-                .invalidRequest,
-                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-                    + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
-        }
+        guard let algorithm = ChecksumAlgorithm(name: name) else { throw S3Error.unsupportedChecksum }
         let type = headers.first(name: "x-amz-checksum-type") ?? (algorithm == .crc64nvme ? "FULL_OBJECT" : "COMPOSITE")
         let possible = type == "FULL_OBJECT" ? algorithm.combines : type == "COMPOSITE" && algorithm != .crc64nvme
         guard possible else {
@@ -60,10 +55,22 @@ extension S3Operations {
 
     // MARK: - Parts
 
+    /// A part that comes with a checksum must have the one that its upload was begun with.
+    private static func checkAlgorithm(of upload: UploadRecord, _ headers: HTTPHeaders) throws {
+        guard let expected = ChecksumAlgorithm(name: upload.checksumAlgorithm) else { return }
+        let trailers = headers["x-amz-trailer"].flatMap { $0.split(separator: ",") }.map { String($0.filter { $0 != " " }) }
+        let given = (headers.map(\.name) + trailers).compactMap { ChecksumAlgorithm(header: $0) }
+        guard let other = given.first(where: { $0 != expected }) else { return }
+        throw S3Error(
+            .invalidRequest,
+            "Checksum Type mismatch occurred, expected checksum Type: \(expected.rawValue.lowercased()), actual checksum "
+                + "Type: \(other.rawValue.lowercased())")
+    }
+
     func uploadPart(_ call: S3Call) async throws -> S3Response {
         let name = try call.upload()
         let number = try call.partNumber()
-        _ = try await openUpload(name, call)
+        try Self.checkAlgorithm(of: try await openUpload(name, call), call.request.headers)
         let body = call.request.body
         let content = try await writer(of: name.register, call).write(
             body, expected: body.declaredLength, besideRegister: false)
@@ -79,16 +86,19 @@ extension S3Operations {
     func uploadPartCopy(_ call: S3Call) async throws -> S3Response {
         let name = try call.upload()
         let number = try call.partNumber()
-        _ = try await openUpload(name, call)
+        let upload = try await openUpload(name, call)
         let origin = try await copyOrigin(call)
         var range = 0..<origin.object.size
         if let header = call.request.headers.first(name: "x-amz-copy-source-range") {
             range = try ByteRange.copySource(header: header, size: origin.object.size)
         }
-        let (content, md5) = try await copyBytes(
-            of: origin, range: range, owner: name.register, call, besideRegister: false)
-        let part = try await commitPart(name, number, content, md5: md5, checksums: [], call)
-        let shown = ObjectRecord(modifiedMilliseconds: part.modifiedMilliseconds, etag: part.etag)
+        let (content, source) = try await copyBytes(
+            of: origin, range: range, owner: name.register, call, besideRegister: false,
+            checksum: ChecksumAlgorithm(name: upload.checksumAlgorithm))
+        let checksums = source.checksum().map { [HeaderField(name: $0.rawValue, value: Base64.encode($1))] } ?? []
+        let part = try await commitPart(name, number, content, md5: source.md5(), checksums: checksums, call)
+        let shown = ObjectRecord(
+            modifiedMilliseconds: part.modifiedMilliseconds, etag: part.etag, checksums: part.checksums)
         var response = S3Response.xml(Self.copyResult("CopyPartResult", shown))
         origin.addVersion(to: &response.headers)
         return response
@@ -185,4 +195,11 @@ extension S3Operations {
             logger.info("parts of an ended upload are left", metadata: ["upload": "\(name.id)", "error": "\(error)"])
         }
     }
+}
+
+extension S3Error {
+    static let unsupportedChecksum = S3Error(
+        .invalidRequest,
+        "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
 }

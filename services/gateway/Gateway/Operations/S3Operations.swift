@@ -37,10 +37,12 @@ final class S3Operations: S3Handling {
     let abandoned: AbandonedContent
     let versions: ObjectVersions
     let archive: VersionArchive
+    let lifecycles: LifecycleCache
 
     init(
         storage: any ObjectStorage, buckets: BucketDirectory, logger: Logger, metrics: MetricsRegistry,
-        clock: @escaping @Sendable () -> Int64, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+        clock: @escaping @Sendable () -> Int64, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        lifecycle: LifecycleClock = LifecycleClock(day: .seconds(86_400))
     ) {
         self.storage = storage
         self.buckets = buckets
@@ -50,6 +52,7 @@ final class S3Operations: S3Handling {
         abandoned = AbandonedContent(storage: storage, logger: logger, metrics: metrics)
         versions = ObjectVersions(storage, clock: clock)
         archive = VersionArchive(versions, logger: logger)
+        lifecycles = LifecycleCache(lifecycle)
     }
 
     func handle(_ request: S3Request) async -> S3Response {
@@ -119,6 +122,7 @@ final class S3Operations: S3Handling {
         .merging(taggingTable) { first, _ in first }
         .merging(versioningTable) { first, _ in first }
         .merging(objectLockTable) { first, _ in first }
+        .merging(lifecycleTable) { first, _ in first }
         .merging(emptyConfigurationTable) { first, _ in first }
 
     private static let bucketTable: [S3Operation: Operation] = [
