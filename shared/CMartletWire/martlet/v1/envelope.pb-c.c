@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[37] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[38] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -272,11 +272,12 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "ADMIN_COMMAND", "MARTLET__V1__MESSAGE_TYPE__ADMIN_COMMAND", 62 },
   { "CHANGE_BUCKET", "MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET", 63 },
   { "REPORT_MOVES", "MARTLET__V1__MESSAGE_TYPE__REPORT_MOVES", 64 },
+  { "FETCH_USAGE", "MARTLET__V1__MESSAGE_TYPE__FETCH_USAGE", 70 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 9},{30, 14},{40, 17},{60, 32},{0, 37}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 32},{70, 37},{0, 38}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[37] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[38] =
 {
   { "ADMIN_COMMAND", 34 },
   { "ADOPT_RING", 28 },
@@ -293,6 +294,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "FETCH_RELEASES", 23 },
   { "FETCH_STATE", 33 },
   { "FETCH_TOMBSTONES", 29 },
+  { "FETCH_USAGE", 37 },
   { "FORGET_HINTS", 19 },
   { "FORGET_RELEASES", 24 },
   { "GET_CHUNK", 15 },
@@ -323,11 +325,11 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  37,
+  38,
   martlet__v1__message_type__enum_values_by_number,
-  37,
+  38,
   martlet__v1__message_type__enum_values_by_name,
-  5,
+  6,
   martlet__v1__message_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
