@@ -95,7 +95,8 @@ final class UpdateOperation: Sendable {
             case .success((let reply, let held)):
                 clock.observe(reply.counter, held?.tag.counter ?? 0)
                 return reply.promised
-                    ? state.machine.onPromise(from: node, ballot: ballot, state: held, counter: reply.counter)
+                    ? state.machine.onPromise(
+                        from: node, ballot: ballot, state: held, counter: reply.counter, base: reply.chainBase)
                     : state.machine.onStageRefused(
                         from: node, ballot: ballot, promise: Ballot(reply.promise), counter: reply.counter)
             case .failure(let error):

@@ -62,7 +62,9 @@ extension DiskReplica {
                         staged.put(blob.id, StagedBlob(bytes: blob.content.bytes, checksum: blob.content.checksum))
                     }
                     answer = .success(
-                        StageResult(promised: true, state: held, promise: ballot, counter: decision.counter))
+                        StageResult(
+                            promised: true, state: held, promise: ballot, counter: decision.counter,
+                            base: decision.base))
                 case .refused(let held, let promise):
                     answer = .success(
                         StageResult(promised: false, state: held, promise: promise, counter: decision.counter))
@@ -122,7 +124,8 @@ extension DiskReplica {
     ) {
         run(completion) {
             if let blob { try verify(blob.content) }
-            let value = new.value(of: name)
+            var value = new.value(of: name)
+            if value.isTombstone { value.deletedMilliseconds = Self.wallMilliseconds }
             let entry = LogEntry.register(name, value)
             let blobs = new.record?.blobs ?? []
             let arrived = blobs.reduce(into: [BlobID: Int]()) { sizes, id in

@@ -24,6 +24,8 @@ final class DiskReplica: Sendable {
         var queue: [Queued] = []
         /// The blobs among them.
         var blobs: [BlobKey: CheckedBytes] = [:]
+        /// Tombstones among them that are purged.
+        var purging: [RegisterName: Ballot] = [:]
         var failure: StorageError?
         /// A ceiling that could not be appended because there was no room.
         var ceilingWanted: UInt64?
@@ -35,7 +37,8 @@ final class DiskReplica: Sendable {
     struct Queued {
         var position: LogPosition
         var change: IndexChange
-        var ticket: AppendTicket?
+        /// Of what the machine decided: one, or several for a purge.
+        var tickets: [AppendTicket] = []
         var answer: Held?
     }
 
@@ -77,10 +80,12 @@ final class DiskReplica: Sendable {
         self.metrics = metrics
         self.logger = logger
         self.onHints = onHints
-        let ceiling = index.ceiling
+        let (ceiling, floor) = (index.ceiling, index.floor)
         state = Monitor(
             State(
-                replica: RegisterReplica(ceiling: ceiling, isDoubtful: index.hasDoubt),
+                replica: RegisterReplica(
+                    ceiling: ceiling, isDoubtful: index.hasDoubt,
+                    floor: PurgeFloor(ballot: floor.ballot, sequence: floor.sequence)),
                 held: HeldAnswers(ceiling: ceiling)))
     }
 
@@ -129,7 +134,7 @@ final class DiskReplica: Sendable {
     }
 
     /// What the index has for a key, and whether it can be trusted.
-    private func stored(_ name: RegisterName) -> DurableState<ReplicaRecord> {
+    func stored(_ name: RegisterName) -> DurableState<ReplicaRecord> {
         let doubt = index.hasDoubt ? index.doubt(ofSlot: SlotSet.slot(ofKey: name.indexKey)) : 0
         do throws(IndexError) {
             guard let found = try index.register(name) else { return doubt == 0 ? .absent : .doubtful }
@@ -194,7 +199,7 @@ final class DiskReplica: Sendable {
             let position = try log.append(entry, priority: priority)
             let register = IndexedRegister(
                 value: value, position: position.rawValue, recordSize: UInt32(entry.recordSize))
-            state.queue.append(Queued(position: position, change: .register(name, register), ticket: ticket))
+            state.queue.append(Queued(position: position, change: .register(name, register), tickets: [ticket]))
         } catch {
             // The machine counts on this append: without it, its memory is not what will be on the disk.
             state.failure = StorageError(error)
@@ -278,7 +283,7 @@ extension DiskReplica: ObjectLogObserver {
         state.withLock { state in
             var answers: [Held] = []
             for item in durable {
-                if let ticket = item.ticket {
+                for ticket in item.tickets {
                     state.replica.synced(ticket)
                     answers += state.held.synced(ticket)
                 }
@@ -287,6 +292,7 @@ extension DiskReplica: ObjectLogObserver {
                     state.replica.ceilingRaised(to: counter)
                     answers += state.held.ceilingRaised(to: counter)
                 case .blob(let key, _, _): state.blobs[key] = nil
+                case .purge(let purged, _, _): for item in purged { state.purging[item.name] = nil }
                 default: break
                 }
                 if let answer = item.answer { answers.append(answer) }
