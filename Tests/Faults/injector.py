@@ -147,13 +147,16 @@ class Injector:
     # Ring
 
     def ring_change(self, fault):
-        """The target joins, or leaves when it is a member. The plan goes on whatever else happens; the judge waits for it."""
+        """Each node that is named joins, or leaves when it is a member. The plan goes on whatever else happens; the judge waits
+        for it."""
         states = self.cluster.states()
-        if states.get(fault.target) == "running":
-            self.cluster.adm("detach", fault.target)
-        elif fault.target not in states:
-            self.cluster.start(fault.target)
-            cluster_hosts.wait_for(f"{fault.target} to attach", lambda: self.cluster.states().get(fault.target) == "attached", 20)
+        joining = [name for name in fault.target.split() if name not in states]
+        for name in joining:
+            self.cluster.start(name)
+        cluster_hosts.wait_for(
+            f"{joining} to attach", lambda: all(self.cluster.states().get(name) == "attached" for name in joining), 20)
+        for name in set(fault.target.split()) - set(joining):
+            self.cluster.adm("detach", name)
         self.cluster.adm("rebalance")
         self.has_changed_ring = True
 

@@ -115,10 +115,10 @@ def listings_equal(cluster, load, history, injector, left):
             raise Failure(f"{gateway} lists {listed} but reads {present}")
 
 
-def request(cluster, gateway, method, key, query=None):
+def request(cluster, gateway, method, key, query=None, body=b""):
     client = s3.Client(cluster.endpoint_of(gateway), cluster.user, 15)
     try:
-        return cluster.network.call(cluster.host(gateway), lambda: client.request(method, f"/{BUCKET}/{key}", query))
+        return cluster.network.call(cluster.host(gateway), lambda: client.request(method, f"/{BUCKET}/{key}", query, body=body))
     finally:
         client.close()
 

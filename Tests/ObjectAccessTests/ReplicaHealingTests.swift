@@ -32,19 +32,4 @@ import Wire
         #expect(await eventually { cluster.node("storage-3").blobs[new] != nil })
         #expect(cluster.node("storage-3").blobs[new] == ByteBuffer(string: "new content"))
     }
-
-    @Test("A chunk that one replica knows to be dropped is dropped at those that were out of reach then")
-    func droppedMeanwhile() async throws {
-        let cluster = FakeStorageCluster()
-        let client = cluster.makeClient()
-        let chunk = ChunkName(blob: BlobID(high: 3, low: 4), index: 0)
-        try await ChunkClient(client).put(chunk, ByteBuffer(string: "content"), owner: name("big"))
-        #expect(await eventually { cluster.names.allSatisfy { cluster.node($0).chunks[chunk] != nil } })
-        cluster.set("storage-1", .down)
-        #expect(try await !ChunkClient(client).drop(chunk.blob, chunks: 0..<1).isComplete)
-        cluster.set("storage-1", .up)
-        #expect(cluster.node("storage-1").chunks[chunk] != nil)
-        #expect(try await ReplicaHealing(client).heal(chunk) == [])
-        #expect(cluster.names.allSatisfy { cluster.node($0).chunks[chunk] == nil })
-    }
 }
