@@ -6,6 +6,7 @@ extension IndexApplication {
         let old = try register(name)
         if let old, old.position == new.position { return }
         if let old, isOutdone(new, by: old) { return meet(new.place, .garbage) }
+        if old == nil, try isPurged(name, new.value.tag, at: new.position) { return meet(new.place, .garbage) }
         meet(new.place, .content)
         if let old { retire(old.place) }
         if let old { totals.retire(record: old.recordSize) }

@@ -6,8 +6,9 @@ struct RepairReport: Encodable, Sendable {
     var garbage: GarbageCollection.Status
     var memory: MemoryRecoveryStatus
     var lifecycle: LifecycleExpiry.Status
+    var tombstones: TombstonePurge.Status
 
-    private enum CodingKeys: String, CodingKey { case damage, releases, garbage, memory, lifecycle }
+    private enum CodingKeys: String, CodingKey { case damage, releases, garbage, memory, lifecycle, tombstones }
 
     func encode(to encoder: any Encoder) throws {
         try comparison.encode(to: encoder)
@@ -17,5 +18,6 @@ struct RepairReport: Encodable, Sendable {
         try fields.encode(garbage, forKey: .garbage)
         try fields.encode(memory, forKey: .memory)
         try fields.encode(lifecycle, forKey: .lifecycle)
+        try fields.encode(tombstones, forKey: .tombstones)
     }
 }

@@ -37,8 +37,15 @@ public enum RepairSettings {
     public static let lifecycleDay = Setting<Duration>(
         "repair.lifecycle_day", default: .seconds(86_400),
         help: "How long a day of a lifecycle takes. Less is for tests only; gateway.lifecycle_day must be the same.")
+    public static let tombstoneInterval = Setting<Duration>(
+        "repair.tombstone_interval", default: .seconds(3600),
+        help: "Time between two looks for tombstones of deleted objects that can be dropped.")
+    public static let tombstoneGrace = Setting<Duration>(
+        "repair.tombstone_grace", default: .seconds(86_400),
+        help: "How long the tombstone of a deleted object stays, at least.")
     public static let all: [any AnySetting] = [
         interval, rate, byteRate, concurrency, damageInterval, releaseInterval, releaseGrace, garbageInterval,
-        garbageAge, memoryInterval, lifecycleInterval, lifecycleDay,
+        garbageAge, memoryInterval, tombstoneInterval, tombstoneGrace,
+        lifecycleInterval, lifecycleDay,
     ]
 }

@@ -8,6 +8,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
     case move = "partition-move"
     case garbage = "garbage-collection"
     case lifecycle = "lifecycle"
+    case tombstones = "tombstone-purge"
 
     // Asked for by an operator.
     case recoverFile = "recover-file"
@@ -17,7 +18,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
 
     /// Tasks of one lane run one after the other, those of different lanes at the same time.
     enum Lane: Hashable, Sendable {
-        case comparison, damage, memory, releases, moves, garbage, lifecycle, files
+        case comparison, damage, memory, releases, moves, garbage, lifecycle, tombstones, files
     }
 
     var lane: Lane {
@@ -29,13 +30,14 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
         case .move: .moves
         case .garbage: .garbage
         case .lifecycle: .lifecycle
+        case .tombstones: .tombstones
         case .recoverFile: .files
         }
     }
 
     var isStanding: Bool {
         switch self {
-        case .antiEntropy, .damage, .memory, .releases, .move, .garbage, .lifecycle: true
+        case .antiEntropy, .damage, .memory, .releases, .move, .garbage, .lifecycle, .tombstones: true
         case .recoverFile, .recoverDisk, .recoverNode, .recoverConsistency: false
         }
     }
