@@ -221,6 +221,41 @@ def test_checksums_of_uploads(s3, bucket, algorithm, kind):
     assert (second["Body"].read(), second["PartsCount"]) == (datas[1], 2)
 
 
+def test_a_part_of_another_checksum(s3, bucket):
+    where = {"Bucket": bucket, "Key": "k"}
+    upload = s3.create_multipart_upload(**where, ChecksumAlgorithm="SHA256")["UploadId"]
+    with refused("InvalidRequest", 400):
+        s3.upload_part(**where, UploadId=upload, PartNumber=1, Body=b"x", ChecksumAlgorithm="SHA1")
+
+
+@pytest.mark.parametrize("options", [{"MpuObjectSize": 2}, {"ChecksumType": "COMPOSITE"}])
+def test_what_is_said_of_the_whole(s3, bucket, options):
+    where = {"Bucket": bucket, "Key": "k"}
+    made = s3.create_multipart_upload(**where, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    part = s3.upload_part(
+        **where, UploadId=made["UploadId"], PartNumber=1, Body=b"x", ChecksumAlgorithm="CRC32")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]}]}
+    with refused("InvalidRequest", 400):
+        s3.complete_multipart_upload(**where, UploadId=made["UploadId"], MultipartUpload=parts, **options)
+    s3.complete_multipart_upload(
+        **where, UploadId=made["UploadId"], MultipartUpload=parts, MpuObjectSize=1, ChecksumType="FULL_OBJECT")
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256"])
+def test_checksums_of_copies(s3, bucket, algorithm):
+    data = pattern(2 * MIB + 1)
+    s3.put_object(Bucket=bucket, Key="k", Body=data, ChecksumAlgorithm="SHA256")
+    source = {"Bucket": bucket, "Key": "k"}
+    same = s3.copy_object(Bucket=bucket, Key="same", CopySource=source)["CopyObjectResult"]
+    assert same["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(data).digest()).decode()
+    s3.copy_object(Bucket=bucket, Key="other", CopySource=source, ChecksumAlgorithm=algorithm)
+    expected = s3.put_object(Bucket=bucket, Key="put", Body=data, ChecksumAlgorithm=algorithm)
+    head = s3.head_object(Bucket=bucket, Key="other", ChecksumMode="ENABLED")
+    assert head[f"Checksum{algorithm}"] == expected[f"Checksum{algorithm}"]
+    with refused("InvalidRequest", 400):
+        s3.copy_object(Bucket=bucket, Key="bad", CopySource=source, ChecksumAlgorithm="MD4")
+
+
 # Whose bucket
 
 def test_expected_owner(s3, bucket):
