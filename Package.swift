@@ -75,6 +75,7 @@ let libraries: [Target] = [
     shared(1, "Model", settings: optimised),
     shared(1, "Checksums", ["COpenSSL", "CISAL", nio], settings: optimised),
     shared(1, "Threads"),
+    shared(1, "PlantedBugs"),
     // 2: language
     shared(2, "Wire", ["CMartletWire", "Model", nio]),
     shared(2, "S3Protocol", ["Model", "Checksums"]),
@@ -88,14 +89,19 @@ let libraries: [Target] = [
     shared(4, "Configuration", ["Model", toml]),
     shared(4, "Observability", ["Model", log, nio, nioPosix, nioHTTP]),
     shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
-    shared(5, "ObjectLog", ["CWriteBack", "Model", "Checksums", "Threads", nio, log], settings: optimised),
+    shared(
+        5, "ObjectLog", ["CWriteBack", "Model", "Checksums", "Threads", "PlantedBugs", nio, log], settings: optimised),
     shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Wire"], settings: optimised),
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "EtcdStore", ["ClusterStore", "Model", log, nio, nioPosix, nioHTTP, nioTLS]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
     shared(
         7, "ObjectAccess",
-        ["Model", "Wire", "Ring", "Register", "Checksums", "Observability", "MessageBus", "ClusterState", nio, log]),
+        [
+            "Model", "Wire", "Ring", "Register", "Checksums", "PlantedBugs", "Observability", "MessageBus",
+            "ClusterState", nio,
+            log,
+        ]),
     shared(
         7, "ProcessRuntime",
         [
@@ -118,7 +124,7 @@ let services: [Target] =
         process + ["ObjectAccess", "Signatures", "S3Protocol", "Checksums", "Ring", "Register", nio, nioPosix, nioHTTP])
     + service(
         "storage", "Storage",
-        process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", nio])
+        process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", "PlantedBugs", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
     + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio, sqlite])
     + service(

@@ -5,6 +5,7 @@ import MetadataIndex
 import Model
 import NIOCore
 import ObjectLog
+import PlantedBugs
 import Register
 import Synchronization
 import Threads
@@ -133,6 +134,7 @@ final class DiskReplica: Sendable {
         let doubt = index.hasDoubt ? index.doubt(ofSlot: SlotSet.slot(ofKey: name.indexKey)) : 0
         do throws(IndexError) {
             guard let found = try index.register(name) else { return doubt == 0 ? .absent : .doubtful }
+            if PlantedBug.skipTombstones.isPlanted, found.value.isTombstone { return .absent }
             return found.position < doubt ? .doubtful : .found(ReplicaState(found.value))
         } catch {
             note(error)
@@ -181,6 +183,7 @@ final class DiskReplica: Sendable {
         if let failure = state.failure ?? (needsUnwrittenCeiling ? .diskFull : nil), !decision.after.isNothing {
             return { _ in answering(failure) }
         }
+        if PlantedBug.acknowledgeBeforeSync.isPlanted, decision.append != nil { return answering }
         return state.held.hold(answering, until: decision.after)
     }
 
