@@ -102,7 +102,8 @@ class Worker(threading.Thread):
         return answer
 
     def unexpected(self, operation, answer):
-        self.history.note_wrong(f"{operation.request} {operation.key}: {answer.status} {answer.code}")
+        self.history.note_wrong(f"{operation.request} {operation.key} at {self.gateway} from {operation.call:.3f} to "
+                                f"{operation.returned:.3f}: {answer.status} {answer.code}")
 
     def read(self, method, key):
         operation = Operation(self.number, key, "get", time.monotonic())

@@ -96,11 +96,12 @@ class Injector:
     # Network
 
     def lay_network(self):
-        """All faults of the network that last now, laid anew."""
-        self.cluster.network.heal()
+        """All faults of the network that last now, in one step."""
+        picture = {"cuts": [], "losses": [], "delays": [], "rates": []}
         for fault in self.active:
             if fault.kind in scenario.NETWORK:
-                lay(self.cluster.network, fault)
+                draw(self.cluster.network, fault, picture)
+        self.cluster.network.lay(**picture)
 
     # Processes. Each does the fault and returns what ends it.
 
@@ -220,26 +221,28 @@ def flip(path, rng, count):
     return count if size > 128 else 0
 
 
-def lay(network, fault):
-    """One fault of the network, beside those that are there."""
+def draw(network, fault, picture):
+    """What one fault of the network adds to those that are there."""
     inside = set(fault.hosts)
     outside = set(network.hosts) - inside
+    out, back = network.links(inside, outside), network.links(outside, inside)
     match fault.kind:
         case "partition" | "isolation":
-            network.cut(network.links(inside, outside) + network.links(outside, inside))
+            picture["cuts"] += out + back
         case "one-way partition":
-            network.cut(network.links(inside, outside) if fault.amount > 0 else network.links(outside, inside))
+            picture["cuts"] += out if fault.amount > 0 else back
         case "bridge":
             # The others are two halves that see each other only through this host, which sees all of them.
             others = sorted(outside)
             left, right = others[:len(others) // 2], others[len(others) // 2:]
-            network.cut(network.links(left, right) + network.links(right, left))
+            picture["cuts"] += network.links(left, right) + network.links(right, left)
         case "loss":
-            network.lose(network.links(inside, outside) + network.links(outside, inside), fault.amount)
+            picture["losses"] += [(link, fault.amount) for link in out + back]
         case "delay":
-            network.delay(network.links(inside, outside), fault.amount, fault.amount * 0.3)
+            # One delay a pair: the first counts.
+            known = {frozenset(pair) for pair, *_ in picture["delays"]}
+            picture["delays"] += [(link, fault.amount, fault.amount * 0.3) for link in out if frozenset(link) not in known]
         case "slow link":
-            for host in inside:
-                network.slow(host, fault.amount)
+            picture["rates"] += [(host, fault.amount) for host in inside]
         case kind:
             raise ValueError(kind)

@@ -52,6 +52,16 @@ def mac(host):
     return f"02:00:c6:12:00:{host:02x}"
 
 
+def stop(process):
+    process.kill()
+    process.wait()
+
+
+def elements(found):
+    listed = ", ".join(found)
+    return f"elements = {{ {listed} }};" if listed else ""
+
+
 class Namespace:
     """An empty network namespace, kept by a sleeping process."""
 
@@ -79,8 +89,7 @@ class Namespace:
                 raise OSError(ctypes.get_errno(), "setns")
 
     def close(self):
-        self.keeper.kill()
-        self.keeper.wait()
+        stop(self.keeper)
 
 
 class Network:
@@ -89,7 +98,7 @@ class Network:
     def __init__(self, count):
         assert 1 <= count <= HOSTS_MAX
         self.hosts = range(1, count + 1)
-        self.switch, self.spaces, self.threads, self.carriers = None, {}, {}, []
+        self.switch, self.spaces, self.threads, self.carriers = None, {}, {}, {}
         try:
             self.switch = Namespace()
             self.spaces = {host: Namespace() for host in self.hosts}
@@ -113,75 +122,84 @@ class Network:
             self.switch.run("bridge", "fdb", "replace", mac(host), "dev", f"p{host}", "master", "static")
         self.lay_rules()
 
-    def lay_rules(self):
-        """The tables with nothing cut, lossy or delayed in them."""
+    # Faults
+
+    def lay(self, cuts=(), losses=(), delays=(), rates=()):
+        """All faults that are to be there from now on, in one step: what was there and is not named is over, and what lasts is
+        never gone in between.
+
+        cuts     links (from, to) along which no frame passes
+        losses   (link, percent of its frames that do not arrive)
+        delays   (pair of hosts, milliseconds, jitter): frames arrive so much later, both ways, and overtake each other
+        rates    (host, kilobits that it may send in a second)
+        """
+        self.carry(delays)
+        for host, space in self.spaces.items():
+            # Frames are dropped whole: who loses some must not send any that are larger than one packet.
+            segments = 1 if any(host == link[0] for link, _ in losses) else 65535
+            space.run("ip", "link", "set", "eth0", "gso_max_segs", segments)
+            self.shape(space, dict(rates).get(host))
+        self.lay_rules(cuts, losses, {pair for pair, *_ in delays})
+
+    def lay_rules(self, cuts=(), losses=(), delayed=()):
+        """One transaction of nftables."""
         ports = ", ".join(f'"p{host}"' for host in self.hosts)
+        severed = elements(f'{mac(a)} . "p{b}"' for a, b in set(cuts))
+        away = elements(f'"p{a}" . "p{b}"' for pair in delayed for a, b in (pair, pair[::-1]))
+        lossy = "\n".join(f"ether saddr {mac(a)} oifname p{b} numgen random mod 1000 < {round(percent * 10)} counter drop"
+                          for (a, b), percent in losses)
         self.switch.run("nft", "-f", "-", text=f"""
             table netdev links
             delete table netdev links
             table netdev links {{
-                set severed {{ type ether_addr . ifname; }}
-                chain lossy {{ }}
+                set severed {{ type ether_addr . ifname; {severed} }}
                 chain leave {{
                     type filter hook egress devices = {{ {ports} }} priority 0; policy accept;
                     ether saddr . oifname @severed counter drop
-                    jump lossy
+                    {lossy}
                 }}
             }}
             table bridge carried
             delete table bridge carried
             table bridge carried {{
-                set delayed {{ type ifname . ifname; }}
+                set delayed {{ type ifname . ifname; {away} }}
                 chain forward {{
                     type filter hook forward priority 0; policy accept;
                     iifname . oifname @delayed ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 counter drop
                 }}
             }}""")
 
-    # Faults
+    def carry(self, delays):
+        """A program for all pairs of the same delay; those that go on are left alone."""
+        groups = {}
+        for (a, b), milliseconds, jitter in delays:
+            groups.setdefault((milliseconds, jitter), set()).add((min(a, b), max(a, b)))
+        wanted = {(*times, tuple(sorted(pairs))) for times, pairs in groups.items()}
+        for key in wanted - set(self.carriers):
+            self.carriers[key] = self.start_carrier(*key)
+        for key in set(self.carriers) - wanted:
+            stop(self.carriers.pop(key))
 
-    def cut(self, links):
-        """No frame passes along these links, pairs (from, to), any more."""
-        elements = ", ".join(f'{mac(a)} . "p{b}"' for a, b in links)
-        self.switch.run("nft", f"add element netdev links severed {{ {elements} }}")
-
-    def lose(self, links, percent):
-        """That share of the frames does not arrive."""
-        for a, b in links:
-            # Frames are dropped whole: the sender must not make any that is larger than one packet.
-            self.spaces[a].run("ip", "link", "set", "eth0", "gso_max_segs", 1)
-            self.switch.run("nft", f"add rule netdev links lossy ether saddr {mac(a)} oifname p{b} "
-                                   f"numgen random mod 1000 < {round(percent * 10)} counter drop")
-
-    def delay(self, links, milliseconds, jitter=0):
-        """Frames arrive so much later, and overtake each other within the jitter. Each pair stands for both ways."""
-        pairs = sorted({(min(pair), max(pair)) for pair in links})
+    def start_carrier(self, milliseconds, jitter, pairs):
         words = [word for a, b in pairs for word in (f"p{a}", mac(a), f"p{b}", mac(b))]
         program = pathlib.Path(__file__).with_name("carrier.py")
         carrier = subprocess.Popen(
             self.switch.command(sys.executable, program, milliseconds, jitter, *words), stdout=subprocess.PIPE, text=True,
             preexec_fn=die_with_parent)
-        self.carriers.append(carrier)
         if carrier.stdout.readline() != "carrying\n":
             raise RuntimeError("carrier.py does not start")
-        elements = ", ".join(f'"p{a}" . "p{b}", "p{b}" . "p{a}"' for a, b in pairs)
-        self.switch.run("nft", f"add element bridge carried delayed {{ {elements} }}")
+        return carrier
 
-    def slow(self, host, kilobits):
-        """What the host may send in a second."""
-        self.spaces[host].run(
-            "tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", f"{kilobits}kbit", "burst", "32k", "latency", "400ms")
+    def shape(self, space, kilobits):
+        if kilobits:
+            space.run("tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", f"{kilobits}kbit", "burst", "32k", "latency",
+                      "400ms")
+        else:
+            space.run("tc", "qdisc", "del", "dev", "eth0", "root", check=False)
 
     def heal(self):
         """Everything is as it was at the beginning."""
-        self.lay_rules()
-        for carrier in self.carriers:
-            carrier.kill()
-            carrier.wait()
-        self.carriers = []
-        for space in self.spaces.values():
-            space.run("ip", "link", "set", "eth0", "gso_max_segs", 65535)
-            space.run("tc", "qdisc", "del", "dev", "eth0", "root", check=False)
+        self.lay()
 
     def links(self, some, others):
         """All links from one group of hosts to another."""
@@ -197,9 +215,8 @@ class Network:
         return self.threads[host].submit(function, *arguments).result()
 
     def close(self):
-        for carrier in self.carriers:
-            carrier.kill()
-            carrier.wait()
+        for carrier in self.carriers.values():
+            stop(carrier)
         for pool in self.threads.values():
             pool.shutdown(wait=False, cancel_futures=True)
         for space in [*self.spaces.values(), *([self.switch] if self.switch else [])]:

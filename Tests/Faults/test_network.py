@@ -48,7 +48,7 @@ def reaches(hosts, a, b, timeout=0.3):
 
 def test_a_cut_is_silent_and_concerns_its_links_only(healed):
     assert all(reaches(healed, a, b) for a, b in [(1, 2), (2, 1), (1, 3), (2, 3)])
-    healed.cut([(1, 2)])
+    healed.lay(cuts=[(1, 2)])
     assert reaches(healed, 1, 2) is None and reaches(healed, 2, 1) is None, "there is no connection without answers"
     assert reaches(healed, 1, 3) and reaches(healed, 3, 2) and reaches(healed, 2, 3)
     healed.heal()
@@ -56,15 +56,16 @@ def test_a_cut_is_silent_and_concerns_its_links_only(healed):
 
 
 def test_a_delay_is_one_for_both_ways(healed):
-    healed.delay([(1, 2)], 50)
+    delays = [((1, 2), 50, 0)]
+    healed.lay(delays=delays)
     assert statistics.median(reaches(healed, 1, 2, 2) for _ in range(5)) >= 0.1
     assert reaches(healed, 1, 3) < 0.1
-    healed.cut([(2, 1)])
+    healed.lay(cuts=[(2, 1)], delays=delays)
     assert reaches(healed, 1, 2) is None, "what is carried can be cut"
 
 
 def test_loss_loses_some(healed):
-    healed.lose([(1, 2), (2, 1)], 40)
+    healed.lay(losses=[((1, 2), 40), ((2, 1), 40)])
     arrived = [reaches(healed, 1, 2, 0.05) for _ in range(60)]
     assert 5 < sum(time is not None for time in arrived) < 50
     assert all(reaches(healed, 1, 3) for _ in range(20))

@@ -8,7 +8,6 @@ import subprocess
 
 import pytest
 import clients
-import history
 import hosts
 import injector
 import judge
@@ -62,15 +61,16 @@ def test_a_run_finds(bug):
 # What hints bring is not left to repair
 
 def missed_writes_arrive(made, within):
-    """A node is cut off for a while; the repair process is away. Whether hints have brought it everything in time."""
-    written = history.History()
-    load = clients.Load(made, written, 1, "hints")
+    """A node is dead while objects are put; the repair process is away. Whether hints have brought it everything in time."""
+    keys, death = [f"missed/{number}" for number in range(40)], Fault("kill", 0, 60, "storage-3")
     with injector.Injector(made, made.folder) as faults:
         faults.inject(Fault("kill", 0, 60, "repair"))
-        with load:
-            faults.play([Fault("isolation", 1, 4, hosts=(3,))], 5)
+        faults.inject(death)
+        for number, key in enumerate(keys):
+            assert judge.request(made, f"gateway-{1 + number % 2}", "PUT", key, body=b"missed").status == 200
+        faults.heal(death)
         try:
-            hosts.wait_for("equal replicas", lambda: all(equal(made, key) for key in load.keys), within)
+            hosts.wait_for("equal replicas", lambda: all(equal(made, key) for key in keys), within)
             return True
         except hosts.Failure:
             return False
