@@ -53,7 +53,7 @@ import Wire
     @Test("Content that its object no longer has is dropped from all replicas, once, and the releases are forgotten")
     func dropped() async throws {
         let cluster = cluster(of: name("k"))
-        let newer = ObjectRecord(blobs: [BlobReference(id: BlobID.random().bytes, size: 30, chunkSize: 10)])
+        let newer = ObjectRecord(version: 1, blobs: [BlobReference(id: BlobID.random().bytes, size: 30, chunkSize: 10)])
         try await write(cluster, name("k"), newer.encoded())
         let collection = collection(cluster)
         await collection.round()
@@ -75,7 +75,7 @@ import Wire
     @Test("Content that the object still has stays, and the release is forgotten")
     func referred() async throws {
         let cluster = cluster(of: name("k"))
-        try await write(cluster, name("k"), ObjectRecord(blobs: [reference]).encoded())
+        try await write(cluster, name("k"), ObjectRecord(version: 1, blobs: [reference]).encoded())
         let collection = collection(cluster)
         await collection.round()
         #expect(chunks(cluster) == [3, 3, 3] && releases(cluster) == [0, 0, 0])
@@ -86,7 +86,7 @@ import Wire
     func part() async throws {
         let part = name("upload-1", .parts)
         let cluster = cluster(of: part, objectKey: "k")
-        try await write(cluster, name("k"), ObjectRecord(blobs: [reference]).encoded())
+        try await write(cluster, name("k"), ObjectRecord(version: 1, blobs: [reference]).encoded())
         await collection(cluster).round()
         #expect(chunks(cluster) == [3, 3, 3] && releases(cluster) == [0, 0, 0])
     }
@@ -104,7 +104,7 @@ import Wire
     @Test("A delete that only one replica has accepted is decided before anything is dropped")
     func halfDone() async throws {
         let cluster = cluster(of: name("k"))
-        try await write(cluster, name("k"), ObjectRecord(blobs: [reference]).encoded())
+        try await write(cluster, name("k"), ObjectRecord(version: 1, blobs: [reference]).encoded())
         let half = RegisterState(
             tag: Ballot(counter: 1000, writer: 9), sequence: 2, recentOperations: [], record: StoredRecord.tombstone)
         cluster.change("storage-1") { $0.registers[name("k")] = half }
@@ -116,7 +116,7 @@ import Wire
     @Test("A state of one replica that lost to another one lets go of nothing")
     func lost() async throws {
         let cluster = cluster(of: name("k"))
-        try await write(cluster, name("k"), ObjectRecord(blobs: [reference]).encoded())
+        try await write(cluster, name("k"), ObjectRecord(version: 1, blobs: [reference]).encoded())
         let half = RegisterState(
             tag: .zero, sequence: 2, recentOperations: [], record: StoredRecord.tombstone)
         cluster.change("storage-1") { $0.registers[name("k")] = half }

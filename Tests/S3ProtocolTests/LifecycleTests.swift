@@ -63,7 +63,8 @@ import Testing
     func ids() throws {
         let whole =
             "<LifecycleConfiguration>\(Self.rule("<Expiration><Days>1</Days></Expiration>"))</LifecycleConfiguration>"
-        #expect(try LifecycleConfiguration.completed(Array(whole.utf8)) == Array(whole.utf8))
+        let same = try LifecycleConfiguration.completed(Array(whole.utf8))
+        #expect(same == Array(whole.utf8))
         let bare =
             "<LifecycleConfiguration><Rule><Filter><Prefix>a&amp;b</Prefix></Filter><Status>Enabled</Status>"
             + "<Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>"

@@ -122,7 +122,7 @@ import Wire
         }
         let state = ReplicaState(
             tag: ballot(counter), sequence: counter, recentOperations: [],
-            record: ReplicaRecord(bytes: ObjectRecord(blobs: blobs ?? []).encoded()))
+            record: ReplicaRecord(bytes: ObjectRecord(version: 1, blobs: blobs ?? []).encoded()))
         let result = try Pending.of { engine.commit(name(key), state, $0) }
         #expect(result.outcome == .accepted)
     }
