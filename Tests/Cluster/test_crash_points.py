@@ -18,14 +18,12 @@ CLUSTER_OPTIONS = ["--set", "manager.partitions=128"]
 
 # Process, system call, the file below its data folder (none: any), and at which of its calls it is killed. Threads count apart.
 POINTS = [
-    ("manager", "pwrite64", "state.sqlite-wal", 1), ("manager", "pwrite64", "state.sqlite-wal", 6),
-    ("manager", "fsync,fdatasync", "state.sqlite-wal", 1), ("manager", "fsync,fdatasync", "state.sqlite-wal", 4),
+    ("manager", "pwrite64", "state.sqlite-wal", 6), ("manager", "fsync,fdatasync", "state.sqlite-wal", 2),
     ("manager", "sendto", None, 30),
     ("repair", "pwrite64", "tasks.sqlite-wal", 2), ("repair", "fsync,fdatasync", "tasks.sqlite-wal", 1),
-    ("repair", "sendto", None, 50), ("repair", "sendto", None, 400),
-    ("storage-1", "rename", "adopted-epoch", 1), ("storage-2", "rename", "adopted-epoch", 2),
-    ("storage-1", "fdatasync", None, 5), ("storage-3", "pwritev", None, 9),
-    ("replicator", "sendto", None, 3), ("replicator", "sendto", None, 25),
+    ("repair", "sendto", None, 200),
+    ("storage-2", "fsync,fdatasync", "adopted-epoch.new", 1), ("storage-1", "fdatasync", None, 5),
+    ("replicator", "sendto", None, 3),
 ]
 
 

@@ -6,7 +6,7 @@ from conftest import wait_until
 from storage_nodes import all_equal, holds, states, wait_for_plan
 from writers import Writers, some_puts
 
-CLUSTER_OPTIONS = ["--nodes", "5", "--set", "manager.partitions=64", "--set", "manager.repair_wait=8s"]
+CLUSTER_OPTIONS = ["--nodes", "5", "--set", "manager.partitions=64", "--set", "manager.repair_wait=6s"]
 NODES = [f"storage-{i}" for i in range(1, 6)]
 
 
@@ -66,7 +66,7 @@ def test_a_dead_node_is_taken_out_a_suspended_one_is_not(cluster, bucket):
         before = cluster.adm("status")["system_info"]["ring_epoch"]
         # Longer than any dead node stays in the ring here.
         some_puts(writers)
-        wait_until("nine seconds of silence", lambda: silent_seconds(cluster, "storage-5") > 13, 30)
+        wait_until("a long silence", lambda: silent_seconds(cluster, "storage-5") > 11, 30)
         assert cluster.adm("status")["system_info"]["ring_epoch"] == before
         cluster.release("storage-5")
         cluster.adm("resume", "storage-5")

@@ -35,6 +35,7 @@ public enum RoleTable {
         .adminCommand: [.admin, .manager],
         .changeBucket: [.gateway, .repair, .manager],
         .reportMoves: [.repair],
+        .fetchUsage: [.gateway, .manager],
     ]
 
     /// Bit r of entry t: role r may send type t.

@@ -147,6 +147,10 @@ public struct UserRecord: WireMessage, Equatable {
     public var sealedSecret: [UInt8]
     public var createdMilliseconds: Int64
     public var passwordHash: [UInt8]
+    /// of all its buckets; 0: no limit
+    public var quotaBytes: UInt64
+    /// 0: no limit
+    public var quotaObjects: UInt64
 
     public init(
         id: String = "",
@@ -154,7 +158,9 @@ public struct UserRecord: WireMessage, Equatable {
         accessKeyId: String = "",
         sealedSecret: [UInt8] = [],
         createdMilliseconds: Int64 = 0,
-        passwordHash: [UInt8] = []
+        passwordHash: [UInt8] = [],
+        quotaBytes: UInt64 = 0,
+        quotaObjects: UInt64 = 0
     ) {
         self.id = id
         self.role = role
@@ -162,6 +168,8 @@ public struct UserRecord: WireMessage, Equatable {
         self.sealedSecret = sealedSecret
         self.createdMilliseconds = createdMilliseconds
         self.passwordHash = passwordHash
+        self.quotaBytes = quotaBytes
+        self.quotaObjects = quotaObjects
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -176,6 +184,8 @@ public struct UserRecord: WireMessage, Equatable {
         sealedSecret = wireBytes(c.sealed_secret)
         createdMilliseconds = c.created_milliseconds
         passwordHash = wireBytes(c.password_hash)
+        quotaBytes = c.quota_bytes
+        quotaObjects = c.quota_objects
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -187,6 +197,8 @@ public struct UserRecord: WireMessage, Equatable {
         if !sealedSecret.isEmpty { c.pointee.sealed_secret = arena.binary(sealedSecret) }
         c.pointee.created_milliseconds = createdMilliseconds
         if !passwordHash.isEmpty { c.pointee.password_hash = arena.binary(passwordHash) }
+        c.pointee.quota_bytes = quotaBytes
+        c.pointee.quota_objects = quotaObjects
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -207,6 +219,39 @@ public struct BucketState: RawRepresentable, Hashable, Sendable, CustomStringCon
     }
 }
 
+/// A configuration of a bucket, as its client put it, or in a form that the gateways agree on.
+public struct BucketDocument: WireMessage, Equatable {
+    /// of the S3 sub-resource: cors, policy, lifecycle, …
+    public var name: String
+    public var content: [UInt8]
+
+    public init(
+        name: String = "",
+        content: [UInt8] = []
+    ) {
+        self.name = name
+        self.content = content
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__bucket_document__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__BucketDocument.self).pointee
+        name = wireString(c.name)
+        content = wireBytes(c.content)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__BucketDocument.self)
+        martlet__v1__bucket_document__init(c)
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !content.isEmpty { c.pointee.content = arena.binary(content) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
 /// Stored under buckets/NAME
 public struct BucketRecord: WireMessage, Equatable {
     public var name: String
@@ -219,6 +264,12 @@ public struct BucketRecord: WireMessage, Equatable {
     public var createdMilliseconds: Int64
     public var state: BucketState
     public var location: String
+    /// at most one of a name
+    public var documents: [BucketDocument]
+    /// content of all objects; 0: no limit
+    public var quotaBytes: UInt64
+    /// 0: no limit
+    public var quotaObjects: UInt64
 
     public init(
         name: String = "",
@@ -227,7 +278,10 @@ public struct BucketRecord: WireMessage, Equatable {
         acl: String = "",
         createdMilliseconds: Int64 = 0,
         state: BucketState = BucketState(rawValue: 0),
-        location: String = ""
+        location: String = "",
+        documents: [BucketDocument] = [],
+        quotaBytes: UInt64 = 0,
+        quotaObjects: UInt64 = 0
     ) {
         self.name = name
         self.id = id
@@ -236,6 +290,9 @@ public struct BucketRecord: WireMessage, Equatable {
         self.createdMilliseconds = createdMilliseconds
         self.state = state
         self.location = location
+        self.documents = documents
+        self.quotaBytes = quotaBytes
+        self.quotaObjects = quotaObjects
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -251,6 +308,9 @@ public struct BucketRecord: WireMessage, Equatable {
         createdMilliseconds = c.created_milliseconds
         state = BucketState(rawValue: Int32(truncatingIfNeeded: c.state.rawValue))
         location = wireString(c.location)
+        documents = (0..<c.n_documents).map { BucketDocument(reading: UnsafeRawPointer(c.documents[$0]!)) }
+        quotaBytes = c.quota_bytes
+        quotaObjects = c.quota_objects
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -263,6 +323,135 @@ public struct BucketRecord: WireMessage, Equatable {
         c.pointee.created_milliseconds = createdMilliseconds
         c.pointee.state = .init(rawValue: .init(truncatingIfNeeded: state.rawValue))
         if !location.isEmpty { c.pointee.location = arena.string(location) }
+        if !documents.isEmpty {
+            c.pointee.n_documents = documents.count
+            c.pointee.documents = arena.messages(documents, as: Martlet__V1__BucketDocument.self)
+        }
+        c.pointee.quota_bytes = quotaBytes
+        c.pointee.quota_objects = quotaObjects
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// One key that seals data keys. Old versions stay: what they sealed must be readable.
+public struct EncryptionKeyVersion: WireMessage, Equatable {
+    public var number: UInt32
+    /// AES-256-GCM by the master key
+    public var sealedKey: [UInt8]
+    public var createdMilliseconds: Int64
+
+    public init(
+        number: UInt32 = 0,
+        sealedKey: [UInt8] = [],
+        createdMilliseconds: Int64 = 0
+    ) {
+        self.number = number
+        self.sealedKey = sealedKey
+        self.createdMilliseconds = createdMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__encryption_key_version__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__EncryptionKeyVersion.self).pointee
+        number = c.number
+        sealedKey = wireBytes(c.sealed_key)
+        createdMilliseconds = c.created_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__EncryptionKeyVersion.self)
+        martlet__v1__encryption_key_version__init(c)
+        c.pointee.number = number
+        if !sealedKey.isEmpty { c.pointee.sealed_key = arena.binary(sealedKey) }
+        c.pointee.created_milliseconds = createdMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Stored under encryption-keys/NAME
+public struct EncryptionKeyRecord: WireMessage, Equatable {
+    public var name: String
+    /// by number; the last one seals
+    public var versions: [EncryptionKeyVersion]
+    /// nothing is sealed or opened
+    public var disabled: Bool
+    public var createdMilliseconds: Int64
+
+    public init(
+        name: String = "",
+        versions: [EncryptionKeyVersion] = [],
+        disabled: Bool = false,
+        createdMilliseconds: Int64 = 0
+    ) {
+        self.name = name
+        self.versions = versions
+        self.disabled = disabled
+        self.createdMilliseconds = createdMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__encryption_key_record__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__EncryptionKeyRecord.self).pointee
+        name = wireString(c.name)
+        versions = (0..<c.n_versions).map { EncryptionKeyVersion(reading: UnsafeRawPointer(c.versions[$0]!)) }
+        disabled = c.disabled != 0
+        createdMilliseconds = c.created_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__EncryptionKeyRecord.self)
+        martlet__v1__encryption_key_record__init(c)
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !versions.isEmpty {
+            c.pointee.n_versions = versions.count
+            c.pointee.versions = arena.messages(versions, as: Martlet__V1__EncryptionKeyVersion.self)
+        }
+        c.pointee.disabled = disabled ? 1 : 0
+        c.pointee.created_milliseconds = createdMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Stored under webhooks/NAME: where events of buckets are sent
+public struct WebhookRecord: WireMessage, Equatable {
+    public var name: String
+    public var url: String
+    /// sent as Authorization: Bearer; AES-256-GCM by the master key
+    public var sealedToken: [UInt8]
+
+    public init(
+        name: String = "",
+        url: String = "",
+        sealedToken: [UInt8] = []
+    ) {
+        self.name = name
+        self.url = url
+        self.sealedToken = sealedToken
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__webhook_record__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__WebhookRecord.self).pointee
+        name = wireString(c.name)
+        url = wireString(c.url)
+        sealedToken = wireBytes(c.sealed_token)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__WebhookRecord.self)
+        martlet__v1__webhook_record__init(c)
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !url.isEmpty { c.pointee.url = arena.string(url) }
+        if !sealedToken.isEmpty { c.pointee.sealed_token = arena.binary(sealedToken) }
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -1041,6 +1230,7 @@ public struct BucketChange: RawRepresentable, Hashable, Sendable, CustomStringCo
     public static let bucketDeleteFinish = BucketChange(rawValue: 2)
     public static let bucketDeleteCancel = BucketChange(rawValue: 3)
     public static let bucketSetAcl = BucketChange(rawValue: 4)
+    public static let bucketSetDocuments = BucketChange(rawValue: 5)
 
     public var description: String {
         switch rawValue {
@@ -1049,6 +1239,7 @@ public struct BucketChange: RawRepresentable, Hashable, Sendable, CustomStringCo
         case 2: "bucketDeleteFinish"
         case 3: "bucketDeleteCancel"
         case 4: "bucketSetAcl"
+        case 5: "bucketSetDocuments"
         default: "\(rawValue)"
         }
     }
@@ -1063,6 +1254,8 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
     public var location: String
     /// which creation of the bucket is meant; empty: the present one
     public var id: [UInt8]
+    /// each replaces the one of its name; without content: removes it
+    public var documents: [BucketDocument]
 
     public init(
         change: BucketChange = BucketChange(rawValue: 0),
@@ -1070,7 +1263,8 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         owner: String = "",
         acl: String = "",
         location: String = "",
-        id: [UInt8] = []
+        id: [UInt8] = [],
+        documents: [BucketDocument] = []
     ) {
         self.change = change
         self.name = name
@@ -1078,6 +1272,7 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         self.acl = acl
         self.location = location
         self.id = id
+        self.documents = documents
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -1092,6 +1287,7 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         acl = wireString(c.acl)
         location = wireString(c.location)
         id = wireBytes(c.id)
+        documents = (0..<c.n_documents).map { BucketDocument(reading: UnsafeRawPointer(c.documents[$0]!)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -1103,6 +1299,10 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         if !acl.isEmpty { c.pointee.acl = arena.string(acl) }
         if !location.isEmpty { c.pointee.location = arena.string(location) }
         if !id.isEmpty { c.pointee.id = arena.binary(id) }
+        if !documents.isEmpty {
+            c.pointee.n_documents = documents.count
+            c.pointee.documents = arena.messages(documents, as: Martlet__V1__BucketDocument.self)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }

@@ -49,6 +49,7 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let adminCommand = MessageType(rawValue: 62)
     public static let changeBucket = MessageType(rawValue: 63)
     public static let reportMoves = MessageType(rawValue: 64)
+    public static let fetchUsage = MessageType(rawValue: 70)
 
     public var description: String {
         switch rawValue {
@@ -86,6 +87,7 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 62: "adminCommand"
         case 63: "changeBucket"
         case 64: "reportMoves"
+        case 70: "fetchUsage"
         default: "\(rawValue)"
         }
     }

@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[34] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[35] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -269,11 +269,12 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "ADMIN_COMMAND", "MARTLET__V1__MESSAGE_TYPE__ADMIN_COMMAND", 62 },
   { "CHANGE_BUCKET", "MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET", 63 },
   { "REPORT_MOVES", "MARTLET__V1__MESSAGE_TYPE__REPORT_MOVES", 64 },
+  { "FETCH_USAGE", "MARTLET__V1__MESSAGE_TYPE__FETCH_USAGE", 70 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 9},{30, 14},{40, 17},{60, 29},{0, 34}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 29},{70, 34},{0, 35}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[34] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[35] =
 {
   { "ADMIN_COMMAND", 31 },
   { "ADOPT_RING", 28 },
@@ -289,6 +290,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "FETCH_HINTS", 18 },
   { "FETCH_RELEASES", 23 },
   { "FETCH_STATE", 30 },
+  { "FETCH_USAGE", 34 },
   { "FORGET_HINTS", 19 },
   { "FORGET_RELEASES", 24 },
   { "GET_CHUNK", 15 },
@@ -317,11 +319,11 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  34,
+  35,
   martlet__v1__message_type__enum_values_by_number,
-  34,
+  35,
   martlet__v1__message_type__enum_values_by_name,
-  5,
+  6,
   martlet__v1__message_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
