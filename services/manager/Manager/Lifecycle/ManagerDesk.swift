@@ -131,6 +131,8 @@ final class ManagerDesk: RequestHandling {
             let context = parts.context()
             let page = try parts.export.page(arguments, parts.cluster.state, now: context.now)
             return try ReportCoding.encode(page)
+        case "rebalance" where arguments == ["dry-run"]:
+            return try ReportCoding.encode(await RebalancePreview(parts: parts).report())
         case "rebalance-status": return try ReportCoding.encode(parts.ring.report())
         case "whereis":
             let report = try await Whereis(bus: parts.bus, view: parts.cluster.view).run(path: arguments.first ?? "")

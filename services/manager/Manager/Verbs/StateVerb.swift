@@ -33,7 +33,7 @@ struct StateVerb: Sendable {
         "rebalance-pause": StateVerb("", RingPlanVerbs.pause),
         "rebalance-resume": StateVerb("", RingPlanVerbs.resume),
         "rebalance-rollback": StateVerb("", RingPlanVerbs.takeBack),
-        "update-consistency-level": StateVerb("W R D", RingVerbs.updateConsistencyLevel),
+        "update-consistency-level": StateVerb("W R D [N]", RingVerbs.updateConsistencyLevel),
         "create-user": StateVerb("USER", UserVerbs.create),
         "import-user": StateVerb("USER ACCESS-KEY-ID SECRET-ACCESS-KEY [force]", UserVerbs.importUser),
         "delete-user": StateVerb("USER", UserVerbs.delete),
