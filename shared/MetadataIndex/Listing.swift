@@ -125,7 +125,8 @@ public struct RegisterScan: Sendable {
         _ body: (RegisterName, Ballot, _ deletedMilliseconds: Int64?) throws -> Bool
     ) throws {
         try scan.visit { step in
-            guard let name = RegisterName(indexKey: step.key.dropFirst()), let tag = IndexedRegister.tag(in: step.value),
+            guard let name = RegisterName(indexKey: step.key.dropFirst()),
+                let tag = IndexedRegister.tag(in: step.value),
                 let isTombstone = IndexedRegister.isTombstone(in: step.value)
             else { throw IndexError.corruption("unreadable entry of a register") }
             let time = isTombstone ? IndexedRegister(decoding: step.value)?.value.deletedMilliseconds : nil
