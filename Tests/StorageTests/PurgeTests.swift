@@ -55,6 +55,19 @@ import Testing
         #expect(try fixture.read(name("k")).blob?.content.bytes == ByteBuffer(string: "again"))
     }
 
+    @Test("A delete marker, which listings show, stays")
+    func deleteMarker() throws {
+        var marker = ReplicaState.sample(7, deleted: true)
+        marker.record?.summary = [1]
+        _ = try fixture.commit(name("k"), marker)
+        #expect(try purge("k", 7) == 0)
+        #expect(try fixture.read(name("k")).state == marker)
+        try disk.index.registers().visitTombstones { _, _, milliseconds in
+            #expect(milliseconds == nil)
+            return true
+        }
+    }
+
     @Test("Only tombstones that are old enough are listed")
     func listed() throws {
         try delete("a", 1)
