@@ -8,6 +8,9 @@ enum BucketChanges {
         _ request: ChangeBucketRequest, _ state: ManagerState, _ edit: inout StateEdit, _ context: VerbContext
     ) throws(VerbError) -> ChangeBucketReply {
         let present = state.view.buckets[request.name]
+        if request.change == .containerCreate {
+            return try ContainerChanges.create(request, state, &edit, context)
+        }
         if request.change == .bucketCreate { return try create(request, present, state, &edit, context) }
         guard let bucket = present, request.id.isEmpty || request.id == bucket.id else {
             return ChangeBucketReply(outcome: .bucketAbsent)
@@ -42,7 +45,8 @@ enum BucketChanges {
         let bucket = BucketRecord(
             name: request.name, id: request.id.count == 16 ? request.id : context.random(16), owner: request.owner,
             acl: try acl(request.acl),
-            createdMilliseconds: context.now, location: request.location)
+            createdMilliseconds: context.now, location: request.location,
+            project: ContainerChanges.project(of: request.owner, forBucket: request.name, state.view))
         edit.expectUnchanged(ClusterKeys.user(request.owner))
         edit.put(ClusterKeys.bucket(bucket.name), bucket)
         return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)
@@ -70,6 +74,13 @@ enum BucketChanges {
             let wanted = try acl(request.acl)
             if wanted != bucket.acl {
                 bucket.acl = wanted
+                edit.put(key, bucket)
+            }
+        case .containerSetHeaders:
+            guard !deleting else { return ChangeBucketReply(outcome: .bucketBusy, bucket: bucket) }
+            let headers = try IdentityChanges.merged(bucket.headers, request.headers)
+            if headers != bucket.headers {
+                bucket.headers = headers
                 edit.put(key, bucket)
             }
         default: throw VerbError(.invalidArgument, "unknown change \(request.change)")

@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[34] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[36] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -269,14 +269,17 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "ADMIN_COMMAND", "MARTLET__V1__MESSAGE_TYPE__ADMIN_COMMAND", 62 },
   { "CHANGE_BUCKET", "MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET", 63 },
   { "REPORT_MOVES", "MARTLET__V1__MESSAGE_TYPE__REPORT_MOVES", 64 },
+  { "REVOKE_TOKEN", "MARTLET__V1__MESSAGE_TYPE__REVOKE_TOKEN", 80 },
+  { "CHANGE_ACCOUNT", "MARTLET__V1__MESSAGE_TYPE__CHANGE_ACCOUNT", 81 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 9},{30, 14},{40, 17},{60, 29},{0, 34}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 29},{80, 34},{0, 36}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[34] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[36] =
 {
   { "ADMIN_COMMAND", 31 },
   { "ADOPT_RING", 28 },
+  { "CHANGE_ACCOUNT", 35 },
   { "CHANGE_BUCKET", 32 },
   { "COMMIT", 11 },
   { "DAMAGE_FOUND", 7 },
@@ -305,6 +308,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "PUT_CHUNK", 14 },
   { "READ", 9 },
   { "REPORT_MOVES", 33 },
+  { "REVOKE_TOKEN", 34 },
   { "STAGE", 10 },
   { "STATE_CHANGED", 4 },
   { "TAP", 6 },
@@ -317,11 +321,11 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  34,
+  36,
   martlet__v1__message_type__enum_values_by_number,
-  34,
+  36,
   martlet__v1__message_type__enum_values_by_name,
-  5,
+  6,
   martlet__v1__message_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

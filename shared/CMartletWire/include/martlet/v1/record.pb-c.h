@@ -21,6 +21,8 @@ typedef struct Martlet__V1__HeaderField Martlet__V1__HeaderField;
 typedef struct Martlet__V1__BlobReference Martlet__V1__BlobReference;
 typedef struct Martlet__V1__PartSummary Martlet__V1__PartSummary;
 typedef struct Martlet__V1__ObjectRecord Martlet__V1__ObjectRecord;
+typedef struct Martlet__V1__ManifestSegment Martlet__V1__ManifestSegment;
+typedef struct Martlet__V1__SegmentManifest Martlet__V1__SegmentManifest;
 typedef struct Martlet__V1__ListingSummary Martlet__V1__ListingSummary;
 typedef struct Martlet__V1__UploadRecord Martlet__V1__UploadRecord;
 typedef struct Martlet__V1__PartRecord Martlet__V1__PartRecord;
@@ -195,10 +197,89 @@ struct  Martlet__V1__ObjectRecord
    * COMPOSITE or FULL_OBJECT
    */
   char *checksum_type;
+  /*
+   * Swift: the content is a SegmentManifest of this size, `size` that of what it names
+   */
+  uint64_t manifest_size;
+  /*
+   * Swift: container/prefix of the objects that this one stands for
+   */
+  char *object_manifest;
+  /*
+   * Swift: container/object, not encoded
+   */
+  char *symlink_target;
+  /*
+   * Swift: project id of the target; empty: the same
+   */
+  char *symlink_account;
+  /*
+   * Swift: the target must have this entity tag
+   */
+  char *symlink_etag;
+  /*
+   * Swift: it does not exist any more from then on; 0: for ever
+   */
+  int64_t delete_at_seconds;
 };
 #define MARTLET__V1__OBJECT_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__object_record__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * One piece of a static large object of Swift.
+ */
+struct  Martlet__V1__ManifestSegment
+{
+  ProtobufCMessage base;
+  /*
+   * empty: `data` is the piece
+   */
+  char *container;
+  char *object;
+  /*
+   * of the whole object, without quotes
+   */
+  char *etag;
+  /*
+   * of the whole object
+   */
+  uint64_t size;
+  /*
+   * the range of it that belongs to the large object
+   */
+  uint64_t first;
+  uint64_t count;
+  /*
+   * it is a static large object itself
+   */
+  protobuf_c_boolean nested;
+  /*
+   * the client gave the range
+   */
+  protobuf_c_boolean ranged;
+  char *content_type;
+  int64_t modified_milliseconds;
+  ProtobufCBinaryData data;
+};
+#define MARTLET__V1__MANIFEST_SEGMENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__manifest_segment__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL} }
+
+
+/*
+ * The content of an object with a manifest_size.
+ */
+struct  Martlet__V1__SegmentManifest
+{
+  ProtobufCMessage base;
+  size_t n_segments;
+  Martlet__V1__ManifestSegment **segments;
+};
+#define MARTLET__V1__SEGMENT_MANIFEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__segment_manifest__descriptor) \
+    , 0,NULL }
 
 
 struct  Martlet__V1__ListingSummary
@@ -209,10 +290,20 @@ struct  Martlet__V1__ListingSummary
   int64_t modified_milliseconds;
   char *storage_class;
   char *owner;
+  char *content_type;
+  /*
+   * a static large object of Swift
+   */
+  protobuf_c_boolean manifest;
+  /*
+   * Swift: /v1/… path parts of its target, project/container/object
+   */
+  char *symlink;
+  int64_t delete_at_seconds;
 };
 #define MARTLET__V1__LISTING_SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__listing_summary__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
@@ -378,6 +469,44 @@ Martlet__V1__ObjectRecord *
 void   martlet__v1__object_record__free_unpacked
                      (Martlet__V1__ObjectRecord *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__ManifestSegment methods */
+void   martlet__v1__manifest_segment__init
+                     (Martlet__V1__ManifestSegment         *message);
+size_t martlet__v1__manifest_segment__get_packed_size
+                     (const Martlet__V1__ManifestSegment   *message);
+size_t martlet__v1__manifest_segment__pack
+                     (const Martlet__V1__ManifestSegment   *message,
+                      uint8_t             *out);
+size_t martlet__v1__manifest_segment__pack_to_buffer
+                     (const Martlet__V1__ManifestSegment   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ManifestSegment *
+       martlet__v1__manifest_segment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__manifest_segment__free_unpacked
+                     (Martlet__V1__ManifestSegment *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__SegmentManifest methods */
+void   martlet__v1__segment_manifest__init
+                     (Martlet__V1__SegmentManifest         *message);
+size_t martlet__v1__segment_manifest__get_packed_size
+                     (const Martlet__V1__SegmentManifest   *message);
+size_t martlet__v1__segment_manifest__pack
+                     (const Martlet__V1__SegmentManifest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__segment_manifest__pack_to_buffer
+                     (const Martlet__V1__SegmentManifest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__SegmentManifest *
+       martlet__v1__segment_manifest__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__segment_manifest__free_unpacked
+                     (Martlet__V1__SegmentManifest *message,
+                      ProtobufCAllocator *allocator);
 /* Martlet__V1__ListingSummary methods */
 void   martlet__v1__listing_summary__init
                      (Martlet__V1__ListingSummary         *message);
@@ -455,6 +584,12 @@ typedef void (*Martlet__V1__PartSummary_Closure)
 typedef void (*Martlet__V1__ObjectRecord_Closure)
                  (const Martlet__V1__ObjectRecord *message,
                   void *closure_data);
+typedef void (*Martlet__V1__ManifestSegment_Closure)
+                 (const Martlet__V1__ManifestSegment *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__SegmentManifest_Closure)
+                 (const Martlet__V1__SegmentManifest *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__ListingSummary_Closure)
                  (const Martlet__V1__ListingSummary *message,
                   void *closure_data);
@@ -477,6 +612,8 @@ extern const ProtobufCMessageDescriptor martlet__v1__header_field__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__blob_reference__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__part_summary__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__manifest_segment__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__segment_manifest__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__listing_summary__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__upload_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__part_record__descriptor;
