@@ -111,4 +111,35 @@ struct BucketChangeTests {
             ("a..b", false), ("1.2.3.4", false), ("1.2.3.256", true), (String(repeating: "a", count: 64), false),
         ])
     func names(name: String, isValid: Bool) { #expect(BucketChanges.isValidName(name) == isValid) }
+
+    @Test("Configurations are set and removed by name, all or none")
+    func documents() async throws {
+        let fixture = try await fixture()
+        func set(_ documents: [BucketDocument]) async throws -> ChangeBucketReply {
+            try await fixture.change(.init(change: .bucketSetDocuments, name: "photos", documents: documents))
+        }
+        let first = BucketDocument(name: "cors", content: [1])
+        _ = try await fixture.change(
+            .init(change: .bucketCreate, name: "photos", owner: "alice", documents: [first]))
+        #expect(fixture.view.buckets["photos"]?.documents == [first])
+        _ = try await set([.init(name: "acl", content: [2]), .init(name: "cors", content: [3])])
+        #expect(fixture.view.buckets["photos"]?.documents.map(\.name) == ["acl", "cors"])
+        #expect(fixture.view.buckets["photos"]?.document("cors") == [3])
+        let large = [UInt8](repeating: 0, count: Limits.bucketDocumentSizeMax + 1)
+        await #expect(throws: VerbError.self) {
+            try await set([.init(name: "acl"), .init(name: "policy", content: large)])
+        }
+        #expect(fixture.view.buckets["photos"]?.document("acl") == [2])
+        for name in ["policy", "tagging"] {
+            let document = BucketDocument(name: name, content: Array(large.dropLast()))
+            if name == "policy" {
+                _ = try await set([document])
+            } else {
+                await #expect(throws: VerbError.self) { try await set([document]) }
+            }
+        }
+        #expect(try await set([.init(name: "acl"), .init(name: "policy")]).bucket?.documents.map(\.name) == ["cors"])
+        _ = try await fixture.change(.init(change: .bucketDeleteBegin, name: "photos"))
+        #expect(try await set([first]).outcome == .bucketBusy)
+    }
 }

@@ -5,6 +5,9 @@ import Wire
 extension BucketRecord {
     /// The bucket's id; nil when the record is damaged.
     public var bucketID: BucketID? { BucketID(id) }
+
+    /// The configuration of this name; nil: the bucket has none.
+    public func document(_ name: String) -> [UInt8]? { documents.first { $0.name == name }?.content }
 }
 
 extension MemberRecord {

@@ -18,6 +18,10 @@ public enum Limits {
     /// From the first byte of an upload to the register that refers to it. Unreferenced chunks must be kept longer.
     public static let uploadTimeMax = Duration.seconds(24 * 3600)
     public static let listKeysMax = 1000
+    /// One configuration of a bucket. Every process has all of them in memory.
+    public static let bucketDocumentSizeMax = 128 << 10
+    /// All configurations of a bucket together.
+    public static let bucketDocumentsSizeMax = 256 << 10
     /// Recent operations kept in a register's state.
     public static let recentOperations = 8
 }

@@ -2,6 +2,7 @@
 public enum S3ErrorCode: String, Sendable, CaseIterable {
     case accessControlListNotSupported = "AccessControlListNotSupported"
     case accessDenied = "AccessDenied"
+    case accessForbidden = "AccessForbidden"
     case authorizationHeaderMalformed = "AuthorizationHeaderMalformed"
     case authorizationQueryParametersError = "AuthorizationQueryParametersError"
     case badDigest = "BadDigest"
@@ -14,29 +15,39 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case expiredToken = "ExpiredToken"
     case illegalLocationConstraint = "IllegalLocationConstraintException"
     case incompleteBody = "IncompleteBody"
+    case incorrectNumberOfFiles = "IncorrectNumberOfFilesInPostRequest"
     case insufficientStorage = "InsufficientStorage"
     case internalError = "InternalError"
     case invalidAccessKeyId = "InvalidAccessKeyId"
     case invalidArgument = "InvalidArgument"
+    case invalidBucketACLWithObjectOwnership = "InvalidBucketAclWithObjectOwnership"
     case invalidBucketName = "InvalidBucketName"
     case invalidChunkSize = "InvalidChunkSizeError"
     case invalidDigest = "InvalidDigest"
+    case invalidEncryptionAlgorithm = "InvalidEncryptionAlgorithmError"
     case invalidLocationConstraint = "InvalidLocationConstraint"
     case invalidPart = "InvalidPart"
     case invalidPartNumber = "InvalidPartNumber"
     case invalidPartOrder = "InvalidPartOrder"
+    case invalidPolicyDocument = "InvalidPolicyDocument"
     case invalidRange = "InvalidRange"
     case invalidRequest = "InvalidRequest"
     case invalidSecurity = "InvalidSecurity"
     case invalidStorageClass = "InvalidStorageClass"
+    case invalidTag = "InvalidTag"
+    case invalidTargetBucketForLogging = "InvalidTargetBucketForLogging"
     case invalidToken = "InvalidToken"
     case invalidURI = "InvalidURI"
     case keyTooLong = "KeyTooLongError"
+    case kmsDisabled = "KMS.DisabledException"
+    case kmsNotFound = "KMS.NotFoundException"
     case malformedACL = "MalformedACLError"
+    case malformedPolicy = "MalformedPolicy"
     case malformedPOSTRequest = "MalformedPOSTRequest"
     case malformedTrailer = "MalformedTrailerError"
     case malformedXML = "MalformedXML"
     case maxMessageLengthExceeded = "MaxMessageLengthExceeded"
+    case maxPostPreDataLengthExceeded = "MaxPostPreDataLengthExceededError"
     case metadataTooLarge = "MetadataTooLarge"
     case methodNotAllowed = "MethodNotAllowed"
     case missingContentLength = "MissingContentLength"
@@ -60,8 +71,10 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case operationAborted = "OperationAborted"
     case ownershipControlsNotFound = "OwnershipControlsNotFoundError"
     case preconditionFailed = "PreconditionFailed"
+    case quotaExceeded = "QuotaExceeded"
     case replicationConfigurationNotFound = "ReplicationConfigurationNotFoundError"
     case requestHeaderSectionTooLarge = "RequestHeaderSectionTooLarge"
+    case requestIsNotMultiPartContent = "RequestIsNotMultiPartContent"
     case requestTimeout = "RequestTimeout"
     case requestTimeTooSkewed = "RequestTimeTooSkewed"
     case serverSideEncryptionConfigurationNotFound = "ServerSideEncryptionConfigurationNotFoundError"
@@ -70,6 +83,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case slowDown = "SlowDown"
     case tooManyBuckets = "TooManyBuckets"
     case unexpectedContent = "UnexpectedContent"
+    case unresolvableGrantByEmailAddress = "UnresolvableGrantByEmailAddress"
     case unsupportedSignature = "UnsupportedSignature"
     case xAmzContentSHA256Mismatch = "XAmzContentSHA256Mismatch"
 
@@ -77,7 +91,8 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     public var status: Int {
         switch self {
         case .notModified: 304
-        case .accessDenied, .invalidAccessKeyId, .invalidChunkSize, .invalidSecurity, .requestTimeTooSkewed,
+        case .accessDenied, .quotaExceeded, .accessForbidden, .invalidAccessKeyId, .invalidChunkSize, .invalidSecurity,
+            .requestTimeTooSkewed,
             .signatureDoesNotMatch:
             403
         case .noSuchBucket, .noSuchBucketPolicy, .noSuchConfiguration, .noSuchCORSConfiguration, .noSuchKey,
@@ -107,6 +122,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     private static let sentences: [S3ErrorCode: String] = [
         .accessControlListNotSupported: "The bucket does not allow ACLs.",
         .accessDenied: "Access Denied",
+        .accessForbidden: "CORSResponse: This CORS request is not allowed.",
         .authorizationHeaderMalformed: "The authorization header that you provided is not valid.",
         .authorizationQueryParametersError: "The authorization query parameters that you provided are not valid.",
         .badDigest: "The Content-MD5 or checksum value that you specified did not match what the server received.",
@@ -123,32 +139,45 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         .expiredToken: "The provided token has expired.",
         .illegalLocationConstraint: "The specified location constraint is not valid for this endpoint.",
         .incompleteBody: "You did not provide the number of bytes specified by the Content-Length HTTP header",
+        .incorrectNumberOfFiles: "POST requires exactly one file upload per request.",
         .insufficientStorage: "The disks of the storage nodes are full, nothing was stored. Deleting objects or adding "
             + "disks makes room.",
         .internalError: "We encountered an internal error. Please try again.",
         .invalidAccessKeyId: "The AWS Access Key Id you provided does not exist in our records.",
         .invalidArgument: "Invalid Argument",
+        .invalidBucketACLWithObjectOwnership:
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
         .invalidBucketName: "The specified bucket is not valid.",
         .invalidChunkSize: "The size of a chunk of the aws-chunked body is not valid.",
         .invalidDigest: "The Content-MD5 you specified is not valid.",
+        .invalidEncryptionAlgorithm:
+            "The encryption request that you specified is not valid. The valid value is AES256.",
         .invalidLocationConstraint: "The specified location-constraint is not valid",
         .invalidPart: "One or more of the specified parts could not be found. The part may not have been uploaded, or "
             + "the specified entity tag may not match the part's entity tag.",
         .invalidPartNumber: "The requested partnumber is not satisfiable",
         .invalidPartOrder: "The list of parts was not in ascending order. Parts must be ordered by part number.",
+        .invalidPolicyDocument:
+            "The content of the form does not meet the conditions specified in the policy document.",
         .invalidRange: "The requested range is not satisfiable",
         .invalidRequest: "The request is not valid.",
         .invalidSecurity: "The provided security credentials are not valid.",
         .invalidStorageClass: "The storage class you specified is not valid",
+        .invalidTag: "The tag provided was not a valid tag.",
+        .invalidTargetBucketForLogging: "The target bucket for logging does not exist, or is not owned by you.",
         .invalidToken: "The provided token is malformed or otherwise not valid.",
         .invalidURI: "Couldn't parse the specified URI.",
         .keyTooLong: "Your key is too long",
+        .kmsDisabled: "The key is disabled.",
+        .kmsNotFound: "The key does not exist.",
         .malformedACL: "The XML you provided was not well-formed or did not validate against our published schema",
+        .malformedPolicy: "Policies must be valid JSON and the first byte must be the opening brace",
         .malformedPOSTRequest: "The body of your POST request is not well-formed multipart/form-data.",
         .malformedTrailer: "The request contained trailing data that was not well-formed or did not conform to our "
             + "published schema.",
         .malformedXML: "The XML you provided was not well-formed or did not validate against our published schema",
         .maxMessageLengthExceeded: "Your request was too big.",
+        .maxPostPreDataLengthExceeded: "Your POST request fields preceding the upload file were too large.",
         .metadataTooLarge: "Your metadata headers exceed the maximum allowed metadata size",
         .methodNotAllowed: "The specified method is not allowed against this resource.",
         .missingContentLength: "You must provide the Content-Length HTTP header.",
@@ -174,8 +203,10 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
             + "Please try again.",
         .ownershipControlsNotFound: "The bucket ownership controls were not found",
         .preconditionFailed: "At least one of the pre-conditions you specified did not hold",
+        .quotaExceeded: "The quota of the bucket or of its owner is exceeded.",
         .replicationConfigurationNotFound: "The replication configuration was not found",
         .requestHeaderSectionTooLarge: "Your request header section exceeds the maximum allowed size.",
+        .requestIsNotMultiPartContent: "Bucket POST must be of the enclosure-type multipart/form-data.",
         .requestTimeout: "Your socket connection to the server was not read from or written to within the timeout "
             + "period. Idle connections will be closed.",
         .requestTimeTooSkewed: "The difference between the request time and the current time is too large.",
@@ -186,6 +217,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         .slowDown: "Please reduce your request rate.",
         .tooManyBuckets: "You have attempted to create more buckets than allowed",
         .unexpectedContent: "This request does not support content",
+        .unresolvableGrantByEmailAddress: "The email address you provided does not match any account on record.",
         .unsupportedSignature: "The provided request is signed with a signature version that is not supported.",
         .xAmzContentSHA256Mismatch: "The provided 'x-amz-content-sha256' header does not match what was computed.",
     ]

@@ -52,12 +52,19 @@ final class MemoryCluster: ClusterViewing, BucketChanging {
         }
     }
 
+    private static func set(_ documents: [BucketDocument], in bucket: inout BucketRecord?) {
+        for document in documents {
+            bucket?.documents.removeAll { $0.name == document.name }
+            if !document.content.isEmpty { bucket?.documents.append(document) }
+        }
+    }
+
     private static func apply(_ request: ChangeBucketRequest, _ bucket: inout BucketRecord?) -> BucketChangeOutcome {
         if request.change == .bucketCreate {
             if let bucket { return bucket.owner == request.owner ? .bucketExistsOwned : .bucketExistsForeign }
             bucket = BucketRecord(
                 name: request.name, id: BucketID.random().bytes, owner: request.owner, acl: request.acl,
-                location: request.location)
+                location: request.location, documents: request.documents)
             return .bucketChanged
         }
         guard bucket != nil else { return .bucketAbsent }
@@ -65,7 +72,10 @@ final class MemoryCluster: ClusterViewing, BucketChanging {
         case .bucketDeleteBegin: bucket?.state = .bucketDeleting
         case .bucketDeleteCancel: bucket?.state = .bucketActive
         case .bucketDeleteFinish: bucket = nil
-        default: bucket?.acl = request.acl
+        case .bucketSetDocuments: set(request.documents, in: &bucket)
+        default:
+            bucket?.acl = request.acl
+            set(request.documents, in: &bucket)
         }
         return .bucketChanged
     }

@@ -358,6 +358,10 @@ public struct UserRecord: WireMessage, Equatable {
     public var createdMilliseconds: Int64
     /// text of PasswordHash; empty: no password is good
     public var passwordHash: [UInt8]
+    /// of all its buckets; 0: no limit
+    public var quotaBytes: UInt64
+    /// 0: no limit
+    public var quotaObjects: UInt64
     /// project id
     public var defaultProject: String
     public var roles: [RoleAssignment]
@@ -372,6 +376,8 @@ public struct UserRecord: WireMessage, Equatable {
         sealedSecret: [UInt8] = [],
         createdMilliseconds: Int64 = 0,
         passwordHash: [UInt8] = [],
+        quotaBytes: UInt64 = 0,
+        quotaObjects: UInt64 = 0,
         defaultProject: String = "",
         roles: [RoleAssignment] = [],
         applicationCredentials: [ApplicationCredential] = [],
@@ -383,6 +389,8 @@ public struct UserRecord: WireMessage, Equatable {
         self.sealedSecret = sealedSecret
         self.createdMilliseconds = createdMilliseconds
         self.passwordHash = passwordHash
+        self.quotaBytes = quotaBytes
+        self.quotaObjects = quotaObjects
         self.defaultProject = defaultProject
         self.roles = roles
         self.applicationCredentials = applicationCredentials
@@ -401,6 +409,8 @@ public struct UserRecord: WireMessage, Equatable {
         sealedSecret = wireBytes(c.sealed_secret)
         createdMilliseconds = c.created_milliseconds
         passwordHash = wireBytes(c.password_hash)
+        quotaBytes = c.quota_bytes
+        quotaObjects = c.quota_objects
         defaultProject = wireString(c.default_project)
         roles = (0..<c.n_roles).map { RoleAssignment(reading: UnsafeRawPointer(c.roles[$0]!)) }
         applicationCredentials = (0..<c.n_application_credentials).map { ApplicationCredential(reading: UnsafeRawPointer(c.application_credentials[$0]!)) }
@@ -416,6 +426,8 @@ public struct UserRecord: WireMessage, Equatable {
         if !sealedSecret.isEmpty { c.pointee.sealed_secret = arena.binary(sealedSecret) }
         c.pointee.created_milliseconds = createdMilliseconds
         if !passwordHash.isEmpty { c.pointee.password_hash = arena.binary(passwordHash) }
+        c.pointee.quota_bytes = quotaBytes
+        c.pointee.quota_objects = quotaObjects
         if !defaultProject.isEmpty { c.pointee.default_project = arena.string(defaultProject) }
         if !roles.isEmpty {
             c.pointee.n_roles = roles.count
@@ -446,6 +458,39 @@ public struct BucketState: RawRepresentable, Hashable, Sendable, CustomStringCon
     }
 }
 
+/// A configuration of a bucket, as its client put it, or in a form that the gateways agree on.
+public struct BucketDocument: WireMessage, Equatable {
+    /// of the S3 sub-resource: cors, policy, lifecycle, …
+    public var name: String
+    public var content: [UInt8]
+
+    public init(
+        name: String = "",
+        content: [UInt8] = []
+    ) {
+        self.name = name
+        self.content = content
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__bucket_document__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__BucketDocument.self).pointee
+        name = wireString(c.name)
+        content = wireBytes(c.content)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__BucketDocument.self)
+        martlet__v1__bucket_document__init(c)
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !content.isEmpty { c.pointee.content = arena.binary(content) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
 /// Stored under buckets/NAME
 public struct BucketRecord: WireMessage, Equatable {
     public var name: String
@@ -458,6 +503,12 @@ public struct BucketRecord: WireMessage, Equatable {
     public var createdMilliseconds: Int64
     public var state: BucketState
     public var location: String
+    /// at most one of a name
+    public var documents: [BucketDocument]
+    /// content of all objects; 0: no limit
+    public var quotaBytes: UInt64
+    /// 0: no limit
+    public var quotaObjects: UInt64
     /// id of the project whose Swift account has it as a container; empty: none
     public var project: String
     /// as a container, sorted by name
@@ -471,6 +522,9 @@ public struct BucketRecord: WireMessage, Equatable {
         createdMilliseconds: Int64 = 0,
         state: BucketState = BucketState(rawValue: 0),
         location: String = "",
+        documents: [BucketDocument] = [],
+        quotaBytes: UInt64 = 0,
+        quotaObjects: UInt64 = 0,
         project: String = "",
         headers: [SwiftHeader] = []
     ) {
@@ -481,6 +535,9 @@ public struct BucketRecord: WireMessage, Equatable {
         self.createdMilliseconds = createdMilliseconds
         self.state = state
         self.location = location
+        self.documents = documents
+        self.quotaBytes = quotaBytes
+        self.quotaObjects = quotaObjects
         self.project = project
         self.headers = headers
     }
@@ -498,6 +555,9 @@ public struct BucketRecord: WireMessage, Equatable {
         createdMilliseconds = c.created_milliseconds
         state = BucketState(rawValue: Int32(truncatingIfNeeded: c.state.rawValue))
         location = wireString(c.location)
+        documents = (0..<c.n_documents).map { BucketDocument(reading: UnsafeRawPointer(c.documents[$0]!)) }
+        quotaBytes = c.quota_bytes
+        quotaObjects = c.quota_objects
         project = wireString(c.project)
         headers = (0..<c.n_headers).map { SwiftHeader(reading: UnsafeRawPointer(c.headers[$0]!)) }
     }
@@ -512,11 +572,140 @@ public struct BucketRecord: WireMessage, Equatable {
         c.pointee.created_milliseconds = createdMilliseconds
         c.pointee.state = .init(rawValue: .init(truncatingIfNeeded: state.rawValue))
         if !location.isEmpty { c.pointee.location = arena.string(location) }
+        if !documents.isEmpty {
+            c.pointee.n_documents = documents.count
+            c.pointee.documents = arena.messages(documents, as: Martlet__V1__BucketDocument.self)
+        }
+        c.pointee.quota_bytes = quotaBytes
+        c.pointee.quota_objects = quotaObjects
         if !project.isEmpty { c.pointee.project = arena.string(project) }
         if !headers.isEmpty {
             c.pointee.n_headers = headers.count
             c.pointee.headers = arena.messages(headers, as: Martlet__V1__SwiftHeader.self)
         }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// One key that seals data keys. Old versions stay: what they sealed must be readable.
+public struct EncryptionKeyVersion: WireMessage, Equatable {
+    public var number: UInt32
+    /// AES-256-GCM by the master key
+    public var sealedKey: [UInt8]
+    public var createdMilliseconds: Int64
+
+    public init(
+        number: UInt32 = 0,
+        sealedKey: [UInt8] = [],
+        createdMilliseconds: Int64 = 0
+    ) {
+        self.number = number
+        self.sealedKey = sealedKey
+        self.createdMilliseconds = createdMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__encryption_key_version__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__EncryptionKeyVersion.self).pointee
+        number = c.number
+        sealedKey = wireBytes(c.sealed_key)
+        createdMilliseconds = c.created_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__EncryptionKeyVersion.self)
+        martlet__v1__encryption_key_version__init(c)
+        c.pointee.number = number
+        if !sealedKey.isEmpty { c.pointee.sealed_key = arena.binary(sealedKey) }
+        c.pointee.created_milliseconds = createdMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Stored under encryption-keys/NAME
+public struct EncryptionKeyRecord: WireMessage, Equatable {
+    public var name: String
+    /// by number; the last one seals
+    public var versions: [EncryptionKeyVersion]
+    /// nothing is sealed or opened
+    public var disabled: Bool
+    public var createdMilliseconds: Int64
+
+    public init(
+        name: String = "",
+        versions: [EncryptionKeyVersion] = [],
+        disabled: Bool = false,
+        createdMilliseconds: Int64 = 0
+    ) {
+        self.name = name
+        self.versions = versions
+        self.disabled = disabled
+        self.createdMilliseconds = createdMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__encryption_key_record__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__EncryptionKeyRecord.self).pointee
+        name = wireString(c.name)
+        versions = (0..<c.n_versions).map { EncryptionKeyVersion(reading: UnsafeRawPointer(c.versions[$0]!)) }
+        disabled = c.disabled != 0
+        createdMilliseconds = c.created_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__EncryptionKeyRecord.self)
+        martlet__v1__encryption_key_record__init(c)
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !versions.isEmpty {
+            c.pointee.n_versions = versions.count
+            c.pointee.versions = arena.messages(versions, as: Martlet__V1__EncryptionKeyVersion.self)
+        }
+        c.pointee.disabled = disabled ? 1 : 0
+        c.pointee.created_milliseconds = createdMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Stored under webhooks/NAME: where events of buckets are sent
+public struct WebhookRecord: WireMessage, Equatable {
+    public var name: String
+    public var url: String
+    /// sent as Authorization: Bearer; AES-256-GCM by the master key
+    public var sealedToken: [UInt8]
+
+    public init(
+        name: String = "",
+        url: String = "",
+        sealedToken: [UInt8] = []
+    ) {
+        self.name = name
+        self.url = url
+        self.sealedToken = sealedToken
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__webhook_record__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__WebhookRecord.self).pointee
+        name = wireString(c.name)
+        url = wireString(c.url)
+        sealedToken = wireBytes(c.sealed_token)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__WebhookRecord.self)
+        martlet__v1__webhook_record__init(c)
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !url.isEmpty { c.pointee.url = arena.string(url) }
+        if !sealedToken.isEmpty { c.pointee.sealed_token = arena.binary(sealedToken) }
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -1295,6 +1484,7 @@ public struct BucketChange: RawRepresentable, Hashable, Sendable, CustomStringCo
     public static let bucketDeleteFinish = BucketChange(rawValue: 2)
     public static let bucketDeleteCancel = BucketChange(rawValue: 3)
     public static let bucketSetAcl = BucketChange(rawValue: 4)
+    public static let bucketSetDocuments = BucketChange(rawValue: 5)
     /// as Swift does it: the manager finds a name that is free
     public static let containerCreate = BucketChange(rawValue: 30)
     public static let containerSetHeaders = BucketChange(rawValue: 31)
@@ -1306,6 +1496,7 @@ public struct BucketChange: RawRepresentable, Hashable, Sendable, CustomStringCo
         case 2: "bucketDeleteFinish"
         case 3: "bucketDeleteCancel"
         case 4: "bucketSetAcl"
+        case 5: "bucketSetDocuments"
         case 30: "containerCreate"
         case 31: "containerSetHeaders"
         default: "\(rawValue)"
@@ -1322,6 +1513,8 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
     public var location: String
     /// which creation of the bucket is meant; empty: the present one
     public var id: [UInt8]
+    /// each replaces the one of its name; without content: removes it
+    public var documents: [BucketDocument]
     /// of a container to create
     public var project: String
     /// to set; those with an empty value are removed
@@ -1334,6 +1527,7 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         acl: String = "",
         location: String = "",
         id: [UInt8] = [],
+        documents: [BucketDocument] = [],
         project: String = "",
         headers: [SwiftHeader] = []
     ) {
@@ -1343,6 +1537,7 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         self.acl = acl
         self.location = location
         self.id = id
+        self.documents = documents
         self.project = project
         self.headers = headers
     }
@@ -1359,6 +1554,7 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         acl = wireString(c.acl)
         location = wireString(c.location)
         id = wireBytes(c.id)
+        documents = (0..<c.n_documents).map { BucketDocument(reading: UnsafeRawPointer(c.documents[$0]!)) }
         project = wireString(c.project)
         headers = (0..<c.n_headers).map { SwiftHeader(reading: UnsafeRawPointer(c.headers[$0]!)) }
     }
@@ -1372,6 +1568,10 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         if !acl.isEmpty { c.pointee.acl = arena.string(acl) }
         if !location.isEmpty { c.pointee.location = arena.string(location) }
         if !id.isEmpty { c.pointee.id = arena.binary(id) }
+        if !documents.isEmpty {
+            c.pointee.n_documents = documents.count
+            c.pointee.documents = arena.messages(documents, as: Martlet__V1__BucketDocument.self)
+        }
         if !project.isEmpty { c.pointee.project = arena.string(project) }
         if !headers.isEmpty {
             c.pointee.n_headers = headers.count

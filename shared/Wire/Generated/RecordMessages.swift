@@ -222,6 +222,133 @@ public struct PartSummary: WireMessage, Equatable {
     }
 }
 
+/// One line of an access control list.
+public struct GrantRecord: WireMessage, Equatable {
+    /// user id, or the URI of a group
+    public var grantee: String
+    /// FULL_CONTROL, READ, WRITE, READ_ACP or WRITE_ACP
+    public var permission: String
+
+    public init(
+        grantee: String = "",
+        permission: String = ""
+    ) {
+        self.grantee = grantee
+        self.permission = permission
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__grant_record__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__GrantRecord.self).pointee
+        grantee = wireString(c.grantee)
+        permission = wireString(c.permission)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__GrantRecord.self)
+        martlet__v1__grant_record__init(c)
+        if !grantee.isEmpty { c.pointee.grantee = arena.string(grantee) }
+        if !permission.isEmpty { c.pointee.permission = arena.string(permission) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// What the key that seals an object's data key belongs to.
+public struct EncryptionMode: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    public var rawValue: Int32
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    public static let encryptionNone = EncryptionMode(rawValue: 0)
+    /// the cluster: a key derived from the master key
+    public static let encryptionSseS3 = EncryptionMode(rawValue: 1)
+    /// a named key of the cluster
+    public static let encryptionSseKms = EncryptionMode(rawValue: 2)
+    /// the client, who sends it with every request
+    public static let encryptionSseC = EncryptionMode(rawValue: 3)
+
+    public var description: String {
+        switch rawValue {
+        case 0: "encryptionNone"
+        case 1: "encryptionSseS3"
+        case 2: "encryptionSseKms"
+        case 3: "encryptionSseC"
+        default: "\(rawValue)"
+        }
+    }
+}
+
+/// How content is encrypted: AES-256-GCM in frames, each blob under a key derived from the data key and the blob's id.
+public struct EncryptionRecord: WireMessage, Equatable {
+    public var mode: EncryptionMode
+    /// the data key
+    public var sealedKey: [UInt8]
+    /// SSE-KMS; empty: the cluster's own
+    public var keyName: String
+    /// SSE-KMS: which version of the named key sealed the data key
+    public var keyVersion: UInt32
+    /// SSE-KMS: encryption context, base64 of JSON as given
+    public var context: String
+    /// SSE-C: base64, as the client gave it
+    public var customerKeyMd5: String
+    /// bytes of a whole frame as stored, its tag included
+    public var frameSize: UInt32
+    /// SSE-KMS: stored and shown
+    public var bucketKey: Bool
+
+    public init(
+        mode: EncryptionMode = EncryptionMode(rawValue: 0),
+        sealedKey: [UInt8] = [],
+        keyName: String = "",
+        keyVersion: UInt32 = 0,
+        context: String = "",
+        customerKeyMd5: String = "",
+        frameSize: UInt32 = 0,
+        bucketKey: Bool = false
+    ) {
+        self.mode = mode
+        self.sealedKey = sealedKey
+        self.keyName = keyName
+        self.keyVersion = keyVersion
+        self.context = context
+        self.customerKeyMd5 = customerKeyMd5
+        self.frameSize = frameSize
+        self.bucketKey = bucketKey
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__encryption_record__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__EncryptionRecord.self).pointee
+        mode = EncryptionMode(rawValue: Int32(truncatingIfNeeded: c.mode.rawValue))
+        sealedKey = wireBytes(c.sealed_key)
+        keyName = wireString(c.key_name)
+        keyVersion = c.key_version
+        context = wireString(c.context)
+        customerKeyMd5 = wireString(c.customer_key_md5)
+        frameSize = c.frame_size
+        bucketKey = c.bucket_key != 0
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__EncryptionRecord.self)
+        martlet__v1__encryption_record__init(c)
+        c.pointee.mode = .init(rawValue: .init(truncatingIfNeeded: mode.rawValue))
+        if !sealedKey.isEmpty { c.pointee.sealed_key = arena.binary(sealedKey) }
+        if !keyName.isEmpty { c.pointee.key_name = arena.string(keyName) }
+        c.pointee.key_version = keyVersion
+        if !context.isEmpty { c.pointee.context = arena.string(context) }
+        if !customerKeyMd5.isEmpty { c.pointee.customer_key_md5 = arena.string(customerKeyMd5) }
+        c.pointee.frame_size = frameSize
+        c.pointee.bucket_key = bucketKey ? 1 : 0
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
 public struct ObjectRecord: WireMessage, Equatable {
     /// of this format: 1
     public var version: UInt32
@@ -249,6 +376,10 @@ public struct ObjectRecord: WireMessage, Equatable {
     public var acl: String
     /// COMPOSITE or FULL_OBJECT
     public var checksumType: String
+    /// in place of acl, when no canned list says the same
+    public var grants: [GrantRecord]
+    /// sizes of blobs are then those of the stored frames
+    public var encryption: EncryptionRecord?
     /// Swift: the content is a SegmentManifest of this size, `size` that of what it names
     public var manifestSize: UInt64
     /// Swift: container/prefix of the objects that this one stands for
@@ -277,6 +408,8 @@ public struct ObjectRecord: WireMessage, Equatable {
         uploadId: String = "",
         acl: String = "",
         checksumType: String = "",
+        grants: [GrantRecord] = [],
+        encryption: EncryptionRecord? = nil,
         manifestSize: UInt64 = 0,
         objectManifest: String = "",
         symlinkTarget: String = "",
@@ -298,6 +431,8 @@ public struct ObjectRecord: WireMessage, Equatable {
         self.uploadId = uploadId
         self.acl = acl
         self.checksumType = checksumType
+        self.grants = grants
+        self.encryption = encryption
         self.manifestSize = manifestSize
         self.objectManifest = objectManifest
         self.symlinkTarget = symlinkTarget
@@ -326,6 +461,8 @@ public struct ObjectRecord: WireMessage, Equatable {
         uploadId = wireString(c.upload_id)
         acl = wireString(c.acl)
         checksumType = wireString(c.checksum_type)
+        grants = (0..<c.n_grants).map { GrantRecord(reading: UnsafeRawPointer(c.grants[$0]!)) }
+        encryption = c.encryption.map { EncryptionRecord(reading: UnsafeRawPointer($0)) }
         manifestSize = c.manifest_size
         objectManifest = wireString(c.object_manifest)
         symlinkTarget = wireString(c.symlink_target)
@@ -366,6 +503,13 @@ public struct ObjectRecord: WireMessage, Equatable {
         if !uploadId.isEmpty { c.pointee.upload_id = arena.string(uploadId) }
         if !acl.isEmpty { c.pointee.acl = arena.string(acl) }
         if !checksumType.isEmpty { c.pointee.checksum_type = arena.string(checksumType) }
+        if !grants.isEmpty {
+            c.pointee.n_grants = grants.count
+            c.pointee.grants = arena.messages(grants, as: Martlet__V1__GrantRecord.self)
+        }
+        if let encryption {
+            c.pointee.encryption = encryption.write(to: arena).assumingMemoryBound(to: Martlet__V1__EncryptionRecord.self)
+        }
         c.pointee.manifest_size = manifestSize
         if !objectManifest.isEmpty { c.pointee.object_manifest = arena.string(objectManifest) }
         if !symlinkTarget.isEmpty { c.pointee.symlink_target = arena.string(symlinkTarget) }
@@ -588,6 +732,8 @@ public struct UploadRecord: WireMessage, Equatable {
     public var checksumType: String
     public var acl: String
     public var key: String
+    public var grants: [GrantRecord]
+    public var encryption: EncryptionRecord?
 
     public init(
         version: UInt32 = 0,
@@ -600,7 +746,9 @@ public struct UploadRecord: WireMessage, Equatable {
         checksumAlgorithm: String = "",
         checksumType: String = "",
         acl: String = "",
-        key: String = ""
+        key: String = "",
+        grants: [GrantRecord] = [],
+        encryption: EncryptionRecord? = nil
     ) {
         self.version = version
         self.initiatedMilliseconds = initiatedMilliseconds
@@ -613,6 +761,8 @@ public struct UploadRecord: WireMessage, Equatable {
         self.checksumType = checksumType
         self.acl = acl
         self.key = key
+        self.grants = grants
+        self.encryption = encryption
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -632,6 +782,8 @@ public struct UploadRecord: WireMessage, Equatable {
         checksumType = wireString(c.checksum_type)
         acl = wireString(c.acl)
         key = wireString(c.key)
+        grants = (0..<c.n_grants).map { GrantRecord(reading: UnsafeRawPointer(c.grants[$0]!)) }
+        encryption = c.encryption.map { EncryptionRecord(reading: UnsafeRawPointer($0)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -654,6 +806,13 @@ public struct UploadRecord: WireMessage, Equatable {
         if !checksumType.isEmpty { c.pointee.checksum_type = arena.string(checksumType) }
         if !acl.isEmpty { c.pointee.acl = arena.string(acl) }
         if !key.isEmpty { c.pointee.key = arena.string(key) }
+        if !grants.isEmpty {
+            c.pointee.n_grants = grants.count
+            c.pointee.grants = arena.messages(grants, as: Martlet__V1__GrantRecord.self)
+        }
+        if let encryption {
+            c.pointee.encryption = encryption.write(to: arena).assumingMemoryBound(to: Martlet__V1__EncryptionRecord.self)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }

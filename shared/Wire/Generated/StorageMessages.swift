@@ -1935,3 +1935,99 @@ public struct AdoptRingReply: WireMessage, Equatable {
         return UnsafeMutableRawPointer(c)
     }
 }
+
+/// What buckets hold on this node: live objects of every replica that is kept here, and the size of their content.
+public struct FetchUsageRequest: WireMessage, Equatable {
+    /// ids; none: of all
+    public var buckets: [[UInt8]]
+
+    public init(
+        buckets: [[UInt8]] = []
+    ) {
+        self.buckets = buckets
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_usage_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchUsageRequest.self).pointee
+        buckets = (0..<c.n_buckets).map { wireBytes(c.buckets[$0]) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchUsageRequest.self)
+        martlet__v1__fetch_usage_request__init(c)
+        if !buckets.isEmpty {
+            c.pointee.n_buckets = buckets.count
+            c.pointee.buckets = arena.binaries(buckets)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct BucketUsage: WireMessage, Equatable {
+    public var bucket: [UInt8]
+    public var objects: UInt64
+    public var bytes: UInt64
+
+    public init(
+        bucket: [UInt8] = [],
+        objects: UInt64 = 0,
+        bytes: UInt64 = 0
+    ) {
+        self.bucket = bucket
+        self.objects = objects
+        self.bytes = bytes
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__bucket_usage__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__BucketUsage.self).pointee
+        bucket = wireBytes(c.bucket)
+        objects = c.objects
+        bytes = c.bytes
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__BucketUsage.self)
+        martlet__v1__bucket_usage__init(c)
+        if !bucket.isEmpty { c.pointee.bucket = arena.binary(bucket) }
+        c.pointee.objects = objects
+        c.pointee.bytes = bytes
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct FetchUsageReply: WireMessage, Equatable {
+    public var usage: [BucketUsage]
+
+    public init(
+        usage: [BucketUsage] = []
+    ) {
+        self.usage = usage
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_usage_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchUsageReply.self).pointee
+        usage = (0..<c.n_usage).map { BucketUsage(reading: UnsafeRawPointer(c.usage[$0]!)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchUsageReply.self)
+        martlet__v1__fetch_usage_reply__init(c)
+        if !usage.isEmpty {
+            c.pointee.n_usage = usage.count
+            c.pointee.usage = arena.messages(usage, as: Martlet__V1__BucketUsage.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}

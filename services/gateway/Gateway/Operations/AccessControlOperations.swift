@@ -17,11 +17,7 @@ extension S3Operations {
             ChangeBucketRequest(
                 change: .bucketSetAcl, name: call.bucket.name, owner: call.bucket.owner, acl: list.rawValue),
             context: call.context)
-        switch reply.outcome {
-        case .bucketChanged: break
-        case .bucketBusy: throw S3Error(.operationAborted, "The bucket is being deleted.")
-        default: throw S3Error(.noSuchBucket)
-        }
+        try Self.check(reply)
         return S3Response()
     }
 

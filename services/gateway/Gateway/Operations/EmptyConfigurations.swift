@@ -31,7 +31,6 @@ extension S3Operations {
         .getBucketPolicyStatus: .error(.noSuchBucketPolicy),
         .getBucketReplication: .error(.replicationConfigurationNotFound),
         .getBucketRequestPayment: .document("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
-        .getBucketTagging: .error(.noSuchTagSet),
         .getBucketVersioning: .document("VersioningConfiguration", []),
         .getBucketWebsite: .error(.noSuchWebsiteConfiguration),
         .getObjectLegalHold: .error(.noSuchObjectLockConfiguration),
@@ -44,7 +43,6 @@ extension S3Operations {
         .deleteBucketOwnershipControls: .gone,
         .deleteBucketPolicy: .gone,
         .deleteBucketReplication: .gone,
-        .deleteBucketTagging: .gone,
         .deleteBucketWebsite: .gone,
         .deletePublicAccessBlock: .gone,
     ]

@@ -11,6 +11,7 @@ extension S3Error {
         switch error {
         case let error as S3Error: self = error
         case let error as AccessError: self.init(access: error)
+        case let error as BusError where error.status == .tooLarge: self.init(.maxMessageLengthExceeded)
         case let error as BusError:
             self.init(.serviceUnavailable, "The cluster's manager did not answer: \(error.status).")
         case is ClusterStateError: self.init(.serviceUnavailable, "The cluster's manager cannot be reached.")

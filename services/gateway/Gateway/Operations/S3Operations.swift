@@ -105,6 +105,7 @@ final class S3Operations: S3Handling {
     /// Operations on buckets and objects. What is in no table is not implemented.
     private static let table: [S3Operation: Operation] = bucketTable.merging(objectTable) { first, _ in first }
         .merging(multipartTable) { first, _ in first }
+        .merging(taggingTable) { first, _ in first }
         .merging(emptyConfigurationTable) { first, _ in first }
 
     private static let bucketTable: [S3Operation: Operation] = [

@@ -46,6 +46,7 @@ enum BucketChanges {
             name: request.name, id: request.id.count == 16 ? request.id : context.random(16), owner: request.owner,
             acl: try acl(request.acl),
             createdMilliseconds: context.now, location: request.location,
+            documents: try documents([], with: request.documents),
             project: ContainerChanges.project(of: request.owner, forBucket: request.name, state.view))
         edit.expectUnchanged(ClusterKeys.user(request.owner))
         edit.put(ClusterKeys.bucket(bucket.name), bucket)
@@ -71,11 +72,15 @@ enum BucketChanges {
             if deleting { edit.put(key, bucket) }
         case .bucketSetAcl:
             guard !deleting else { return ChangeBucketReply(outcome: .bucketBusy, bucket: bucket) }
-            let wanted = try acl(request.acl)
-            if wanted != bucket.acl {
-                bucket.acl = wanted
-                edit.put(key, bucket)
-            }
+            let before = bucket
+            bucket.acl = try acl(request.acl)
+            bucket.documents = try documents(bucket.documents, with: request.documents)
+            if bucket != before { edit.put(key, bucket) }
+        case .bucketSetDocuments:
+            guard !deleting else { return ChangeBucketReply(outcome: .bucketBusy, bucket: bucket) }
+            let before = bucket.documents
+            bucket.documents = try documents(before, with: request.documents)
+            if bucket.documents != before { edit.put(key, bucket) }
         case .containerSetHeaders:
             guard !deleting else { return ChangeBucketReply(outcome: .bucketBusy, bucket: bucket) }
             let headers = try IdentityChanges.merged(bucket.headers, request.headers)
@@ -86,6 +91,28 @@ enum BucketChanges {
         default: throw VerbError(.invalidArgument, "unknown change \(request.change)")
         }
         return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)
+    }
+
+    /// The configurations after a change: sorted by name, each name once.
+    private static func documents(
+        _ present: [BucketDocument], with changes: [BucketDocument]
+    ) throws(VerbError) -> [BucketDocument] {
+        guard !changes.isEmpty else { return present }
+        var byName = Dictionary(present.map { ($0.name, $0) }) { first, _ in first }
+        for change in changes {
+            guard (1...64).contains(change.name.utf8.count) else {
+                throw VerbError(.invalidArgument, "A bucket's configuration has a name of 1 to 64 bytes")
+            }
+            guard change.content.count <= Limits.bucketDocumentSizeMax else {
+                throw VerbError(.tooLarge, "A bucket's configuration has up to \(Limits.bucketDocumentSizeMax) bytes")
+            }
+            byName[change.name] = change.content.isEmpty ? nil : change
+        }
+        guard byName.values.reduce(0, { $0 + $1.content.count }) <= Limits.bucketDocumentsSizeMax else {
+            throw VerbError(
+                .tooLarge, "A bucket's configurations have up to \(Limits.bucketDocumentsSizeMax) bytes together")
+        }
+        return byName.values.sorted { $0.name < $1.name }
     }
 
     /// The canned lists that a bucket can have.

@@ -322,6 +322,51 @@ void   martlet__v1__user_record__free_unpacked
   assert(message->base.descriptor == &martlet__v1__user_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__bucket_document__init
+                     (Martlet__V1__BucketDocument         *message)
+{
+  static const Martlet__V1__BucketDocument init_value = MARTLET__V1__BUCKET_DOCUMENT__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__bucket_document__get_packed_size
+                     (const Martlet__V1__BucketDocument *message)
+{
+  assert(message->base.descriptor == &martlet__v1__bucket_document__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__bucket_document__pack
+                     (const Martlet__V1__BucketDocument *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__bucket_document__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__bucket_document__pack_to_buffer
+                     (const Martlet__V1__BucketDocument *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__bucket_document__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__BucketDocument *
+       martlet__v1__bucket_document__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__BucketDocument *)
+     protobuf_c_message_unpack (&martlet__v1__bucket_document__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__bucket_document__free_unpacked
+                     (Martlet__V1__BucketDocument *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__bucket_document__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__bucket_record__init
                      (Martlet__V1__BucketRecord         *message)
 {
@@ -365,6 +410,141 @@ void   martlet__v1__bucket_record__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &martlet__v1__bucket_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__encryption_key_version__init
+                     (Martlet__V1__EncryptionKeyVersion         *message)
+{
+  static const Martlet__V1__EncryptionKeyVersion init_value = MARTLET__V1__ENCRYPTION_KEY_VERSION__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__encryption_key_version__get_packed_size
+                     (const Martlet__V1__EncryptionKeyVersion *message)
+{
+  assert(message->base.descriptor == &martlet__v1__encryption_key_version__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__encryption_key_version__pack
+                     (const Martlet__V1__EncryptionKeyVersion *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__encryption_key_version__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__encryption_key_version__pack_to_buffer
+                     (const Martlet__V1__EncryptionKeyVersion *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__encryption_key_version__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__EncryptionKeyVersion *
+       martlet__v1__encryption_key_version__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__EncryptionKeyVersion *)
+     protobuf_c_message_unpack (&martlet__v1__encryption_key_version__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__encryption_key_version__free_unpacked
+                     (Martlet__V1__EncryptionKeyVersion *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__encryption_key_version__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__encryption_key_record__init
+                     (Martlet__V1__EncryptionKeyRecord         *message)
+{
+  static const Martlet__V1__EncryptionKeyRecord init_value = MARTLET__V1__ENCRYPTION_KEY_RECORD__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__encryption_key_record__get_packed_size
+                     (const Martlet__V1__EncryptionKeyRecord *message)
+{
+  assert(message->base.descriptor == &martlet__v1__encryption_key_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__encryption_key_record__pack
+                     (const Martlet__V1__EncryptionKeyRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__encryption_key_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__encryption_key_record__pack_to_buffer
+                     (const Martlet__V1__EncryptionKeyRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__encryption_key_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__EncryptionKeyRecord *
+       martlet__v1__encryption_key_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__EncryptionKeyRecord *)
+     protobuf_c_message_unpack (&martlet__v1__encryption_key_record__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__encryption_key_record__free_unpacked
+                     (Martlet__V1__EncryptionKeyRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__encryption_key_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__webhook_record__init
+                     (Martlet__V1__WebhookRecord         *message)
+{
+  static const Martlet__V1__WebhookRecord init_value = MARTLET__V1__WEBHOOK_RECORD__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__webhook_record__get_packed_size
+                     (const Martlet__V1__WebhookRecord *message)
+{
+  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__webhook_record__pack
+                     (const Martlet__V1__WebhookRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__webhook_record__pack_to_buffer
+                     (const Martlet__V1__WebhookRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__WebhookRecord *
+       martlet__v1__webhook_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__WebhookRecord *)
+     protobuf_c_message_unpack (&martlet__v1__webhook_record__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__webhook_record__free_unpacked
+                     (Martlet__V1__WebhookRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   martlet__v1__cluster_settings__init
@@ -2186,7 +2366,7 @@ const ProtobufCMessageDescriptor martlet__v1__revoked_token__descriptor =
   (ProtobufCMessageInit) martlet__v1__revoked_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptors[10] =
+static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptors[12] =
 {
   {
     "id",
@@ -2261,6 +2441,30 @@ static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "quota_bytes",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UserRecord, quota_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quota_objects",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UserRecord, quota_objects),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "default_project",
     10,
     PROTOBUF_C_LABEL_NONE,
@@ -2311,21 +2515,23 @@ static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptor
 };
 static const unsigned martlet__v1__user_record__field_indices_by_name[] = {
   2,   /* field[2] = access_key_id */
-  8,   /* field[8] = application_credentials */
+  10,   /* field[10] = application_credentials */
   4,   /* field[4] = created_milliseconds */
-  6,   /* field[6] = default_project */
+  8,   /* field[8] = default_project */
   0,   /* field[0] = id */
   5,   /* field[5] = password_hash */
+  6,   /* field[6] = quota_bytes */
+  7,   /* field[7] = quota_objects */
   1,   /* field[1] = role */
-  7,   /* field[7] = roles */
+  9,   /* field[9] = roles */
   3,   /* field[3] = sealed_secret */
-  9,   /* field[9] = tokens_from_milliseconds */
+  11,   /* field[11] = tokens_from_milliseconds */
 };
 static const ProtobufCIntRange martlet__v1__user_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 10, 6 },
-  { 0, 10 }
+  { 10, 8 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor =
 {
@@ -2335,14 +2541,65 @@ const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor =
   "Martlet__V1__UserRecord",
   "martlet.v1",
   sizeof(Martlet__V1__UserRecord),
-  10,
+  12,
   martlet__v1__user_record__field_descriptors,
   martlet__v1__user_record__field_indices_by_name,
   2,  martlet__v1__user_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__user_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descriptors[9] =
+static const ProtobufCFieldDescriptor martlet__v1__bucket_document__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketDocument, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "content",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketDocument, content),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__bucket_document__field_indices_by_name[] = {
+  1,   /* field[1] = content */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange martlet__v1__bucket_document__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__bucket_document__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.BucketDocument",
+  "BucketDocument",
+  "Martlet__V1__BucketDocument",
+  "martlet.v1",
+  sizeof(Martlet__V1__BucketDocument),
+  2,
+  martlet__v1__bucket_document__field_descriptors,
+  martlet__v1__bucket_document__field_indices_by_name,
+  1,  martlet__v1__bucket_document__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__bucket_document__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descriptors[12] =
 {
   {
     "name",
@@ -2429,6 +2686,42 @@ static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "documents",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__BucketRecord, n_documents),
+    offsetof(Martlet__V1__BucketRecord, documents),
+    &martlet__v1__bucket_document__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quota_bytes",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketRecord, quota_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quota_objects",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketRecord, quota_objects),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "project",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -2456,19 +2749,22 @@ static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descript
 static const unsigned martlet__v1__bucket_record__field_indices_by_name[] = {
   3,   /* field[3] = acl */
   4,   /* field[4] = created_milliseconds */
-  8,   /* field[8] = headers */
+  7,   /* field[7] = documents */
+  11,   /* field[11] = headers */
   1,   /* field[1] = id */
   6,   /* field[6] = location */
   0,   /* field[0] = name */
   2,   /* field[2] = owner */
-  7,   /* field[7] = project */
+  10,   /* field[10] = project */
+  8,   /* field[8] = quota_bytes */
+  9,   /* field[9] = quota_objects */
   5,   /* field[5] = state */
 };
 static const ProtobufCIntRange martlet__v1__bucket_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 30, 7 },
-  { 0, 9 }
+  { 30, 10 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor =
 {
@@ -2478,11 +2774,216 @@ const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor =
   "Martlet__V1__BucketRecord",
   "martlet.v1",
   sizeof(Martlet__V1__BucketRecord),
-  9,
+  12,
   martlet__v1__bucket_record__field_descriptors,
   martlet__v1__bucket_record__field_indices_by_name,
   2,  martlet__v1__bucket_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__bucket_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__encryption_key_version__field_descriptors[3] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionKeyVersion, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sealed_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionKeyVersion, sealed_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_milliseconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionKeyVersion, created_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__encryption_key_version__field_indices_by_name[] = {
+  2,   /* field[2] = created_milliseconds */
+  0,   /* field[0] = number */
+  1,   /* field[1] = sealed_key */
+};
+static const ProtobufCIntRange martlet__v1__encryption_key_version__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor martlet__v1__encryption_key_version__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.EncryptionKeyVersion",
+  "EncryptionKeyVersion",
+  "Martlet__V1__EncryptionKeyVersion",
+  "martlet.v1",
+  sizeof(Martlet__V1__EncryptionKeyVersion),
+  3,
+  martlet__v1__encryption_key_version__field_descriptors,
+  martlet__v1__encryption_key_version__field_indices_by_name,
+  1,  martlet__v1__encryption_key_version__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__encryption_key_version__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__encryption_key_record__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionKeyRecord, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "versions",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__EncryptionKeyRecord, n_versions),
+    offsetof(Martlet__V1__EncryptionKeyRecord, versions),
+    &martlet__v1__encryption_key_version__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disabled",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionKeyRecord, disabled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_milliseconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionKeyRecord, created_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__encryption_key_record__field_indices_by_name[] = {
+  3,   /* field[3] = created_milliseconds */
+  2,   /* field[2] = disabled */
+  0,   /* field[0] = name */
+  1,   /* field[1] = versions */
+};
+static const ProtobufCIntRange martlet__v1__encryption_key_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor martlet__v1__encryption_key_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.EncryptionKeyRecord",
+  "EncryptionKeyRecord",
+  "Martlet__V1__EncryptionKeyRecord",
+  "martlet.v1",
+  sizeof(Martlet__V1__EncryptionKeyRecord),
+  4,
+  martlet__v1__encryption_key_record__field_descriptors,
+  martlet__v1__encryption_key_record__field_indices_by_name,
+  1,  martlet__v1__encryption_key_record__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__encryption_key_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__webhook_record__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__WebhookRecord, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "url",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__WebhookRecord, url),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sealed_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__WebhookRecord, sealed_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__webhook_record__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+  2,   /* field[2] = sealed_token */
+  1,   /* field[1] = url */
+};
+static const ProtobufCIntRange martlet__v1__webhook_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor martlet__v1__webhook_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.WebhookRecord",
+  "WebhookRecord",
+  "Martlet__V1__WebhookRecord",
+  "martlet.v1",
+  sizeof(Martlet__V1__WebhookRecord),
+  3,
+  martlet__v1__webhook_record__field_descriptors,
+  martlet__v1__webhook_record__field_indices_by_name,
+  1,  martlet__v1__webhook_record__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__webhook_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor martlet__v1__cluster_settings__field_descriptors[9] =
@@ -3786,7 +4287,7 @@ const ProtobufCMessageDescriptor martlet__v1__admin_result__descriptor =
   (ProtobufCMessageInit) martlet__v1__admin_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_descriptors[8] =
+static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_descriptors[9] =
 {
   {
     "change",
@@ -3861,6 +4362,18 @@ static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "documents",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__ChangeBucketRequest, n_documents),
+    offsetof(Martlet__V1__ChangeBucketRequest, documents),
+    &martlet__v1__bucket_document__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "project",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -3888,18 +4401,19 @@ static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_
 static const unsigned martlet__v1__change_bucket_request__field_indices_by_name[] = {
   3,   /* field[3] = acl */
   0,   /* field[0] = change */
-  7,   /* field[7] = headers */
+  6,   /* field[6] = documents */
+  8,   /* field[8] = headers */
   5,   /* field[5] = id */
   4,   /* field[4] = location */
   1,   /* field[1] = name */
   2,   /* field[2] = owner */
-  6,   /* field[6] = project */
+  7,   /* field[7] = project */
 };
 static const ProtobufCIntRange martlet__v1__change_bucket_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 30, 6 },
-  { 0, 8 }
+  { 30, 7 },
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor martlet__v1__change_bucket_request__descriptor =
 {
@@ -3909,7 +4423,7 @@ const ProtobufCMessageDescriptor martlet__v1__change_bucket_request__descriptor 
   "Martlet__V1__ChangeBucketRequest",
   "martlet.v1",
   sizeof(Martlet__V1__ChangeBucketRequest),
-  8,
+  9,
   martlet__v1__change_bucket_request__field_descriptors,
   martlet__v1__change_bucket_request__field_indices_by_name,
   2,  martlet__v1__change_bucket_request__number_ranges,
@@ -4549,28 +5063,30 @@ const ProtobufCEnumDescriptor martlet__v1__bucket_state__descriptor =
   martlet__v1__bucket_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue martlet__v1__bucket_change__enum_values_by_number[7] =
+static const ProtobufCEnumValue martlet__v1__bucket_change__enum_values_by_number[8] =
 {
   { "BUCKET_CREATE", "MARTLET__V1__BUCKET_CHANGE__BUCKET_CREATE", 0 },
   { "BUCKET_DELETE_BEGIN", "MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_BEGIN", 1 },
   { "BUCKET_DELETE_FINISH", "MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_FINISH", 2 },
   { "BUCKET_DELETE_CANCEL", "MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_CANCEL", 3 },
   { "BUCKET_SET_ACL", "MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_ACL", 4 },
+  { "BUCKET_SET_DOCUMENTS", "MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_DOCUMENTS", 5 },
   { "CONTAINER_CREATE", "MARTLET__V1__BUCKET_CHANGE__CONTAINER_CREATE", 30 },
   { "CONTAINER_SET_HEADERS", "MARTLET__V1__BUCKET_CHANGE__CONTAINER_SET_HEADERS", 31 },
 };
 static const ProtobufCIntRange martlet__v1__bucket_change__value_ranges[] = {
-{0, 0},{30, 5},{0, 7}
+{0, 0},{30, 6},{0, 8}
 };
-static const ProtobufCEnumValueIndex martlet__v1__bucket_change__enum_values_by_name[7] =
+static const ProtobufCEnumValueIndex martlet__v1__bucket_change__enum_values_by_name[8] =
 {
   { "BUCKET_CREATE", 0 },
   { "BUCKET_DELETE_BEGIN", 1 },
   { "BUCKET_DELETE_CANCEL", 3 },
   { "BUCKET_DELETE_FINISH", 2 },
   { "BUCKET_SET_ACL", 4 },
-  { "CONTAINER_CREATE", 5 },
-  { "CONTAINER_SET_HEADERS", 6 },
+  { "BUCKET_SET_DOCUMENTS", 5 },
+  { "CONTAINER_CREATE", 6 },
+  { "CONTAINER_SET_HEADERS", 7 },
 };
 const ProtobufCEnumDescriptor martlet__v1__bucket_change__descriptor =
 {
@@ -4579,9 +5095,9 @@ const ProtobufCEnumDescriptor martlet__v1__bucket_change__descriptor =
   "BucketChange",
   "Martlet__V1__BucketChange",
   "martlet.v1",
-  7,
+  8,
   martlet__v1__bucket_change__enum_values_by_number,
-  7,
+  8,
   martlet__v1__bucket_change__enum_values_by_name,
   2,
   martlet__v1__bucket_change__value_ranges,

@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[36] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[37] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -269,17 +269,18 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "ADMIN_COMMAND", "MARTLET__V1__MESSAGE_TYPE__ADMIN_COMMAND", 62 },
   { "CHANGE_BUCKET", "MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET", 63 },
   { "REPORT_MOVES", "MARTLET__V1__MESSAGE_TYPE__REPORT_MOVES", 64 },
+  { "FETCH_USAGE", "MARTLET__V1__MESSAGE_TYPE__FETCH_USAGE", 70 },
   { "REVOKE_TOKEN", "MARTLET__V1__MESSAGE_TYPE__REVOKE_TOKEN", 80 },
   { "CHANGE_ACCOUNT", "MARTLET__V1__MESSAGE_TYPE__CHANGE_ACCOUNT", 81 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 9},{30, 14},{40, 17},{60, 29},{80, 34},{0, 36}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 29},{70, 34},{80, 35},{0, 37}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[36] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[37] =
 {
   { "ADMIN_COMMAND", 31 },
   { "ADOPT_RING", 28 },
-  { "CHANGE_ACCOUNT", 35 },
+  { "CHANGE_ACCOUNT", 36 },
   { "CHANGE_BUCKET", 32 },
   { "COMMIT", 11 },
   { "DAMAGE_FOUND", 7 },
@@ -292,6 +293,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "FETCH_HINTS", 18 },
   { "FETCH_RELEASES", 23 },
   { "FETCH_STATE", 30 },
+  { "FETCH_USAGE", 34 },
   { "FORGET_HINTS", 19 },
   { "FORGET_RELEASES", 24 },
   { "GET_CHUNK", 15 },
@@ -308,7 +310,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "PUT_CHUNK", 14 },
   { "READ", 9 },
   { "REPORT_MOVES", 33 },
-  { "REVOKE_TOKEN", 34 },
+  { "REVOKE_TOKEN", 35 },
   { "STAGE", 10 },
   { "STATE_CHANGED", 4 },
   { "TAP", 6 },
@@ -321,11 +323,11 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  36,
+  37,
   martlet__v1__message_type__enum_values_by_number,
-  36,
+  37,
   martlet__v1__message_type__enum_values_by_name,
-  6,
+  7,
   martlet__v1__message_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -232,6 +232,96 @@ void   martlet__v1__part_summary__free_unpacked
   assert(message->base.descriptor == &martlet__v1__part_summary__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__grant_record__init
+                     (Martlet__V1__GrantRecord         *message)
+{
+  static const Martlet__V1__GrantRecord init_value = MARTLET__V1__GRANT_RECORD__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__grant_record__get_packed_size
+                     (const Martlet__V1__GrantRecord *message)
+{
+  assert(message->base.descriptor == &martlet__v1__grant_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__grant_record__pack
+                     (const Martlet__V1__GrantRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__grant_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__grant_record__pack_to_buffer
+                     (const Martlet__V1__GrantRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__grant_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__GrantRecord *
+       martlet__v1__grant_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__GrantRecord *)
+     protobuf_c_message_unpack (&martlet__v1__grant_record__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__grant_record__free_unpacked
+                     (Martlet__V1__GrantRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__grant_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__encryption_record__init
+                     (Martlet__V1__EncryptionRecord         *message)
+{
+  static const Martlet__V1__EncryptionRecord init_value = MARTLET__V1__ENCRYPTION_RECORD__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__encryption_record__get_packed_size
+                     (const Martlet__V1__EncryptionRecord *message)
+{
+  assert(message->base.descriptor == &martlet__v1__encryption_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__encryption_record__pack
+                     (const Martlet__V1__EncryptionRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__encryption_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__encryption_record__pack_to_buffer
+                     (const Martlet__V1__EncryptionRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__encryption_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__EncryptionRecord *
+       martlet__v1__encryption_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__EncryptionRecord *)
+     protobuf_c_message_unpack (&martlet__v1__encryption_record__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__encryption_record__free_unpacked
+                     (Martlet__V1__EncryptionRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__encryption_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__object_record__init
                      (Martlet__V1__ObjectRecord         *message)
 {
@@ -861,7 +951,187 @@ const ProtobufCMessageDescriptor martlet__v1__part_summary__descriptor =
   (ProtobufCMessageInit) martlet__v1__part_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descriptors[20] =
+static const ProtobufCFieldDescriptor martlet__v1__grant_record__field_descriptors[2] =
+{
+  {
+    "grantee",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__GrantRecord, grantee),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "permission",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__GrantRecord, permission),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__grant_record__field_indices_by_name[] = {
+  0,   /* field[0] = grantee */
+  1,   /* field[1] = permission */
+};
+static const ProtobufCIntRange martlet__v1__grant_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__grant_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.GrantRecord",
+  "GrantRecord",
+  "Martlet__V1__GrantRecord",
+  "martlet.v1",
+  sizeof(Martlet__V1__GrantRecord),
+  2,
+  martlet__v1__grant_record__field_descriptors,
+  martlet__v1__grant_record__field_indices_by_name,
+  1,  martlet__v1__grant_record__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__grant_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__encryption_record__field_descriptors[8] =
+{
+  {
+    "mode",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionRecord, mode),
+    &martlet__v1__encryption_mode__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sealed_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionRecord, sealed_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionRecord, key_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_version",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionRecord, key_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "context",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionRecord, context),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "customer_key_md5",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionRecord, customer_key_md5),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "frame_size",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionRecord, frame_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bucket_key",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__EncryptionRecord, bucket_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__encryption_record__field_indices_by_name[] = {
+  7,   /* field[7] = bucket_key */
+  4,   /* field[4] = context */
+  5,   /* field[5] = customer_key_md5 */
+  6,   /* field[6] = frame_size */
+  2,   /* field[2] = key_name */
+  3,   /* field[3] = key_version */
+  0,   /* field[0] = mode */
+  1,   /* field[1] = sealed_key */
+};
+static const ProtobufCIntRange martlet__v1__encryption_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor martlet__v1__encryption_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.EncryptionRecord",
+  "EncryptionRecord",
+  "Martlet__V1__EncryptionRecord",
+  "martlet.v1",
+  sizeof(Martlet__V1__EncryptionRecord),
+  8,
+  martlet__v1__encryption_record__field_descriptors,
+  martlet__v1__encryption_record__field_indices_by_name,
+  1,  martlet__v1__encryption_record__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__encryption_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descriptors[22] =
 {
   {
     "version",
@@ -1032,6 +1302,30 @@ static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "grants",
+    30,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__ObjectRecord, n_grants),
+    offsetof(Martlet__V1__ObjectRecord, grants),
+    &martlet__v1__grant_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "encryption",
+    31,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, encryption),
+    &martlet__v1__encryption_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "manifest_size",
     40,
     PROTOBUF_C_LABEL_NONE,
@@ -1109,28 +1403,31 @@ static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   6,   /* field[6] = blobs */
   13,   /* field[13] = checksum_type */
   10,   /* field[10] = checksums */
-  19,   /* field[19] = delete_at_seconds */
+  21,   /* field[21] = delete_at_seconds */
+  15,   /* field[15] = encryption */
   3,   /* field[3] = etag */
+  14,   /* field[14] = grants */
   4,   /* field[4] = headers */
-  14,   /* field[14] = manifest_size */
+  16,   /* field[16] = manifest_size */
   5,   /* field[5] = metadata */
   1,   /* field[1] = modified_milliseconds */
-  15,   /* field[15] = object_manifest */
+  17,   /* field[17] = object_manifest */
   8,   /* field[8] = owner */
   7,   /* field[7] = parts */
   2,   /* field[2] = size */
   9,   /* field[9] = storage_class */
-  17,   /* field[17] = symlink_account */
-  18,   /* field[18] = symlink_etag */
-  16,   /* field[16] = symlink_target */
+  19,   /* field[19] = symlink_account */
+  20,   /* field[20] = symlink_etag */
+  18,   /* field[18] = symlink_target */
   11,   /* field[11] = upload_id */
   0,   /* field[0] = version */
 };
-static const ProtobufCIntRange martlet__v1__object_record__number_ranges[2 + 1] =
+static const ProtobufCIntRange martlet__v1__object_record__number_ranges[3 + 1] =
 {
   { 1, 0 },
-  { 40, 14 },
-  { 0, 20 }
+  { 30, 14 },
+  { 40, 16 },
+  { 0, 22 }
 };
 const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor =
 {
@@ -1140,10 +1437,10 @@ const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor =
   "Martlet__V1__ObjectRecord",
   "martlet.v1",
   sizeof(Martlet__V1__ObjectRecord),
-  20,
+  22,
   martlet__v1__object_record__field_descriptors,
   martlet__v1__object_record__field_indices_by_name,
-  2,  martlet__v1__object_record__number_ranges,
+  3,  martlet__v1__object_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__object_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -1496,7 +1793,7 @@ const ProtobufCMessageDescriptor martlet__v1__listing_summary__descriptor =
   (ProtobufCMessageInit) martlet__v1__listing_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__upload_record__field_descriptors[11] =
+static const ProtobufCFieldDescriptor martlet__v1__upload_record__field_descriptors[13] =
 {
   {
     "version",
@@ -1630,11 +1927,37 @@ static const ProtobufCFieldDescriptor martlet__v1__upload_record__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "grants",
+    20,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__UploadRecord, n_grants),
+    offsetof(Martlet__V1__UploadRecord, grants),
+    &martlet__v1__grant_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "encryption",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UploadRecord, encryption),
+    &martlet__v1__encryption_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__upload_record__field_indices_by_name[] = {
   9,   /* field[9] = acl */
   7,   /* field[7] = checksum_algorithm */
   8,   /* field[8] = checksum_type */
+  12,   /* field[12] = encryption */
+  11,   /* field[11] = grants */
   4,   /* field[4] = headers */
   1,   /* field[1] = initiated_milliseconds */
   10,   /* field[10] = key */
@@ -1644,10 +1967,11 @@ static const unsigned martlet__v1__upload_record__field_indices_by_name[] = {
   6,   /* field[6] = storage_class */
   0,   /* field[0] = version */
 };
-static const ProtobufCIntRange martlet__v1__upload_record__number_ranges[1 + 1] =
+static const ProtobufCIntRange martlet__v1__upload_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 20, 11 },
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor martlet__v1__upload_record__descriptor =
 {
@@ -1657,10 +1981,10 @@ const ProtobufCMessageDescriptor martlet__v1__upload_record__descriptor =
   "Martlet__V1__UploadRecord",
   "martlet.v1",
   sizeof(Martlet__V1__UploadRecord),
-  11,
+  13,
   martlet__v1__upload_record__field_descriptors,
   martlet__v1__upload_record__field_indices_by_name,
-  1,  martlet__v1__upload_record__number_ranges,
+  2,  martlet__v1__upload_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__upload_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -1792,6 +2116,38 @@ const ProtobufCMessageDescriptor martlet__v1__part_record__descriptor =
   1,  martlet__v1__part_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__part_record__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue martlet__v1__encryption_mode__enum_values_by_number[4] =
+{
+  { "ENCRYPTION_NONE", "MARTLET__V1__ENCRYPTION_MODE__ENCRYPTION_NONE", 0 },
+  { "ENCRYPTION_SSE_S3", "MARTLET__V1__ENCRYPTION_MODE__ENCRYPTION_SSE_S3", 1 },
+  { "ENCRYPTION_SSE_KMS", "MARTLET__V1__ENCRYPTION_MODE__ENCRYPTION_SSE_KMS", 2 },
+  { "ENCRYPTION_SSE_C", "MARTLET__V1__ENCRYPTION_MODE__ENCRYPTION_SSE_C", 3 },
+};
+static const ProtobufCIntRange martlet__v1__encryption_mode__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex martlet__v1__encryption_mode__enum_values_by_name[4] =
+{
+  { "ENCRYPTION_NONE", 0 },
+  { "ENCRYPTION_SSE_C", 3 },
+  { "ENCRYPTION_SSE_KMS", 2 },
+  { "ENCRYPTION_SSE_S3", 1 },
+};
+const ProtobufCEnumDescriptor martlet__v1__encryption_mode__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "martlet.v1.EncryptionMode",
+  "EncryptionMode",
+  "Martlet__V1__EncryptionMode",
+  "martlet.v1",
+  4,
+  martlet__v1__encryption_mode__enum_values_by_number,
+  4,
+  martlet__v1__encryption_mode__enum_values_by_name,
+  1,
+  martlet__v1__encryption_mode__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue martlet__v1__upload_state__enum_values_by_number[3] =
 {

@@ -22,7 +22,11 @@ typedef struct Martlet__V1__SwiftHeader Martlet__V1__SwiftHeader;
 typedef struct Martlet__V1__ProjectRecord Martlet__V1__ProjectRecord;
 typedef struct Martlet__V1__RevokedToken Martlet__V1__RevokedToken;
 typedef struct Martlet__V1__UserRecord Martlet__V1__UserRecord;
+typedef struct Martlet__V1__BucketDocument Martlet__V1__BucketDocument;
 typedef struct Martlet__V1__BucketRecord Martlet__V1__BucketRecord;
+typedef struct Martlet__V1__EncryptionKeyVersion Martlet__V1__EncryptionKeyVersion;
+typedef struct Martlet__V1__EncryptionKeyRecord Martlet__V1__EncryptionKeyRecord;
+typedef struct Martlet__V1__WebhookRecord Martlet__V1__WebhookRecord;
 typedef struct Martlet__V1__ClusterSettings Martlet__V1__ClusterSettings;
 typedef struct Martlet__V1__PartitionAssignment Martlet__V1__PartitionAssignment;
 typedef struct Martlet__V1__RingRecord Martlet__V1__RingRecord;
@@ -87,6 +91,7 @@ typedef enum _Martlet__V1__BucketChange {
   MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_FINISH = 2,
   MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_CANCEL = 3,
   MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_ACL = 4,
+  MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_DOCUMENTS = 5,
   /*
    * as Swift does it: the manager finds a name that is free
    */
@@ -272,6 +277,14 @@ struct  Martlet__V1__UserRecord
    */
   ProtobufCBinaryData password_hash;
   /*
+   * of all its buckets; 0: no limit
+   */
+  uint64_t quota_bytes;
+  /*
+   * 0: no limit
+   */
+  uint64_t quota_objects;
+  /*
    * project id
    */
   char *default_project;
@@ -286,7 +299,24 @@ struct  Martlet__V1__UserRecord
 };
 #define MARTLET__V1__USER_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__user_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0 }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0 }
+
+
+/*
+ * A configuration of a bucket, as its client put it, or in a form that the gateways agree on.
+ */
+struct  Martlet__V1__BucketDocument
+{
+  ProtobufCMessage base;
+  /*
+   * of the S3 sub-resource: cors, policy, lifecycle, …
+   */
+  char *name;
+  ProtobufCBinaryData content;
+};
+#define MARTLET__V1__BUCKET_DOCUMENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__bucket_document__descriptor) \
+    , (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 /*
@@ -312,6 +342,19 @@ struct  Martlet__V1__BucketRecord
   Martlet__V1__BucketState state;
   char *location;
   /*
+   * at most one of a name
+   */
+  size_t n_documents;
+  Martlet__V1__BucketDocument **documents;
+  /*
+   * content of all objects; 0: no limit
+   */
+  uint64_t quota_bytes;
+  /*
+   * 0: no limit
+   */
+  uint64_t quota_objects;
+  /*
    * id of the project whose Swift account has it as a container; empty: none
    */
   char *project;
@@ -323,7 +366,66 @@ struct  Martlet__V1__BucketRecord
 };
 #define MARTLET__V1__BUCKET_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__bucket_record__descriptor) \
-    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL }
+    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string, 0,NULL }
+
+
+/*
+ * One key that seals data keys. Old versions stay: what they sealed must be readable.
+ */
+struct  Martlet__V1__EncryptionKeyVersion
+{
+  ProtobufCMessage base;
+  uint32_t number;
+  /*
+   * AES-256-GCM by the master key
+   */
+  ProtobufCBinaryData sealed_key;
+  int64_t created_milliseconds;
+};
+#define MARTLET__V1__ENCRYPTION_KEY_VERSION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__encryption_key_version__descriptor) \
+    , 0, {0,NULL}, 0 }
+
+
+/*
+ * Stored under encryption-keys/NAME
+ */
+struct  Martlet__V1__EncryptionKeyRecord
+{
+  ProtobufCMessage base;
+  char *name;
+  /*
+   * by number; the last one seals
+   */
+  size_t n_versions;
+  Martlet__V1__EncryptionKeyVersion **versions;
+  /*
+   * nothing is sealed or opened
+   */
+  protobuf_c_boolean disabled;
+  int64_t created_milliseconds;
+};
+#define MARTLET__V1__ENCRYPTION_KEY_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__encryption_key_record__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
+
+
+/*
+ * Stored under webhooks/NAME: where events of buckets are sent
+ */
+struct  Martlet__V1__WebhookRecord
+{
+  ProtobufCMessage base;
+  char *name;
+  char *url;
+  /*
+   * sent as Authorization: Bearer; AES-256-GCM by the master key
+   */
+  ProtobufCBinaryData sealed_token;
+};
+#define MARTLET__V1__WEBHOOK_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__webhook_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 /*
@@ -659,6 +761,11 @@ struct  Martlet__V1__ChangeBucketRequest
    */
   ProtobufCBinaryData id;
   /*
+   * each replaces the one of its name; without content: removes it
+   */
+  size_t n_documents;
+  Martlet__V1__BucketDocument **documents;
+  /*
    * of a container to create
    */
   char *project;
@@ -670,7 +777,7 @@ struct  Martlet__V1__ChangeBucketRequest
 };
 #define MARTLET__V1__CHANGE_BUCKET_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__change_bucket_request__descriptor) \
-    , MARTLET__V1__BUCKET_CHANGE__BUCKET_CREATE, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL }
+    , MARTLET__V1__BUCKET_CHANGE__BUCKET_CREATE, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 struct  Martlet__V1__ChangeBucketReply
@@ -953,6 +1060,25 @@ Martlet__V1__UserRecord *
 void   martlet__v1__user_record__free_unpacked
                      (Martlet__V1__UserRecord *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__BucketDocument methods */
+void   martlet__v1__bucket_document__init
+                     (Martlet__V1__BucketDocument         *message);
+size_t martlet__v1__bucket_document__get_packed_size
+                     (const Martlet__V1__BucketDocument   *message);
+size_t martlet__v1__bucket_document__pack
+                     (const Martlet__V1__BucketDocument   *message,
+                      uint8_t             *out);
+size_t martlet__v1__bucket_document__pack_to_buffer
+                     (const Martlet__V1__BucketDocument   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__BucketDocument *
+       martlet__v1__bucket_document__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__bucket_document__free_unpacked
+                     (Martlet__V1__BucketDocument *message,
+                      ProtobufCAllocator *allocator);
 /* Martlet__V1__BucketRecord methods */
 void   martlet__v1__bucket_record__init
                      (Martlet__V1__BucketRecord         *message);
@@ -971,6 +1097,63 @@ Martlet__V1__BucketRecord *
                       const uint8_t       *data);
 void   martlet__v1__bucket_record__free_unpacked
                      (Martlet__V1__BucketRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__EncryptionKeyVersion methods */
+void   martlet__v1__encryption_key_version__init
+                     (Martlet__V1__EncryptionKeyVersion         *message);
+size_t martlet__v1__encryption_key_version__get_packed_size
+                     (const Martlet__V1__EncryptionKeyVersion   *message);
+size_t martlet__v1__encryption_key_version__pack
+                     (const Martlet__V1__EncryptionKeyVersion   *message,
+                      uint8_t             *out);
+size_t martlet__v1__encryption_key_version__pack_to_buffer
+                     (const Martlet__V1__EncryptionKeyVersion   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__EncryptionKeyVersion *
+       martlet__v1__encryption_key_version__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__encryption_key_version__free_unpacked
+                     (Martlet__V1__EncryptionKeyVersion *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__EncryptionKeyRecord methods */
+void   martlet__v1__encryption_key_record__init
+                     (Martlet__V1__EncryptionKeyRecord         *message);
+size_t martlet__v1__encryption_key_record__get_packed_size
+                     (const Martlet__V1__EncryptionKeyRecord   *message);
+size_t martlet__v1__encryption_key_record__pack
+                     (const Martlet__V1__EncryptionKeyRecord   *message,
+                      uint8_t             *out);
+size_t martlet__v1__encryption_key_record__pack_to_buffer
+                     (const Martlet__V1__EncryptionKeyRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__EncryptionKeyRecord *
+       martlet__v1__encryption_key_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__encryption_key_record__free_unpacked
+                     (Martlet__V1__EncryptionKeyRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__WebhookRecord methods */
+void   martlet__v1__webhook_record__init
+                     (Martlet__V1__WebhookRecord         *message);
+size_t martlet__v1__webhook_record__get_packed_size
+                     (const Martlet__V1__WebhookRecord   *message);
+size_t martlet__v1__webhook_record__pack
+                     (const Martlet__V1__WebhookRecord   *message,
+                      uint8_t             *out);
+size_t martlet__v1__webhook_record__pack_to_buffer
+                     (const Martlet__V1__WebhookRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__WebhookRecord *
+       martlet__v1__webhook_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__webhook_record__free_unpacked
+                     (Martlet__V1__WebhookRecord *message,
                       ProtobufCAllocator *allocator);
 /* Martlet__V1__ClusterSettings methods */
 void   martlet__v1__cluster_settings__init
@@ -1546,8 +1729,20 @@ typedef void (*Martlet__V1__RevokedToken_Closure)
 typedef void (*Martlet__V1__UserRecord_Closure)
                  (const Martlet__V1__UserRecord *message,
                   void *closure_data);
+typedef void (*Martlet__V1__BucketDocument_Closure)
+                 (const Martlet__V1__BucketDocument *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__BucketRecord_Closure)
                  (const Martlet__V1__BucketRecord *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__EncryptionKeyVersion_Closure)
+                 (const Martlet__V1__EncryptionKeyVersion *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__EncryptionKeyRecord_Closure)
+                 (const Martlet__V1__EncryptionKeyRecord *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__WebhookRecord_Closure)
+                 (const Martlet__V1__WebhookRecord *message,
                   void *closure_data);
 typedef void (*Martlet__V1__ClusterSettings_Closure)
                  (const Martlet__V1__ClusterSettings *message,
@@ -1654,7 +1849,11 @@ extern const ProtobufCMessageDescriptor martlet__v1__swift_header__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__project_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__revoked_token__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__bucket_document__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__encryption_key_version__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__encryption_key_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__webhook_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__cluster_settings__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__partition_assignment__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__ring_record__descriptor;

@@ -20,6 +20,8 @@ typedef struct Martlet__V1__StoredState Martlet__V1__StoredState;
 typedef struct Martlet__V1__HeaderField Martlet__V1__HeaderField;
 typedef struct Martlet__V1__BlobReference Martlet__V1__BlobReference;
 typedef struct Martlet__V1__PartSummary Martlet__V1__PartSummary;
+typedef struct Martlet__V1__GrantRecord Martlet__V1__GrantRecord;
+typedef struct Martlet__V1__EncryptionRecord Martlet__V1__EncryptionRecord;
 typedef struct Martlet__V1__ObjectRecord Martlet__V1__ObjectRecord;
 typedef struct Martlet__V1__ManifestSegment Martlet__V1__ManifestSegment;
 typedef struct Martlet__V1__SegmentManifest Martlet__V1__SegmentManifest;
@@ -30,6 +32,25 @@ typedef struct Martlet__V1__PartRecord Martlet__V1__PartRecord;
 
 /* --- enums --- */
 
+/*
+ * What the key that seals an object's data key belongs to.
+ */
+typedef enum _Martlet__V1__EncryptionMode {
+  MARTLET__V1__ENCRYPTION_MODE__ENCRYPTION_NONE = 0,
+  /*
+   * the cluster: a key derived from the master key
+   */
+  MARTLET__V1__ENCRYPTION_MODE__ENCRYPTION_SSE_S3 = 1,
+  /*
+   * a named key of the cluster
+   */
+  MARTLET__V1__ENCRYPTION_MODE__ENCRYPTION_SSE_KMS = 2,
+  /*
+   * the client, who sends it with every request
+   */
+  MARTLET__V1__ENCRYPTION_MODE__ENCRYPTION_SSE_C = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MARTLET__V1__ENCRYPTION_MODE)
+} Martlet__V1__EncryptionMode;
 typedef enum _Martlet__V1__UploadState {
   MARTLET__V1__UPLOAD_STATE__UPLOAD_OPEN = 0,
   MARTLET__V1__UPLOAD_STATE__UPLOAD_COMPLETING = 1,
@@ -139,6 +160,67 @@ struct  Martlet__V1__PartSummary
     , 0, 0, (char *)protobuf_c_empty_string, 0,NULL }
 
 
+/*
+ * One line of an access control list.
+ */
+struct  Martlet__V1__GrantRecord
+{
+  ProtobufCMessage base;
+  /*
+   * user id, or the URI of a group
+   */
+  char *grantee;
+  /*
+   * FULL_CONTROL, READ, WRITE, READ_ACP or WRITE_ACP
+   */
+  char *permission;
+};
+#define MARTLET__V1__GRANT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__grant_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * How content is encrypted: AES-256-GCM in frames, each blob under a key derived from the data key and the blob's id.
+ */
+struct  Martlet__V1__EncryptionRecord
+{
+  ProtobufCMessage base;
+  Martlet__V1__EncryptionMode mode;
+  /*
+   * the data key
+   */
+  ProtobufCBinaryData sealed_key;
+  /*
+   * SSE-KMS; empty: the cluster's own
+   */
+  char *key_name;
+  /*
+   * SSE-KMS: which version of the named key sealed the data key
+   */
+  uint32_t key_version;
+  /*
+   * SSE-KMS: encryption context, base64 of JSON as given
+   */
+  char *context;
+  /*
+   * SSE-C: base64, as the client gave it
+   */
+  char *customer_key_md5;
+  /*
+   * bytes of a whole frame as stored, its tag included
+   */
+  uint32_t frame_size;
+  /*
+   * SSE-KMS: stored and shown
+   */
+  protobuf_c_boolean bucket_key;
+};
+#define MARTLET__V1__ENCRYPTION_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__encryption_record__descriptor) \
+    , MARTLET__V1__ENCRYPTION_MODE__ENCRYPTION_NONE, {0,NULL}, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
+
+
 struct  Martlet__V1__ObjectRecord
 {
   ProtobufCMessage base;
@@ -198,6 +280,15 @@ struct  Martlet__V1__ObjectRecord
    */
   char *checksum_type;
   /*
+   * in place of acl, when no canned list says the same
+   */
+  size_t n_grants;
+  Martlet__V1__GrantRecord **grants;
+  /*
+   * sizes of blobs are then those of the stored frames
+   */
+  Martlet__V1__EncryptionRecord *encryption;
+  /*
    * Swift: the content is a SegmentManifest of this size, `size` that of what it names
    */
   uint64_t manifest_size;
@@ -224,7 +315,7 @@ struct  Martlet__V1__ObjectRecord
 };
 #define MARTLET__V1__OBJECT_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__object_record__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
@@ -325,10 +416,13 @@ struct  Martlet__V1__UploadRecord
   char *checksum_type;
   char *acl;
   char *key;
+  size_t n_grants;
+  Martlet__V1__GrantRecord **grants;
+  Martlet__V1__EncryptionRecord *encryption;
 };
 #define MARTLET__V1__UPLOAD_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__upload_record__descriptor) \
-    , 0, 0, MARTLET__V1__UPLOAD_STATE__UPLOAD_OPEN, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0, 0, MARTLET__V1__UPLOAD_STATE__UPLOAD_OPEN, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL }
 
 
 /*
@@ -449,6 +543,44 @@ Martlet__V1__PartSummary *
                       const uint8_t       *data);
 void   martlet__v1__part_summary__free_unpacked
                      (Martlet__V1__PartSummary *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__GrantRecord methods */
+void   martlet__v1__grant_record__init
+                     (Martlet__V1__GrantRecord         *message);
+size_t martlet__v1__grant_record__get_packed_size
+                     (const Martlet__V1__GrantRecord   *message);
+size_t martlet__v1__grant_record__pack
+                     (const Martlet__V1__GrantRecord   *message,
+                      uint8_t             *out);
+size_t martlet__v1__grant_record__pack_to_buffer
+                     (const Martlet__V1__GrantRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__GrantRecord *
+       martlet__v1__grant_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__grant_record__free_unpacked
+                     (Martlet__V1__GrantRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__EncryptionRecord methods */
+void   martlet__v1__encryption_record__init
+                     (Martlet__V1__EncryptionRecord         *message);
+size_t martlet__v1__encryption_record__get_packed_size
+                     (const Martlet__V1__EncryptionRecord   *message);
+size_t martlet__v1__encryption_record__pack
+                     (const Martlet__V1__EncryptionRecord   *message,
+                      uint8_t             *out);
+size_t martlet__v1__encryption_record__pack_to_buffer
+                     (const Martlet__V1__EncryptionRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__EncryptionRecord *
+       martlet__v1__encryption_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__encryption_record__free_unpacked
+                     (Martlet__V1__EncryptionRecord *message,
                       ProtobufCAllocator *allocator);
 /* Martlet__V1__ObjectRecord methods */
 void   martlet__v1__object_record__init
@@ -581,6 +713,12 @@ typedef void (*Martlet__V1__BlobReference_Closure)
 typedef void (*Martlet__V1__PartSummary_Closure)
                  (const Martlet__V1__PartSummary *message,
                   void *closure_data);
+typedef void (*Martlet__V1__GrantRecord_Closure)
+                 (const Martlet__V1__GrantRecord *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__EncryptionRecord_Closure)
+                 (const Martlet__V1__EncryptionRecord *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__ObjectRecord_Closure)
                  (const Martlet__V1__ObjectRecord *message,
                   void *closure_data);
@@ -605,12 +743,15 @@ typedef void (*Martlet__V1__PartRecord_Closure)
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    martlet__v1__encryption_mode__descriptor;
 extern const ProtobufCEnumDescriptor    martlet__v1__upload_state__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__ballot_number__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__stored_state__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__header_field__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__blob_reference__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__part_summary__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__grant_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__encryption_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__manifest_segment__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__segment_manifest__descriptor;
