@@ -28,7 +28,8 @@ extension ObjectRecord {
     var stored: StoredRecord {
         let summary = ListingSummary(
             size: size, etag: etag, modifiedMilliseconds: modifiedMilliseconds, storageClass: storageClass,
-            owner: owner)
+            owner: owner, contentType: headers["content-type"] ?? "", manifest: manifestSize > 0,
+            symlink: symlinkPath, deleteAtSeconds: deleteAtSeconds)
         return StoredRecord(
             bytes: encoded(), summary: summary.encoded(),
             blobs: blobs.filter { $0.chunkSize == 0 }.compactMap { BlobID($0.id) })
@@ -36,6 +37,12 @@ extension ObjectRecord {
 
     /// Last-Modified: S3 knows whole seconds only.
     var modifiedSeconds: Int64 { modifiedMilliseconds / 1000 }
+
+    /// Where a symbolic link of Swift points to, as its listings show it; empty: it is none.
+    private var symlinkPath: String {
+        guard !symlinkTarget.isEmpty else { return "" }
+        return symlinkAccount.isEmpty ? symlinkTarget : symlinkAccount + "/" + symlinkTarget
+    }
 
     var cannedACL: CannedACL { CannedACL(rawValue: acl) ?? .private }
 }
