@@ -132,7 +132,7 @@ let services: [Target] =
         process + [
             "ClusterStore", "EtcdStore", "ObjectAccess", "Ring", "FailureDetection", "Checksums", nio, nioPosix,
         ])
-    + service("admin", "Admin", process + [])
+    + service("admin", "Admin", process + ["Checksums"])
     + service("tap", "Tap", process + [nio])
     + service(
         "load", "Load",
