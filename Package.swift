@@ -91,7 +91,7 @@ let libraries: [Target] = [
     shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
     shared(
         5, "ObjectLog", ["CWriteBack", "Model", "Checksums", "Threads", "PlantedBugs", nio, log], settings: optimised),
-    shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Wire"], settings: optimised),
+    shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Ring", "Wire"], settings: optimised),
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "EtcdStore", ["ClusterStore", "Model", log, nio, nioPosix, nioHTTP, nioTLS]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
@@ -132,7 +132,7 @@ let services: [Target] =
         process + [
             "ClusterStore", "EtcdStore", "ObjectAccess", "Ring", "FailureDetection", "Checksums", nio, nioPosix,
         ])
-    + service("admin", "Admin", process + [])
+    + service("admin", "Admin", process + ["Checksums"])
     + service("tap", "Tap", process + [nio])
     + service(
         "load", "Load",

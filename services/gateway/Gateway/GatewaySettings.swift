@@ -49,7 +49,7 @@ public enum GatewaySettings {
     public static let all: [any AnySetting] = [
         listen, hosts, threads, signatureV2, memoryLimit, memoryPatience, connectionsMax, requestsMax, headTimeout,
         idleTimeout, bodyTimeout, rateMin, stopTimeout, accessLog, lifecycleDay,
-    ]
+    ] + SwiftSettings.all
 }
 
 extension FrontLimits {
