@@ -22,6 +22,8 @@ private struct DeleteRequest: Sendable {
     var condition: DeleteCondition
     /// Governance may be passed over.
     var bypass: Bool
+    /// Is shown the object that is to go, nil: there is none; may refuse.
+    var refusing: @Sendable (ObjectRecord?) throws -> Void = { _ in }
 }
 
 /// The bucket has versions, as the key's register tells: a delete puts a marker.
@@ -42,6 +44,16 @@ extension S3Operations {
         if let version = outcome.version { response.headers.add(name: "x-amz-version-id", value: version) }
         if outcome.isMarker { response.headers.add(name: "x-amz-delete-marker", value: "true") }
         return response
+    }
+
+    /// For other fronts: the object of the key, by the rules of its bucket. Where there are versions a delete marker comes
+    /// above it, and what is locked stays.
+    /// - Parameter refusing: is shown the object, nil: there is none; may refuse.
+    func deleteObject(
+        _ key: RegisterName, _ call: S3Call, refusing: @escaping @Sendable (ObjectRecord?) throws -> Void
+    ) async throws {
+        _ = try await delete(
+            DeleteRequest(key: key, condition: DeleteCondition(), bypass: false, refusing: refusing), call)
     }
 
     private func delete(_ request: DeleteRequest, _ call: S3Call) async throws -> DeleteOutcome {
@@ -91,7 +103,8 @@ extension S3Operations {
             marker, mode: mode, condition: .none, nowMilliseconds: clock(), pass: { .write($0) })
         let written = try await perform(write, on: request.key, call) { state in
             do {
-                let present = try KeyVersions(state).current
+                let present = try KeyVersions(state).current.flatMap { $0.isDeleteMarker ? nil : $0 }
+                try request.refusing(present)
                 try request.condition.check(present?.judged)
                 return nil
             } catch {
@@ -192,6 +205,7 @@ extension S3Operations {
 extension DeleteRequest {
     /// Throws unless the version may go.
     func check(_ version: ObjectRecord?, nowMilliseconds: Int64) throws {
+        try refusing(version)
         try condition.check(version?.judged)
         if let version { try ObjectLock.checkRemoval(of: version, bypass: bypass, nowMilliseconds: nowMilliseconds) }
     }

@@ -130,11 +130,9 @@ extension SwiftOperations {
     func delete(_ key: [UInt8], in container: BucketRecord, _ call: SwiftCall) async throws {
         let shared = try shared(call, container, key: key)
         let now = clock() / 1000
-        try await storage.delete(shared.object, context: call.context) { record in
-            guard let record else { return SwiftError.notFound }
-            // What has expired is not there, but may go.
-            if let object = try? ObjectRecord(stored: record), object.isExpired(now: now) { return SwiftError.notFound }
-            return nil
+        try await s3.deleteObject(shared.object, shared) { object in
+            // What has expired is not there.
+            guard let object, !object.isExpired(now: now) else { throw SwiftError.notFound }
         }
         if let id = container.bucketID { usage.forget(id) }
     }
