@@ -31,6 +31,7 @@ public final class GatewayService: ProcessService {
         front = Front(
             name: context.name.rawValue, limits: FrontLimits(configuration),
             names: HostNames(configuration[GatewaySettings.hosts], more: { cluster.view.endpoints }),
+            proxies: TrustedProxies(configuration[GatewaySettings.trustedProxies].compactMap { AddressBlock($0) }),
             authenticator: Authenticator(
                 cluster: cluster, unseal: { sealed in try? master?.unseal(sealed) },
                 allowsV2: configuration[GatewaySettings.signatureV2]),
@@ -90,7 +91,8 @@ public final class GatewayService: ProcessService {
             buckets: BucketDirectory(
                 cluster: context.cluster,
                 changes: ManagerBucketChanges(bus: context.bus, cluster: context.cluster, timeout: .seconds(5))),
-            logger: context.logger, metrics: context.metrics, clock: milliseconds)
+            logger: context.logger, metrics: context.metrics,
+            listCoversObjects: context.configuration[GatewaySettings.bucketListCoversObjects], clock: milliseconds)
     }
 
     /// Since 1970.

@@ -12,6 +12,7 @@ final class Front: Sendable {
     let metrics: FrontMetrics
     let budget: MemoryBudget
     private let names: HostNames
+    private let proxies: TrustedProxies
     private let authenticator: Authenticator
     private let handler: any S3Handling
     private let accessLog: AccessLog?
@@ -22,12 +23,14 @@ final class Front: Sendable {
     let name: String
 
     init(
-        name: String, limits: FrontLimits, names: HostNames, authenticator: Authenticator, handler: any S3Handling,
+        name: String, limits: FrontLimits, names: HostNames, proxies: TrustedProxies = TrustedProxies([]),
+        authenticator: Authenticator, handler: any S3Handling,
         metrics: FrontMetrics, accessLog: AccessLog?, clock: @escaping @Sendable () -> Int64
     ) {
         self.name = name
         self.limits = limits
         self.names = names
+        self.proxies = proxies
         self.authenticator = authenticator
         self.handler = handler
         self.metrics = metrics
@@ -101,12 +104,13 @@ final class Front: Sendable {
         exchange.body.withLock { $0 = body }
         // Handlers of requests without a body do not read it: what the headers say about it is checked here.
         if plan.declaredLength == 0, plan.decoder == nil { _ = try await body.next() }
+        let client = proxies.client(of: exchange.remote, request.head.headers)
         return await handler.handle(
             S3Request(
                 id: request.id, method: request.head.method, operation: request.operation,
                 bucket: request.target.bucket,
                 key: request.target.key, query: request.query, headers: Self.withoutFraming(request.head.headers),
-                identity: identity, body: body))
+                identity: identity, body: body, remote: client.address, isSecure: client.isSecure))
     }
 
     private func authenticate(_ request: FrontRequest) async throws(S3Error) -> (Identity, VerifiedRequest) {

@@ -60,6 +60,12 @@ final class BucketDirectory: Sendable {
         return bucket
     }
 
+    /// The bucket, if it is known here.
+    func known(_ name: String) -> BucketRecord? { cluster.view.buckets[name] }
+
+    /// Whether there is a user with this id.
+    func isUser(_ id: String) -> Bool { cluster.view.user(id: id) != nil }
+
     /// Throws when the bucket was deleted, or is about to be, since it was found: nothing may be written to it.
     func checkWritable(_ bucket: BucketRecord) throws {
         guard let now = cluster.view.buckets[bucket.name], now.id == bucket.id else { throw Self.missing(bucket.name) }

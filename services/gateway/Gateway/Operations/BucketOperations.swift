@@ -45,14 +45,14 @@ extension S3Operations {
         guard request.headers.first(name: "x-amz-bucket-object-lock-enabled")?.lowercased() != "true" else {
             throw S3Error(.notImplemented)
         }
-        let list = try cannedACL(request.headers, allowed: Self.bucketLists) ?? .private
+        let access = try newBucketAccess(request, owner: owner)
         let body = try await request.body.collect(upTo: Limits.xmlBodySizeMax)
         let location = try Self.location(CreateBucketDocument(parsing: Array(body.readableBytesView)).location)
         let reply = try await buckets.change(
             ChangeBucketRequest(
-                change: .bucketCreate, name: name, owner: owner, acl: list.rawValue, location: location,
+                change: .bucketCreate, name: name, owner: owner, acl: access.acl, location: location,
                 // So that a repetition at another manager is known as such.
-                id: randomBytes(16)),
+                id: randomBytes(16), documents: access.documents),
             context: context)
         switch reply.outcome {
         case .bucketChanged: break
@@ -66,8 +66,6 @@ extension S3Operations {
         }
         return S3Response(headers: ["Location": "/\(name)"])
     }
-
-    static let bucketLists: Set<CannedACL> = [.private, .publicRead, .publicReadWrite, .authenticatedRead]
 
     /// The location as it is stored: the default has no name, as at AWS.
     private static func location(_ constraint: String?) throws -> String {

@@ -117,7 +117,8 @@ extension S3Operations {
             parts: parts.map {
                 PartSummary(number: $0.number, size: $0.size, etag: $0.etag, checksums: $0.checksums)
             },
-            owner: upload.owner, storageClass: upload.storageClass, uploadId: name.id.description, acl: upload.acl)
+            owner: upload.owner, storageClass: upload.storageClass, uploadId: name.id.description, acl: upload.acl,
+            grants: upload.grants)
         if let checksum = MultipartChecksum(upload, parts) {
             object.checksums = [HeaderField(name: checksum.algorithm.rawValue, value: checksum.value)]
             object.checksumType = upload.checksumType

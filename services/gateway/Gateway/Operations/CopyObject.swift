@@ -17,6 +17,7 @@ struct CopyOrigin: Sendable {
 extension S3Operations {
     func copyObject(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
+        let access = try newObjectAccess(call)
         let condition = try WriteCondition(call.request.headers)
         let replaces = try Self.replacesMetadata(call.request.headers)
         let origin = try await copyOrigin(call)
@@ -29,7 +30,7 @@ extension S3Operations {
         }
         let (content, md5) = try await copyBytes(
             of: origin, range: 0..<origin.object.size, owner: call.object, call, besideRegister: true)
-        var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: md5))
+        var object = newObject(headers, access, content: content, etag: ETag.ofContent(md5: md5))
         if !replaces {
             object.headers = origin.object.headers
             object.metadata = origin.object.metadata
@@ -82,22 +83,31 @@ extension S3Operations {
         try checkKey(source.key)
         let bucket = try await buckets.find(source.bucket)
         guard let id = bucket.bucketID else { throw S3Error(.internalError) }
-        let identity = call.request.identity
-        guard Authorization.decide(.getObject, identity, bucket: bucket) != .denied else {
-            throw S3Error(.accessDenied)
-        }
         let name = RegisterName(bucket: id, key: Array(source.key.utf8))
+        let reader = try readingCall(call, bucket, id, name, versionID: source.versionID)
         let snapshot = try await storage.read(name, withBlob: true, context: call.context)
         let object = try ObjectRecord(snapshot)
-        guard Authorization.decide(.getObject, identity, bucket: bucket, object: object) == .allowed else {
-            throw S3Error(.accessDenied)
-        }
+        try reader.authorize(reader.readAction, object)
         guard let object else { throw S3Error.noSuchKey(source.key) }
         let conditions = Preconditions(copySource: call.request.headers)
         guard conditions.evaluate(etag: object.etag, modified: object.modifiedSeconds) == .proceed else {
             throw S3Error(.preconditionFailed)
         }
         return CopyOrigin(source: source, register: name, object: object, blob: snapshot.blob)
+    }
+
+    /// The request as one that reads the source of its copy; throws when it may not.
+    private func readingCall(
+        _ call: S3Call, _ bucket: BucketRecord, _ id: BucketID, _ name: RegisterName, versionID: String?
+    ) throws -> S3Call {
+        var request = call.request
+        (request.bucket, request.key) = (bucket.name, String(decoding: name.key, as: UTF8.self))
+        request.query = S3Query(versionID.map { [.init("versionId", $0)] } ?? [])
+        let reader = S3Call(
+            request: request, bucket: bucket, bucketID: id, context: call.context, rules: try rules(of: bucket),
+            now: call.now, dependsOnObject: true)
+        guard reader.decision(reader.readAction) != .denied else { throw S3Error(.accessDenied) }
+        return reader
     }
 
     /// Copies bytes chunk by chunk into a blob of their own: blobs belong to one object.

@@ -66,6 +66,8 @@ extension S3Operations {
         do {
             try checkVersion(target.versionID)
             try checkKey(target.key)
+            let action = target.versionID == nil ? S3Action.deleteObject : .deleteObjectVersion
+            guard call.allows(action, key: Array(target.key.utf8)) else { throw S3Error(.accessDenied) }
             let name = RegisterName(bucket: call.bucketID, key: Array(target.key.utf8))
             try await delete(name, call, onlyIf: target.etag)
             return nil

@@ -16,35 +16,22 @@ extension S3Operations {
     }
 
     private static let emptyAnswers: [S3Operation: Answer] = [
-        .getBucketAccelerateConfiguration: .document("AccelerateConfiguration", []),
         .getBucketAnalyticsConfiguration: .error(.noSuchConfiguration),
-        .getBucketCors: .error(.noSuchCORSConfiguration),
         .getBucketEncryption: .error(.serverSideEncryptionConfigurationNotFound),
         .getBucketIntelligentTieringConfiguration: .error(.noSuchConfiguration),
         .getBucketInventoryConfiguration: .error(.noSuchConfiguration),
         .getBucketLifecycleConfiguration: .error(.noSuchLifecycleConfiguration),
-        .getBucketLogging: .document("BucketLoggingStatus", []),
         .getBucketMetricsConfiguration: .error(.noSuchConfiguration),
-        .getBucketNotificationConfiguration: .document("NotificationConfiguration", []),
-        .getBucketOwnershipControls: .error(.ownershipControlsNotFound),
-        .getBucketPolicy: .error(.noSuchBucketPolicy),
-        .getBucketPolicyStatus: .error(.noSuchBucketPolicy),
         .getBucketReplication: .error(.replicationConfigurationNotFound),
-        .getBucketRequestPayment: .document("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
         .getBucketVersioning: .document("VersioningConfiguration", []),
         .getBucketWebsite: .error(.noSuchWebsiteConfiguration),
         .getObjectLegalHold: .error(.noSuchObjectLockConfiguration),
         .getObjectLockConfiguration: .error(.objectLockConfigurationNotFound),
         .getObjectRetention: .error(.noSuchObjectLockConfiguration),
-        .getPublicAccessBlock: .error(.noSuchPublicAccessBlockConfiguration),
-        .deleteBucketCors: .gone,
         .deleteBucketEncryption: .gone,
         .deleteBucketLifecycle: .gone,
-        .deleteBucketOwnershipControls: .gone,
-        .deleteBucketPolicy: .gone,
         .deleteBucketReplication: .gone,
         .deleteBucketWebsite: .gone,
-        .deletePublicAccessBlock: .gone,
     ]
 
     private static func response(_ answer: Answer) throws -> S3Response {

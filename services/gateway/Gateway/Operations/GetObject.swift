@@ -57,13 +57,7 @@ extension S3Operations {
         try checkVersion(call.request.query["versionId"])
         let snapshot = try await storage.read(call.object, withBlob: withBlob, context: call.context)
         let object = try ObjectRecord(snapshot)
-        if call.dependsOnObject {
-            // Who may not list must not learn which keys exist.
-            guard let object,
-                Authorization.decide(
-                    call.request.operation, call.request.identity, bucket: call.bucket, object: object) == .allowed
-            else { throw S3Error(.accessDenied) }
-        }
+        try call.authorize(object)
         guard let object else { throw S3Error.noSuchKey(call.key) }
         return (object, snapshot.blob)
     }

@@ -8,13 +8,14 @@ import Wire
 extension S3Operations {
     func createMultipartUpload(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
+        let access = try newObjectAccess(call)
         let (algorithm, type) = try Self.checksum(call.request.headers)
         let name = UploadName(bucket: call.bucketID, key: call.object.key, id: .random())
         let upload = UploadRecord(
             version: UploadRecord.formatVersion, initiatedMilliseconds: clock(), state: .uploadOpen,
-            owner: call.owner, headers: headers.content, metadata: headers.metadata,
+            owner: access.owner, headers: headers.content, metadata: headers.metadata,
             storageClass: headers.storageClass, checksumAlgorithm: algorithm?.rawValue ?? "", checksumType: type,
-            acl: headers.acl?.rawValue ?? "", key: call.key)
+            acl: access.acl, key: call.key, grants: access.grants)
         try buckets.checkWritable(call.bucket)
         _ = try await storage.update(name.register, context: call.context) { _ in .write(upload.stored) }
         var writer = XMLWriter()

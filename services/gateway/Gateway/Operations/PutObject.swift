@@ -8,12 +8,13 @@ import Wire
 extension S3Operations {
     func putObject(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
+        let access = try newObjectAccess(call)
         let condition = try WriteCondition(call.request.headers)
         let body = call.request.body
         let content = try await writer(of: call.object, call).write(
             body, expected: body.declaredLength, besideRegister: true)
         guard let md5 = body.digests.md5 else { throw S3Error(.internalError) }
-        var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: md5))
+        var object = newObject(headers, access, content: content, etag: ETag.ofContent(md5: md5))
         object.checksums = body.checksumFields
         object.checksumType = object.checksums.isEmpty ? "" : "FULL_OBJECT"
         try await commit(object, call, content, condition: condition)
@@ -27,11 +28,13 @@ extension S3Operations {
         return response
     }
 
-    func newObject(_ headers: ObjectHeaders, _ call: S3Call, content: WrittenContent, etag: String) -> ObjectRecord {
+    func newObject(
+        _ headers: ObjectHeaders, _ access: ObjectAccess, content: WrittenContent, etag: String
+    ) -> ObjectRecord {
         ObjectRecord(
             version: ObjectRecord.formatVersion, modifiedMilliseconds: clock(), size: content.size, etag: etag,
             headers: headers.content, metadata: headers.metadata, blobs: content.blob.map { [$0] } ?? [],
-            owner: call.owner, storageClass: headers.storageClass, acl: headers.acl?.rawValue ?? "")
+            owner: access.owner, storageClass: headers.storageClass, acl: access.acl, grants: access.grants)
     }
 
     /// Makes the object the one of its key, if the condition holds.

@@ -7,7 +7,6 @@ struct ObjectHeaders: Sendable {
     var content: [HeaderField]
     var metadata: [HeaderField]
     var storageClass: String
-    var acl: CannedACL?
 
     init(_ headers: HTTPHeaders) throws {
         try refuseUnsupported(headers)
@@ -20,7 +19,6 @@ struct ObjectHeaders: Sendable {
         metadata = Self.metadata(headers)
         try ContentHeaders.checkMetadata(metadata.map { ($0.name, $0.value) })
         storageClass = try Self.storageClass(headers.first(name: "x-amz-storage-class"))
-        acl = try cannedACL(headers, allowed: Set(CannedACL.allCases))
     }
 
     /// In the order of the request; values of one name are joined.
@@ -66,18 +64,6 @@ private func refuseUnsupported(_ headers: HTTPHeaders) throws {
             throw S3Error(.notImplemented, fields: [.init("Header", name)])
         }
     }
-}
-
-/// The canned list that the headers ask for; nil: none.
-func cannedACL(_ headers: HTTPHeaders, allowed: Set<CannedACL>) throws -> CannedACL? {
-    if let grant = headers.first(where: { $0.name.lowercased().hasPrefix("x-amz-grant-") }) {
-        throw S3Error(.notImplemented, fields: [.init("Header", grant.name)])
-    }
-    guard let value = headers.first(name: "x-amz-acl") else { return nil }
-    guard let list = CannedACL(rawValue: value), allowed.contains(list) else {
-        throw S3Error.invalidArgument("", name: "x-amz-acl", value: value)
-    }
-    return list
 }
 
 /// A whole number of a query between 0 and `max`; larger ones are cut to it, as AWS does.

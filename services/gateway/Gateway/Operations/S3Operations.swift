@@ -12,7 +12,11 @@ struct S3Call: Sendable {
     let bucket: BucketRecord
     let bucketID: BucketID
     let context: MessageContext
-    /// The object must be asked whether it may be read.
+    /// What decides about access to the bucket.
+    let rules: BucketRules
+    /// Milliseconds since 1970.
+    let now: Int64
+    /// The object must be asked whether the request may have its way: see `authorize`.
     let dependsOnObject: Bool
 
     var key: String { request.key ?? "" }
@@ -22,6 +26,13 @@ struct S3Call: Sendable {
 
     /// Who owns what the request writes: what nobody has signed belongs to the bucket's owner.
     var owner: String { request.identity.userID ?? bucket.owner }
+
+    /// The same call, when the object has a say.
+    fileprivate var withDependence: S3Call {
+        S3Call(
+            request: request, bucket: bucket, bucketID: bucketID, context: context, rules: rules, now: now,
+            dependsOnObject: true)
+    }
 }
 
 /// All operations of S3, one extension a family. Stateless: everything is in the cluster.
@@ -34,9 +45,12 @@ final class S3Operations: S3Handling {
     /// For deadlines.
     let now: @Sendable () -> ContinuousClock.Instant
     let abandoned: AbandonedContent
+    private let rules: BucketRulesCache
 
+    /// - Parameter listCoversObjects: the access control list of a bucket also opens the objects in it.
     init(
         storage: any ObjectStorage, buckets: BucketDirectory, logger: Logger, metrics: MetricsRegistry,
+        listCoversObjects: Bool = false,
         clock: @escaping @Sendable () -> Int64, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.storage = storage
@@ -44,12 +58,14 @@ final class S3Operations: S3Handling {
         self.logger = logger
         self.clock = clock
         self.now = now
+        rules = BucketRulesCache(listCoversObjects: listCoversObjects)
         abandoned = AbandonedContent(storage: storage, logger: logger, metrics: metrics)
     }
 
     func handle(_ request: S3Request) async -> S3Response {
+        var response: S3Response
         do {
-            return try await perform(request)
+            response = try await perform(request)
         } catch {
             let answer = S3Error(error)
             if answer.status >= 500, answer.code != .notImplemented {
@@ -60,19 +76,21 @@ final class S3Operations: S3Handling {
                         "error": "\(error)",
                     ])
             }
-            return answer.response(to: request)
+            response = answer.response(to: request)
         }
+        addCORS(to: &response, request)
+        return response
     }
 
     private func perform(_ request: S3Request) async throws -> S3Response {
         let context = MessageContext(requestID: request.id)
         switch request.operation {
-        case .listBuckets:
-            try allow(request, bucket: nil)
-            return try listBuckets(request)
-        case .createBucket:
-            try allow(request, bucket: nil)
-            return try await createBucket(request, context)
+        case .listBuckets, .createBucket:
+            // Whoever has keys may have buckets.
+            guard request.identity != .anonymous else { throw S3Error(.accessDenied) }
+            return request.operation == .listBuckets
+                ? try listBuckets(request) : try await createBucket(request, context)
+        case .preflight: return try await preflight(request)
         default:
             guard let operation = Self.table[request.operation] else { throw S3Error(.notImplemented) }
             let call = try await call(request, context)
@@ -85,16 +103,28 @@ final class S3Operations: S3Handling {
         guard let name = request.bucket else { throw S3Error(.methodNotAllowed) }
         let bucket = try await buckets.find(name)
         guard let id = bucket.bucketID else { throw S3Error(.internalError) }
-        let dependsOnObject = try allow(request, bucket: bucket) == .dependsOnObject
+        let call = S3Call(
+            request: request, bucket: bucket, bucketID: id, context: context, rules: try rules(of: bucket),
+            now: clock(), dependsOnObject: false)
+        let decision = try Self.decide(call)
+        guard decision != .denied else { throw S3Error(.accessDenied) }
         if request.key != nil { try checkKey(request.key ?? "") }
-        return S3Call(
-            request: request, bucket: bucket, bucketID: id, context: context, dependsOnObject: dependsOnObject)
+        return decision == .dependsOnObject ? call.withDependence : call
     }
 
-    @discardableResult
-    private func allow(_ request: S3Request, bucket: BucketRecord?) throws -> Authorization.Decision {
-        let decision = Authorization.decide(request.operation, request.identity, bucket: bucket)
-        guard decision != .denied else { throw S3Error(.accessDenied) }
+    func rules(of bucket: BucketRecord) throws(S3Error) -> BucketRules { try rules.rules(of: bucket) }
+
+    private static func decide(_ call: S3Call) throws -> Authorization.Decision {
+        let operation = call.request.operation
+        guard let action = operation.action(ofVersion: call.request.query.contains("versionId")) else {
+            throw S3Error(.notImplemented)
+        }
+        guard call.acceptsCosts else { return .denied }
+        // Each of the keys in the body is asked about by itself.
+        if operation == .deleteObjects { return .allowed }
+        let decision = call.decision(action)
+        guard decision != .denied, call.furtherActions.allSatisfy({ call.decision($0, creates: true) == .allowed })
+        else { return .denied }
         return decision
     }
 
@@ -106,6 +136,9 @@ final class S3Operations: S3Handling {
     private static let table: [S3Operation: Operation] = bucketTable.merging(objectTable) { first, _ in first }
         .merging(multipartTable) { first, _ in first }
         .merging(taggingTable) { first, _ in first }
+        .merging(accessTable) { first, _ in first }
+        .merging(corsTable) { first, _ in first }
+        .merging(bucketExtrasTable) { first, _ in first }
         .merging(emptyConfigurationTable) { first, _ in first }
 
     private static let bucketTable: [S3Operation: Operation] = [
