@@ -69,6 +69,7 @@ let libraries: [Target] = [
     system("CRocksDB", apt: "librocksdb-dev"),
     system("CISAL", apt: "libisal-dev"),
     system("CMalloc", apt: "libc6-dev"),
+    system("CWriteBack", apt: "libc6-dev"),
     .target(name: "CMartletWire", path: "shared/CMartletWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
     // 1: plain values
     shared(1, "Model", settings: optimised),
@@ -87,7 +88,7 @@ let libraries: [Target] = [
     shared(4, "Configuration", ["Model", toml]),
     shared(4, "Observability", ["Model", log, nio, nioPosix, nioHTTP]),
     shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
-    shared(5, "ObjectLog", ["Model", "Checksums", "Threads", nio, log], settings: optimised),
+    shared(5, "ObjectLog", ["CWriteBack", "Model", "Checksums", "Threads", nio, log], settings: optimised),
     shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Wire"], settings: optimised),
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "EtcdStore", ["ClusterStore", "Model", log, nio, nioPosix, nioHTTP, nioTLS]),

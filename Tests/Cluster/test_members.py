@@ -13,6 +13,11 @@ def node(cluster, name):
     return next(n for n in cluster.adm("status")["node_list"] if n["node"] == name)
 
 
+def heard(cluster, name):
+    shown = node(cluster, name)
+    return shown["liveness"] == "alive" and shown["silent_milliseconds"] < 1500
+
+
 def wait_for_state(cluster, name, state, seconds):
     """Returns after how many seconds `status` shows the state."""
     began = time.monotonic()
@@ -28,7 +33,7 @@ def health(cluster):
 
 def test_a_node_that_hangs_or_dies_is_noticed_and_returns_by_itself(cluster):
     names = [f"storage-{i}" for i in (1, 2, 3)]
-    assert all(node(cluster, n)["liveness"] == "alive" and node(cluster, n)["silent_milliseconds"] < 1500 for n in names)
+    wait_until("every node to be heard", lambda: all(heard(cluster, n) for n in names), NOTICED_WITHIN)
 
     pid = cluster.pid("storage-2")
     os.kill(pid, signal.SIGSTOP)

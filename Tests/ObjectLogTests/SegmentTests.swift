@@ -135,6 +135,26 @@ import Testing
         #expect(texts == (0..<3000).map(String.init) + ["last"])
     }
 
+    @Test(
+        "The space of a removed segment comes back slice by slice, unless somebody reads it", arguments: [false, true])
+    func spaceOfRemoved(isRead: Bool) throws {
+        let path = NSTemporaryDirectory() + "object-log-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let open = try OpenLog(try RealDirectory(path), segmentSize: 4 << 20)
+        defer { open.log.stop() }
+        let names = (0..<60).map(String.init)
+        let positions = try names.map { try open.write(.text($0, payload: 100_000)) }
+        let file = try FileHandle(forReadingFrom: URL(filePath: path + "/" + segmentName(1)))
+        var reader = isRead ? try open.log.reader(of: 1) : nil
+        try open.log.remove(segment: 1)
+        #expect(try file.seekToEnd() == (isRead ? 4 << 20 : 1 << 20))
+        #expect(!FileManager.default.fileExists(atPath: path + "/" + segmentName(1)))
+        var read = 0
+        while case .record? = try reader?.next() { read += 1 }
+        #expect(read == (isRead ? positions.filter { $0.segment == 1 }.count : 0))
+        reader = nil
+    }
+
     private func read(_ log: ObjectLog, _ segment: UInt32) throws -> (texts: [String], damages: [SegmentDamage]) {
         let reader = try log.reader(of: segment)
         var texts: [String] = []

@@ -9,6 +9,16 @@ public protocol LogFile: AnyObject, Sendable {
     /// When this returns, everything written before survives a power cut.
     func sync() throws(FileError)
     func size() throws(FileError) -> Int
+    /// Has the device write what is cached of a range. Promises nothing: a sync that follows has less to do.
+    func writeBack(_ range: Range<Int>)
+    /// Gives the end of the file back to the file system, as far as that can be done.
+    func cut(to size: Int)
+}
+
+/// Files that need no care of what a sync or a removal costs.
+extension LogFile {
+    public func writeBack(_ range: Range<Int>) {}
+    public func cut(to size: Int) {}
 }
 
 /// Bytes of the file system that holds a log.

@@ -47,8 +47,14 @@ final class OpenSegments: Sendable {
         var lastUse: UInt64
     }
 
+    private struct Evicted {
+        weak var file: SegmentFile?
+    }
+
     private struct State {
         var known: [UInt32: Known] = [:]
+        /// Closed by us, but maybe still in use: a segment is open only once.
+        var evicted: [UInt32: Evicted] = [:]
         var uses: UInt64 = 0
     }
 
@@ -68,21 +74,25 @@ final class OpenSegments: Sendable {
         let known = state.withLock { state in
             state.uses += 1
             state.known[number]?.lastUse = state.uses
-            return state.known[number]?.file
+            return state.known[number]?.file ?? state.evicted[number]?.file
         }
         if let known { return known }
-        let opened = try SegmentFile.open(number, disk: disk, in: directory)
-        remember(opened)
-        return opened
+        return remember(try SegmentFile.open(number, disk: disk, in: directory))
     }
 
-    func remember(_ segment: SegmentFile) {
+    /// Returns the one that is open already, if there is one.
+    @discardableResult
+    func remember(_ segment: SegmentFile) -> SegmentFile {
         state.withLock { state in
+            if let other = state.known[segment.number]?.file ?? state.evicted[segment.number]?.file { return other }
             if state.known.count >= max, let oldest = state.known.min(by: { $0.value.lastUse < $1.value.lastUse }) {
                 state.known[oldest.key] = nil
+                state.evicted = state.evicted.filter { $0.value.file != nil }
+                state.evicted[oldest.key] = Evicted(file: oldest.value.file)
             }
             state.uses += 1
             state.known[segment.number] = Known(file: segment, lastUse: state.uses)
+            return segment
         }
     }
 

@@ -1,3 +1,4 @@
+import CWriteBack
 import Glibc
 import Synchronization
 
@@ -156,6 +157,12 @@ private final class RealFile: LogFile {
         guard fstat(descriptor, &status) == 0 else { throw FileError("fstat", path, code: errno) }
         return Int(status.st_size)
     }
+
+    func writeBack(_ range: Range<Int>) {
+        _ = martlet_write_back(descriptor, Int64(range.lowerBound), Int64(range.count))
+    }
+
+    func cut(to size: Int) { _ = ftruncate(descriptor, off_t(size)) }
 }
 
 private let IOV_MAX = 1024

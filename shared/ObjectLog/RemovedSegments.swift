@@ -1,4 +1,5 @@
 import Checksums
+import Glibc
 
 /// Numbers of the segments that were removed on purpose: a segment that is missing and not among them is lost.
 ///
@@ -8,6 +9,9 @@ import Checksums
 struct RemovedSegments: Equatable, Sendable {
     static let fileName = "removed"
     private static let title = "martlet removed segments 1"
+
+    private static let pauseMicroseconds: UInt32 = 1000
+    private static let pausesForReaders = 20
 
     private(set) var ranges: [ClosedRange<UInt32>] = []
 
@@ -86,6 +90,17 @@ struct RemovedSegments: Equatable, Sendable {
         }
         for number in marked { try directory.remove(Self.markName(number)) }
         try directory.sync()
+    }
+
+    /// Frees the space of a segment without a name slice by slice, unless somebody still reads it: then it becomes free
+    /// in one piece when that ends. In one piece it holds up the syncs of records.
+    static func giveBack(_ segment: consuming SegmentFile) {
+        for _ in 0..<Self.pausesForReaders where !isKnownUniquelyReferenced(&segment) { usleep(pauseMicroseconds) }
+        guard isKnownUniquelyReferenced(&segment) else { return }
+        for size in stride(from: segment.capacity, to: 0, by: -SegmentFile.slice).dropFirst() {
+            segment.file.cut(to: size)
+            usleep(pauseMicroseconds)
+        }
     }
 
     private func write(to directory: any LogDirectory) throws(FileError) {

@@ -65,6 +65,8 @@ extension ObjectLog {
             guard number < state.segment.number, !state.sealing.contains(number) else { throw .inUse(number) }
         }
         try removal.withLock { (_) throws(ObjectLogError) in
+            // As long as it is open, the file system gives nothing of it back.
+            var opened = try? files.open(number)
             do throws(FileError) {
                 if catalog.withLock({ $0.sizes[number] != nil }) {
                     try RemovedSegments.mark(number, in: directory)
@@ -75,6 +77,7 @@ extension ObjectLog {
                 guard !marked.isEmpty else { return }
                 try removed.settle(marked.sorted(), in: directory)
                 catalog.withLock { $0.marked.subtract(marked) }
+                if let segment = opened.take() { RemovedSegments.giveBack(segment) }
             } catch { throw .file(error) }
         }
         supply.retry()

@@ -53,11 +53,19 @@ final class SegmentFile: Sendable {
 
     private static let unfinished = "segment.preparing"
 
+    /// What is written to a new segment at a time, or given back of a removed one: in one piece, the syncs of records
+    /// would wait for all of it.
+    static let slice = 1 << 20
+
     /// Makes a segment that is ready for records. A crash on the way leaves only the unfinished file.
+    ///
+    /// - Parameter pause: called between two slices.
     static func prepare(
-        _ number: UInt32, capacity: Int, disk: DiskID, in directory: any LogDirectory
+        _ number: UInt32, capacity: Int, disk: DiskID, in directory: any LogDirectory, pause: () -> Void = {}
     ) throws(FileError) -> SegmentFile {
-        do throws(FileError) { return try write(number, capacity: capacity, disk: disk, in: directory) } catch {
+        do throws(FileError) {
+            return try write(number, capacity: capacity, disk: disk, in: directory, pause: pause)
+        } catch {
             // What a full disk took of it is needed elsewhere.
             try? directory.remove(unfinished)
             throw error
@@ -65,7 +73,7 @@ final class SegmentFile: Sendable {
     }
 
     private static func write(
-        _ number: UInt32, capacity: Int, disk: DiskID, in directory: any LogDirectory
+        _ number: UInt32, capacity: Int, disk: DiskID, in directory: any LogDirectory, pause: () -> Void
     ) throws(FileError) -> SegmentFile {
         let file = try directory.create(unfinished)
         var header = [UInt8](repeating: 0, count: headerSize)
@@ -78,12 +86,12 @@ final class SegmentFile: Sendable {
             let checksum = crc32c(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[0..<40]))
             bytes.storeBytes(of: checksum.littleEndian, toByteOffset: 40, as: UInt32.self)
         }
-        let zeros = [UInt8](repeating: 0, count: min(capacity, 1 << 20))
-        var offset = 0
-        while offset < capacity {
+        let zeros = [UInt8](repeating: 0, count: min(capacity, slice))
+        for offset in stride(from: 0, to: capacity, by: slice) {
+            if offset > 0 { pause() }
             let count = min(zeros.count, capacity - offset)
             try file.write(count == zeros.count ? zeros : Array(zeros[0..<count]), at: offset)
-            offset += count
+            file.writeBack(offset..<offset + count)
         }
         try file.write(header, at: 0)
         try file.sync()

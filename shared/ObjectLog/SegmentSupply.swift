@@ -9,6 +9,8 @@ final class SegmentSupply: Sendable {
     static let preparedCount = AppendPriority.content.reserve + 1
     /// After a failure the next attempt comes by itself after so long, or at once when somebody asks.
     private static let retryMilliseconds = 1000
+    /// Between two slices of the last segment that is missing. 64 MiB take less than a second with it.
+    private static let pauseMilliseconds = 10
 
     fileprivate struct State {
         var ready: [SegmentFile]
@@ -110,9 +112,17 @@ final class SegmentSupply: Sendable {
             guard free >= segmentSize else { throw FileError("statvfs", directory.path, code: ENOSPC) }
             state.withLock { $0.hasSpace = free / segmentSize >= missing }
             state.wake()
-            return try SegmentFile.prepare(number, capacity: segmentSize, disk: disk, in: directory)
+            return try SegmentFile.prepare(number, capacity: segmentSize, disk: disk, in: directory, pause: pause)
         } catch {
             throw error.isDiskFull ? .diskFull : .file(error)
+        }
+    }
+
+    /// Leaves the device to others while there is no hurry: only the last segment is missing.
+    private func pause() {
+        state.waiting { state, waiter in
+            guard state.pointee.ready.count >= Self.preparedCount - 1, !state.pointee.stopping else { return }
+            _ = waiter.wait(milliseconds: Self.pauseMilliseconds)
         }
     }
 
