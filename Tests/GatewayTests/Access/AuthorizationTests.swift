@@ -38,7 +38,7 @@ import Wire
     @Test("every operation that is implemented has an action")
     func table() {
         let without = S3Operation.allCases.filter { $0.action(ofVersion: false) == nil }
-        #expect(Set(without) == [.ping, .preflight, .unknown, .writeGetObjectResponse])
+        #expect(Set(without) == [.ping, .preflight, .unknown, .webPage, .writeGetObjectResponse])
     }
 
     @Test("an operation on a version has an action of its own where AWS has one")
@@ -164,7 +164,7 @@ import Wire
 
     // MARK: - Ownership and public access block
 
-    private static let blocked = { (name: String) in
+    private static func blocked(_ name: String) -> String {
         "<PublicAccessBlockConfiguration><\(name)>true</\(name)></PublicAccessBlockConfiguration>"
     }
 

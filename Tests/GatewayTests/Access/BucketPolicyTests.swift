@@ -69,7 +69,7 @@ import Testing
     ]
 
     @Test("what is no policy is refused, and says why", arguments: malformed)
-    func malformed(_ text: String, _ reason: String) {
+    func refused(_ text: String, _ reason: String) {
         do {
             _ = try Self.parse(text)
             Issue.record("accepted: \(text)")

@@ -9,6 +9,9 @@ public enum GatewaySettings {
     public static let hosts = Setting<[String]>(
         "gateway.hosts", default: ["s3.amazonaws.com", "localhost"],
         help: "Names of this gateway: a request to BUCKET.NAME is about that bucket.")
+    public static let websiteHosts = Setting<[String]>(
+        "gateway.website_hosts", default: ["s3-website.localhost"],
+        help: "Domains of websites: BUCKET.DOMAIN serves the bucket as a static website, if it is configured as one.")
     public static let trustedProxies = Setting<[String]>(
         "gateway.trusted_proxies", default: [],
         help: "Addresses or blocks (10.0.0.0/8) of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
@@ -50,7 +53,8 @@ public enum GatewaySettings {
     )
 
     public static let all: [any AnySetting] = [
-        listen, hosts, trustedProxies, bucketListCoversObjects, threads, signatureV2, memoryLimit, memoryPatience,
+        listen, hosts, websiteHosts, trustedProxies, bucketListCoversObjects, threads, signatureV2, memoryLimit,
+        memoryPatience,
         connectionsMax, requestsMax, headTimeout,
         idleTimeout, bodyTimeout, rateMin, stopTimeout, accessLog,
     ]

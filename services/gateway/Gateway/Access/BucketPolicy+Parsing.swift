@@ -7,7 +7,7 @@ extension BucketPolicy {
     ///
     /// Throws `MalformedPolicy` with the sentence that AWS uses.
     init(
-        parsing bytes: [UInt8], bucket: String, isUser: (String) -> Bool
+        parsing bytes: [UInt8], bucket: String, isUser: @escaping (String) -> Bool
     ) throws(S3Error) {
         guard bytes.count <= Self.sizeMax else { throw .policy("Policy exceeds the maximum allowed document size.") }
         guard let document = PolicyJSON.object(parsing: bytes) else {

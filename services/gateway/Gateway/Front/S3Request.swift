@@ -17,6 +17,8 @@ public struct S3Request: Sendable {
     public var remote: String
     /// The client's connection was encrypted.
     public var isSecure: Bool
+    /// Fields of the form that a browser posted, by their names in lower case; nil: the request is no form.
+    public var form: [String: String]?
 
     public init(
         id: String, method: HTTPMethod, operation: S3Operation, bucket: String?, key: String?,

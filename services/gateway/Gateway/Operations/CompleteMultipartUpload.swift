@@ -118,7 +118,7 @@ extension S3Operations {
                 PartSummary(number: $0.number, size: $0.size, etag: $0.etag, checksums: $0.checksums)
             },
             owner: upload.owner, storageClass: upload.storageClass, uploadId: name.id.description, acl: upload.acl,
-            grants: upload.grants)
+            grants: upload.grants, encryption: upload.encryption)
         if let checksum = MultipartChecksum(upload, parts) {
             object.checksums = [HeaderField(name: checksum.algorithm.rawValue, value: checksum.value)]
             object.checksumType = upload.checksumType
@@ -169,7 +169,9 @@ extension S3Operations {
             for (algorithm, value) in object.checksums.checksums { result.element(algorithm.elementName, value) }
             if !object.checksumType.isEmpty { result.element("ChecksumType", object.checksumType) }
         }
-        return .xml(writer.bytes)
+        var response = S3Response.xml(writer.bytes)
+        if object.encryption?.mode != .encryptionSseC { response.add(object.encryption) }
+        return response
     }
 }
 

@@ -11,6 +11,8 @@ struct CopyOrigin: Sendable {
     let register: RegisterName
     let object: ObjectRecord
     let blob: ByteBuffer?
+    /// nil: the source is not encrypted.
+    let encryption: ContentEncryption?
 }
 
 /// CopyObject, and what UploadPartCopy shares with it.
@@ -18,6 +20,7 @@ extension S3Operations {
     func copyObject(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
         let access = try newObjectAccess(call)
+        let encryption = try newEncryption(call)
         let condition = try WriteCondition(call.request.headers)
         let replaces = try Self.replacesMetadata(call.request.headers)
         let origin = try await copyOrigin(call)
@@ -29,10 +32,14 @@ extension S3Operations {
                     + "\(Limits.putSizeMax)")
         }
         let (content, md5) = try await copyBytes(
-            of: origin, range: 0..<origin.object.size, owner: call.object, call, besideRegister: true)
-        var object = newObject(headers, access, content: content, etag: ETag.ofContent(md5: md5))
+            of: origin, range: 0..<origin.object.size, to: call.object, encryption, call, besideRegister: true)
+        var object = newObject(
+            headers, access, content: content, etag: ETag.ofContent(md5: md5, encryption))
+        object.encryption = encryption?.record
         if !replaces {
-            object.headers = origin.object.headers
+            let redirect = headers.content.filter { $0.name == ObjectHeaders.websiteRedirectHeader }
+            object.headers =
+                origin.object.headers.filter { $0.name != ObjectHeaders.websiteRedirectHeader } + redirect
             object.metadata = origin.object.metadata
         }
         if origin.object.checksumType == "FULL_OBJECT" {
@@ -40,7 +47,10 @@ extension S3Operations {
             object.checksumType = origin.object.checksumType
         }
         try await commit(object, call, content, condition: condition)
-        return .xml(Self.copyResult("CopyObjectResult", etag: object.etag, modified: object.modifiedMilliseconds))
+        var response = S3Response.xml(
+            Self.copyResult("CopyObjectResult", etag: object.etag, modified: object.modifiedMilliseconds))
+        response.add(object.encryption)
+        return response
     }
 
     private static func replacesMetadata(_ headers: HTTPHeaders) throws -> Bool {
@@ -55,7 +65,10 @@ extension S3Operations {
 
     private static func checkCopy(of origin: CopyOrigin, to call: S3Call, replaces: Bool) throws {
         let headers = call.request.headers
-        let changes = replaces || headers.contains(name: "x-amz-storage-class")
+        let changes =
+            replaces || headers.contains(name: "x-amz-storage-class")
+            || headers.contains(name: ObjectHeaders.websiteRedirectHeader)
+            || headers.contains { $0.name.lowercased().hasPrefix("x-amz-server-side-encryption") }
         let itself = origin.source.bucket == call.bucket.name && Array(origin.source.key.utf8) == call.object.key
         guard changes || !itself else {
             throw S3Error(
@@ -93,7 +106,10 @@ extension S3Operations {
         guard conditions.evaluate(etag: object.etag, modified: object.modifiedSeconds) == .proceed else {
             throw S3Error(.preconditionFailed)
         }
-        return CopyOrigin(source: source, register: name, object: object, blob: snapshot.blob)
+        let encryption = try encryptionKeys.open(
+            object.encryption, try CustomerKey(call.request.headers, of: .copySource))
+        return CopyOrigin(
+            source: source, register: name, object: object, blob: snapshot.blob, encryption: encryption)
     }
 
     /// The request as one that reads the source of its copy; throws when it may not.
@@ -112,13 +128,14 @@ extension S3Operations {
 
     /// Copies bytes chunk by chunk into a blob of their own: blobs belong to one object.
     func copyBytes(
-        of origin: CopyOrigin, range: Range<UInt64>, owner: RegisterName, _ call: S3Call, besideRegister: Bool
+        of origin: CopyOrigin, range: Range<UInt64>, to owner: RegisterName, _ encryption: ContentEncryption?,
+        _ call: S3Call, besideRegister: Bool
     ) async throws -> (WrittenContent, md5: [UInt8]) {
-        let stream = ContentStream(
-            storage, origin.object.blobs, range: range, beside: origin.blob, context: call.context)
+        let stream = try content(
+            of: origin.object, origin.encryption, range: range, beside: origin.blob, context: call.context)
         let source = HashingSource(stream)
         do {
-            let content = try await writer(of: owner, call).write(
+            let content = try await writer(of: owner, call, encryption).write(
                 source, expected: UInt64(range.count), besideRegister: besideRegister)
             try await referring(to: content) {
                 guard content.size == UInt64(range.count) else {

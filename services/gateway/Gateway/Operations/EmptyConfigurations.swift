@@ -17,21 +17,17 @@ extension S3Operations {
 
     private static let emptyAnswers: [S3Operation: Answer] = [
         .getBucketAnalyticsConfiguration: .error(.noSuchConfiguration),
-        .getBucketEncryption: .error(.serverSideEncryptionConfigurationNotFound),
         .getBucketIntelligentTieringConfiguration: .error(.noSuchConfiguration),
         .getBucketInventoryConfiguration: .error(.noSuchConfiguration),
         .getBucketLifecycleConfiguration: .error(.noSuchLifecycleConfiguration),
         .getBucketMetricsConfiguration: .error(.noSuchConfiguration),
         .getBucketReplication: .error(.replicationConfigurationNotFound),
         .getBucketVersioning: .document("VersioningConfiguration", []),
-        .getBucketWebsite: .error(.noSuchWebsiteConfiguration),
         .getObjectLegalHold: .error(.noSuchObjectLockConfiguration),
         .getObjectLockConfiguration: .error(.objectLockConfigurationNotFound),
         .getObjectRetention: .error(.noSuchObjectLockConfiguration),
-        .deleteBucketEncryption: .gone,
         .deleteBucketLifecycle: .gone,
         .deleteBucketReplication: .gone,
-        .deleteBucketWebsite: .gone,
     ]
 
     private static func response(_ answer: Answer) throws -> S3Response {

@@ -18,12 +18,13 @@ extension S3Operations {
 
     private func openObject(_ call: S3Call) async throws -> S3Response {
         let (object, blob) = try await readObject(call, withBlob: true)
+        let encryption = try openEncryption(object, call)
         var answer = try ObjectAnswer(object, call.request)
         guard answer.response.status != .notModified, !answer.range.isEmpty else { return answer.response }
-        let stream = ContentStream(
-            storage, object.blobs, range: answer.range, beside: blob, context: call.context)
+        let stream = try content(
+            of: object, encryption, range: answer.range, beside: blob, context: call.context)
         let length = UInt64(answer.range.count)
-        if let blob, object.blobs.count == 1, object.blobs[0].chunkSize == 0 {
+        if let blob, encryption == nil, object.blobs.count == 1, object.blobs[0].chunkSize == 0 {
             // The common case: what is to be sent is at hand.
             guard let bytes = blob.getSlice(at: blob.readerIndex + Int(answer.range.lowerBound), length: Int(length))
             else { throw AccessError.damaged("content is shorter than its record says") }
@@ -37,6 +38,7 @@ extension S3Operations {
 
     func headObject(_ call: S3Call) async throws -> S3Response {
         let (object, _) = try await readObject(call, withBlob: false)
+        _ = try openEncryption(object, call)
         var answer = try ObjectAnswer(object, call.request)
         if answer.response.status != .notModified {
             answer.response.headers.replaceOrAdd(name: "Content-Length", value: String(answer.range.count))
@@ -106,6 +108,7 @@ struct ObjectAnswer {
         for field in object.metadata {
             headers.add(name: ContentHeaders.metadataPrefix + field.name, value: field.value)
         }
+        if let encryption = object.encryption { headers.add(contentsOf: encryption.headers) }
         if !object.storageClass.isEmpty { headers.add(name: "x-amz-storage-class", value: object.storageClass) }
         return headers
     }

@@ -9,13 +9,14 @@ extension S3Operations {
     func createMultipartUpload(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
         let access = try newObjectAccess(call)
+        let encryption = try newEncryption(call)
         let (algorithm, type) = try Self.checksum(call.request.headers)
         let name = UploadName(bucket: call.bucketID, key: call.object.key, id: .random())
         let upload = UploadRecord(
             version: UploadRecord.formatVersion, initiatedMilliseconds: clock(), state: .uploadOpen,
             owner: access.owner, headers: headers.content, metadata: headers.metadata,
             storageClass: headers.storageClass, checksumAlgorithm: algorithm?.rawValue ?? "", checksumType: type,
-            acl: access.acl, key: call.key, grants: access.grants)
+            acl: access.acl, key: call.key, grants: access.grants, encryption: encryption?.record)
         try buckets.checkWritable(call.bucket)
         _ = try await storage.update(name.register, context: call.context) { _ in .write(upload.stored) }
         var writer = XMLWriter()
@@ -25,6 +26,7 @@ extension S3Operations {
             result.element("UploadId", name.id.description)
         }
         var response = S3Response.xml(writer.bytes)
+        response.add(upload.encryption)
         if let algorithm {
             response.headers.add(name: "x-amz-checksum-algorithm", value: algorithm.rawValue)
             response.headers.add(name: "x-amz-checksum-type", value: type)
@@ -62,13 +64,15 @@ extension S3Operations {
     func uploadPart(_ call: S3Call) async throws -> S3Response {
         let name = try call.upload()
         let number = try call.partNumber()
-        _ = try await openUpload(name, call)
+        let encryption = try openEncryption(try await openUpload(name, call), call)
         let body = call.request.body
-        let content = try await writer(of: name.register, call).write(
+        let content = try await writer(of: name.register, call, encryption).write(
             body, expected: body.declaredLength, besideRegister: false)
         guard let md5 = body.digests.md5 else { throw S3Error(.internalError) }
-        let part = try await commitPart(name, number, content, md5: md5, checksums: body.checksumFields, call)
+        let part = try await commitPart(
+            name, number, content, etag: ETag.ofContent(md5: md5, encryption), checksums: body.checksumFields, call)
         var response = S3Response(headers: ["ETag": ETag.quoted(part.etag)])
+        response.add(encryption?.record)
         for (algorithm, value) in part.checksums.checksums {
             response.headers.add(name: algorithm.headerName, value: value)
         }
@@ -78,26 +82,30 @@ extension S3Operations {
     func uploadPartCopy(_ call: S3Call) async throws -> S3Response {
         let name = try call.upload()
         let number = try call.partNumber()
-        _ = try await openUpload(name, call)
+        let encryption = try openEncryption(try await openUpload(name, call), call)
         let origin = try await copyOrigin(call)
         var range = 0..<origin.object.size
         if let header = call.request.headers.first(name: "x-amz-copy-source-range") {
             range = try ByteRange.copySource(header: header, size: origin.object.size)
         }
         let (content, md5) = try await copyBytes(
-            of: origin, range: range, owner: name.register, call, besideRegister: false)
-        let part = try await commitPart(name, number, content, md5: md5, checksums: [], call)
-        return .xml(Self.copyResult("CopyPartResult", etag: part.etag, modified: part.modifiedMilliseconds))
+            of: origin, range: range, to: name.register, encryption, call, besideRegister: false)
+        let part = try await commitPart(
+            name, number, content, etag: ETag.ofContent(md5: md5, encryption), checksums: [], call)
+        var response = S3Response.xml(
+            Self.copyResult("CopyPartResult", etag: part.etag, modified: part.modifiedMilliseconds))
+        response.add(encryption?.record)
+        return response
     }
 
     /// Replaces a part of the same number.
     private func commitPart(
-        _ name: UploadName, _ number: Int, _ content: WrittenContent, md5: [UInt8], checksums: [HeaderField],
+        _ name: UploadName, _ number: Int, _ content: WrittenContent, etag: String, checksums: [HeaderField],
         _ call: S3Call
     ) async throws -> PartRecord {
         let part = PartRecord(
             version: PartRecord.formatVersion, number: UInt32(number), size: content.size,
-            etag: ETag.ofContent(md5: md5), modifiedMilliseconds: clock(), blob: content.blob, checksums: checksums,
+            etag: etag, modifiedMilliseconds: clock(), blob: content.blob, checksums: checksums,
             objectKey: name.key)
         let deadline = ProposalDeadline(content.deadline, late: .uploadTooSlow, now: now)
         try await referring(to: content) {

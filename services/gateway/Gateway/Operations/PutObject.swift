@@ -9,16 +9,20 @@ extension S3Operations {
     func putObject(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
         let access = try newObjectAccess(call)
+        let encryption = try newEncryption(call)
         let condition = try WriteCondition(call.request.headers)
         let body = call.request.body
-        let content = try await writer(of: call.object, call).write(
+        let content = try await writer(of: call.object, call, encryption).write(
             body, expected: body.declaredLength, besideRegister: true)
         guard let md5 = body.digests.md5 else { throw S3Error(.internalError) }
-        var object = newObject(headers, access, content: content, etag: ETag.ofContent(md5: md5))
+        var object = newObject(
+            headers, access, content: content, etag: ETag.ofContent(md5: md5, encryption))
+        object.encryption = encryption?.record
         object.checksums = body.checksumFields
         object.checksumType = object.checksums.isEmpty ? "" : "FULL_OBJECT"
         try await commit(object, call, content, condition: condition)
         var response = S3Response(headers: ["ETag": ETag.quoted(object.etag)])
+        response.add(object.encryption)
         for (algorithm, value) in object.checksums.checksums {
             response.headers.add(name: algorithm.headerName, value: value)
         }

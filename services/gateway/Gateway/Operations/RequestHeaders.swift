@@ -16,9 +16,23 @@ struct ObjectHeaders: Sendable {
             return ContentHeaders.storedValue(name: name, value: values.joined(separator: ","))
                 .map { HeaderField(name: name, value: $0) }
         }
+        if let target = try Self.websiteRedirect(headers) {
+            content.append(HeaderField(name: Self.websiteRedirectHeader, value: target))
+        }
         metadata = Self.metadata(headers)
         try ContentHeaders.checkMetadata(metadata.map { ($0.name, $0.value) })
         storageClass = try Self.storageClass(headers.first(name: "x-amz-storage-class"))
+    }
+
+    /// Kept among the content headers: whoever reads the object sees it. A copy does not take it over.
+    static let websiteRedirectHeader = "x-amz-website-redirect-location"
+
+    private static func websiteRedirect(_ headers: HTTPHeaders) throws -> String? {
+        guard let target = headers.first(name: websiteRedirectHeader) else { return nil }
+        guard ["/", "http://", "https://"].contains(where: target.hasPrefix), target.utf8.count <= 2048 else {
+            throw S3Error(.invalidRedirectLocation)
+        }
+        return target
     }
 
     /// In the order of the request; values of one name are joined.
@@ -50,17 +64,14 @@ struct ObjectHeaders: Sendable {
     }
 }
 
-/// Headers that ask for what we cannot do are refused: an object must not look encrypted, locked or tagged and not be.
+/// Headers that ask for what we cannot do are refused: an object must not look locked or tagged and not be.
 private func refuseUnsupported(_ headers: HTTPHeaders) throws {
     for (name, value) in headers where !value.isEmpty {
         let name = name.lowercased()
         if name.hasPrefix("x-amz-object-lock-") {
             throw S3Error(.invalidRequest, "Bucket is missing Object Lock Configuration")
         }
-        if name.hasPrefix("x-amz-server-side-encryption") || name == "x-amz-tagging"
-            || name == "x-amz-website-redirect-location" || name == "x-amz-write-offset-bytes"
-            || name.hasPrefix("x-amz-copy-source-server-side-encryption")
-        {
+        if name == "x-amz-tagging" || name == "x-amz-write-offset-bytes" {
             throw S3Error(.notImplemented, fields: [.init("Header", name)])
         }
     }

@@ -39,6 +39,7 @@ struct S3Call: Sendable {
 final class S3Operations: S3Handling {
     let storage: any ObjectStorage
     let buckets: BucketDirectory
+    let encryptionKeys: EncryptionKeys
     let logger: Logger
     /// Milliseconds since 1970: only for what people read.
     let clock: @Sendable () -> Int64
@@ -49,12 +50,14 @@ final class S3Operations: S3Handling {
 
     /// - Parameter listCoversObjects: the access control list of a bucket also opens the objects in it.
     init(
-        storage: any ObjectStorage, buckets: BucketDirectory, logger: Logger, metrics: MetricsRegistry,
+        storage: any ObjectStorage, buckets: BucketDirectory, encryptionKeys: EncryptionKeys, logger: Logger,
+        metrics: MetricsRegistry,
         listCoversObjects: Bool = false,
         clock: @escaping @Sendable () -> Int64, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.storage = storage
         self.buckets = buckets
+        self.encryptionKeys = encryptionKeys
         self.logger = logger
         self.clock = clock
         self.now = now
@@ -82,7 +85,7 @@ final class S3Operations: S3Handling {
         return response
     }
 
-    private func perform(_ request: S3Request) async throws -> S3Response {
+    func perform(_ request: S3Request) async throws -> S3Response {
         let context = MessageContext(requestID: request.id)
         switch request.operation {
         case .listBuckets, .createBucket:
@@ -91,6 +94,7 @@ final class S3Operations: S3Handling {
             return request.operation == .listBuckets
                 ? try listBuckets(request) : try await createBucket(request, context)
         case .preflight: return try await preflight(request)
+        case .webPage: return await webPage(request)
         default:
             guard let operation = Self.table[request.operation] else { throw S3Error(.notImplemented) }
             let call = try await call(request, context)
@@ -139,6 +143,8 @@ final class S3Operations: S3Handling {
         .merging(accessTable) { first, _ in first }
         .merging(corsTable) { first, _ in first }
         .merging(bucketExtrasTable) { first, _ in first }
+        .merging(encryptionTable) { first, _ in first }
+        .merging(websiteTable) { first, _ in first }
         .merging(emptyConfigurationTable) { first, _ in first }
 
     private static let bucketTable: [S3Operation: Operation] = [
@@ -157,6 +163,7 @@ final class S3Operations: S3Handling {
         .getObject: { $0.getObject },
         .headObject: { $0.headObject },
         .putObject: { $0.putObject },
+        .postObject: { $0.postObject },
         .deleteObject: { $0.deleteObject },
         .copyObject: { $0.copyObject },
         .getObjectAcl: { $0.getObjectACL },
