@@ -142,7 +142,7 @@ let benchmarks: [Target] = [
         dependencies: [
             "Storage", "ObjectLog", "MetadataIndex", "Observability", "ProcessRuntime", "Register", "Wire", "Checksums",
             "Threads", "Model", nio, log, arguments,
-        ], path: "Benchmarks")
+        ], path: "Benchmarks", exclude: ["run", "comparison"])
 ]
 
 let testTargets: [Target] = [

@@ -42,3 +42,15 @@ def test_objects_written_in_parts_are_whole_for_others_and_signed_in_both_ways(c
             assert head["ETag"].endswith('-3"')
             assert "martlet-load" in head["Metadata"]
     assert s3.list_multipart_uploads(Bucket="load-parts").get("Uploads", []) == []
+
+
+def test_what_others_wrote_is_read_without_a_comparison_only(cluster):
+    s3 = cluster.s3()
+    s3.create_bucket(Bucket="load-others")
+    s3.put_object(Bucket="load-others", Key="load/00000000", Body=b"x" * 300_000)
+    arguments = ["load", "run", "--bucket", "load-others", "--mix", "get", "--keys", 1, "--count", 5, "--json"]
+    code, out, _ = cluster.run_program(*arguments)
+    assert code == 1 and json.loads(out.splitlines()[-1])["wrong_bytes"] == 5, out
+    code, out, err = cluster.run_program(*arguments, "--no-check")
+    assert code == 0, out + err
+    assert json.loads(out.splitlines()[-1])["operations"]["get"]["bytes"] == 1_500_000

@@ -24,6 +24,8 @@ struct LoadPlan: Sendable {
     var retries: Int
     var seed: UInt64
     var listKeys: Int
+    /// What is read is compared with what was written.
+    var checks = true
     /// Names this run in the versions that it writes.
     var run: String
 

@@ -103,6 +103,7 @@ actor LoadWorker {
         _ operation: LoadOperation, _ key: String, _ content: ObjectContent?
     ) async throws -> S3Answer {
         let path = "/\(plan.bucket)/\(PercentEncoding.encode(key))"
+        let wanted: S3Exchange.Wanted = plan.checks ? .content(key: key) : .length
         switch operation {
         case .put:
             return try await client.send(
@@ -112,8 +113,8 @@ actor LoadWorker {
             guard let content else { preconditionFailure("a put has content") }
             return try await MultipartUpload(client: client, path: path, content: content, partSize: plan.partSize)
                 .run()
-        case .get: return try await client.send(.GET, path: path, wanted: .content(key: key)).get()
-        case .head: return try await client.send(.HEAD, path: path, wanted: .content(key: key)).get()
+        case .get: return try await client.send(.GET, path: path, wanted: wanted).get()
+        case .head: return try await client.send(.HEAD, path: path, wanted: wanted).get()
         case .delete: return try await client.send(.DELETE, path: path).get()
         case .list:
             let prefix = PercentEncoding.encode(plan.keys.prefix)

@@ -31,6 +31,8 @@ struct RunCommand: AsyncParsableCommand {
     var retries = 0
     @Option(help: "Keys in one listing.")
     var listKeys = 1000
+    @Flag(inversion: .prefixedNo, help: "Compare what is read with what was written; it is named in user metadata.")
+    var check = true
     @Flag(help: "Put every key once before the run.")
     var prepare = false
     @Option(help: "Makes the choices repeatable.")
@@ -87,7 +89,7 @@ struct RunCommand: AsyncParsableCommand {
             keys: KeyChoice(prefix: prefix, count: keys, distribution: distribution),
             sizes: try choice(), partSize: try partBytes(), concurrency: concurrency, count: count,
             seconds: bound.map { Double($0.seconds) + Double($0.attoseconds) / 1e18 }, rate: rate, retries: retries,
-            seed: seed ?? UInt64.random(in: 0 ... .max), listKeys: listKeys,
+            seed: seed ?? UInt64.random(in: 0 ... .max), listKeys: listKeys, checks: check,
             run: String(UInt64.random(in: 0 ... .max), radix: 36))
     }
 

@@ -93,6 +93,8 @@ final class S3ClientHandler: ChannelDuplexHandler {
         current?.bytes += bytes.readableBytes
         if now.verifier != nil {
             current?.verifier?.receive(bytes)
+        } else if case .length = now.exchange.wanted, now.head?.status == .ok {
+            return
         } else if now.text.readableBytes + bytes.readableBytes <= Self.textMax {
             current?.text.writeImmutableBuffer(bytes)
         }

