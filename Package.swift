@@ -75,6 +75,7 @@ let libraries: [Target] = [
     shared(1, "Model", settings: optimised),
     shared(1, "Checksums", ["COpenSSL", "CISAL", nio], settings: optimised),
     shared(1, "Threads"),
+    shared(1, "PlantedBugs"),
     // 2: language
     shared(2, "Wire", ["CMartletWire", "Model", nio]),
     shared(2, "S3Protocol", ["Model", "Checksums"]),
@@ -89,14 +90,19 @@ let libraries: [Target] = [
     shared(4, "Configuration", ["Model", toml]),
     shared(4, "Observability", ["Model", log, nio, nioPosix, nioHTTP]),
     shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
-    shared(5, "ObjectLog", ["CWriteBack", "Model", "Checksums", "Threads", nio, log], settings: optimised),
+    shared(
+        5, "ObjectLog", ["CWriteBack", "Model", "Checksums", "Threads", "PlantedBugs", nio, log], settings: optimised),
     shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Wire"], settings: optimised),
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "EtcdStore", ["ClusterStore", "Model", log, nio, nioPosix, nioHTTP, nioTLS]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
     shared(
         7, "ObjectAccess",
-        ["Model", "Wire", "Ring", "Register", "Checksums", "Observability", "MessageBus", "ClusterState", nio, log]),
+        [
+            "Model", "Wire", "Ring", "Register", "Checksums", "PlantedBugs", "Observability", "MessageBus",
+            "ClusterState", nio,
+            log,
+        ]),
     shared(
         7, "ProcessRuntime",
         [
@@ -122,7 +128,7 @@ let services: [Target] =
         ])
     + service(
         "storage", "Storage",
-        process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", nio])
+        process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", "PlantedBugs", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
     + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio, sqlite])
     + service(
@@ -181,7 +187,9 @@ let testTargets: [Target] = [
             "Wire",
             "Model", nio, log, sqlite,
         ]),
-    tests("ObjectAccessTests", ["ObjectAccess", "AccessTestKit", "Register", "Ring", "Wire", "Model", nio]),
+    tests(
+        "ObjectAccessTests",
+        ["ObjectAccess", "AccessTestKit", "TestKit", "MessageBus", "Register", "Ring", "Wire", "Model", nio]),
     tests(
         "GatewayTests",
         [

@@ -88,8 +88,12 @@ class Cluster:
     def port(self, name):
         return next(port for n, _, port in self.processes() if n == name)
 
+    def address(self, name):
+        """Of the host that a process runs on."""
+        return "127.0.0.1"
+
     def health(self, name, check):
-        return f"http://127.0.0.1:{self.port(name) + 3}/health/{check}"
+        return f"http://{self.address(name)}:{self.port(name) + 3}/health/{check}"
 
     @property
     def endpoint(self):
@@ -124,21 +128,22 @@ class Cluster:
         if program != "manager":
             lines += [f'join_token_file = "{self.path("data", "manager", "join-token")}"']
         lines += [""]
-        lines += ["[bus]", f'listen = "tcp://127.0.0.1:{port}"', f'publish = "tcp://127.0.0.1:{port + 1}"', ""]
-        lines += ["[admin]", f'listen = "127.0.0.1:{port + 3}"', ""]
+        host = self.address(name)
+        lines += ["[bus]", f'listen = "tcp://{host}:{port}"', f'publish = "tcp://{host}:{port + 1}"', ""]
+        lines += ["[admin]", f'listen = "{host}:{port + 3}"', ""]
         if program == "manager":
             replicas = self.options["replicas"]
-            lines += ["[manager]", f'enrolment = "tcp://127.0.0.1:{port + 2}"', f"replicas = {replicas}"]
+            lines += ["[manager]", f'enrolment = "tcp://{host}:{port + 2}"', f"replicas = {replicas}"]
             members = [f"http://127.0.0.1:{p}" for _, _, p in self.etcd_members()]
             if members:
                 lines += ['store = "etcd"', f"etcd_endpoints = {json.dumps(members)}"]
             lines += [""]
         else:
-            addresses = [f"{n}=tcp://127.0.0.1:{p}" for n, _, p in self.managers()]
+            addresses = [f"{n}=tcp://{self.address(n)}:{p}" for n, _, p in self.managers()]
             lines += ["[manager]", f"addresses = {json.dumps(addresses)}",
-                      f'enrolment = "tcp://127.0.0.1:{self.port("manager") + 2}"', ""]
+                      f'enrolment = "tcp://{self.address("manager")}:{self.port("manager") + 2}"', ""]
         if program == "gateway":
-            lines += ["[gateway]", f'listen = "127.0.0.1:{self.options["port_base"]}"', ""]
+            lines += ["[gateway]", f'listen = "{host}:{self.options["port_base"]}"', ""]
         return "\n".join(lines)
 
     def overrides(self, program):

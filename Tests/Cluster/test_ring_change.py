@@ -1,9 +1,7 @@
 """The ring grows and shrinks while clients work: no client notices, nothing is lost, all replicas end up equal."""
-import os
-import subprocess
-
 import pytest
 from conftest import wait_until
+from storage_nodes import all_equal, holds, more_storage_nodes, states, wait_for_plan
 from writers import Writers, some_puts
 
 CLUSTER_OPTIONS = ["--set", "manager.partitions=128", "--set", "repair.rate_objects_per_second=5000"]
@@ -18,51 +16,8 @@ def bucket(cluster):
 @pytest.fixture(scope="module")
 def fourth(cluster):
     """A storage node beyond those that the cluster was made with."""
-    port = cluster.port_base + 100
-    text = (cluster.folder / "config" / "storage-3.toml").read_text()
-    for offset in (0, 1, 3):
-        text = text.replace(f"127.0.0.1:{cluster.port_base + 70 + offset}\"", f"127.0.0.1:{port + offset}\"")
-    text = text.replace("storage-3", "storage-4")
-    config = cluster.folder / "config" / "storage-4.toml"
-    config.write_text(text)
-    with open(cluster.folder / "log" / "storage-4.log", "ab") as log:
-        process = subprocess.Popen(
-            [cluster.program("storage"), "--config", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            env=os.environ | cluster.env)
-    wait_until("storage-4 to attach", lambda: states(cluster).get("storage-4") == "attached", 30)
-    yield "storage-4"
-    process.terminate()
-    process.wait(30)
-
-
-def states(cluster):
-    return {node["node"]: node["state"] for node in cluster.adm("status")["node_list"]}
-
-
-def holds(cluster):
-    return {node["node"]: node["holds"] for node in cluster.adm("rebalance-status")["nodes"]}
-
-
-def wait_for_plan(cluster):
-    def over():
-        report = cluster.adm("rebalance-status")
-        return report if report["phase"] in ("done", "withdrawn") else None
-    return wait_until("the plan to be over", over, 60, 0.5)
-
-
-def all_equal(cluster):
-    """The digests of all replicas, as a comparison of everything finds them."""
-    for node in sorted(holds(cluster)):
-        cluster.adm("recover-consistency", node)
-        status = wait_until("the comparison to end", lambda: finished(cluster), 60)
-        if not status["all_equal"]:
-            return False
-    return True
-
-
-def finished(cluster):
-    status = cluster.adm("repair-status")
-    return status if status["state"] in ("done", "failed") else None
+    with more_storage_nodes(cluster, 4) as started:
+        yield next(iter(started))
 
 
 def assert_whole(cluster, writers, bucket):

@@ -24,6 +24,9 @@ struct IndexHistory {
     private(set) var hints: Set<[UInt8]> = []
     /// Hints that were forgotten: one whose copy was under way then is delivered again, which does no harm.
     private(set) var forgottenHints: Set<[UInt8]> = []
+    /// The tags of purged tombstones.
+    private(set) var purged: [RegisterName: Ballot] = [:]
+    private(set) var floor = IndexFloor()
 
     var index: MetadataIndex { fixture.index }
 
@@ -36,6 +39,7 @@ struct IndexHistory {
     var liveBlobs: Set<BlobID> {
         Set(
             blobs.filter { blob, owner in
+                if let tag = purged[owner.name], owner.tag <= tag { return false }
                 guard let state = registers[owner.name] else { return true }
                 return state.blobs.contains(blob) || state.tag < owner.tag
             }.keys)
@@ -66,7 +70,8 @@ struct IndexHistory {
         case ..<80: putChunk()
         case ..<88: dropChunks()
         case ..<93: noteHint()
-        case ..<97: forgetHint()
+        case ..<95: forgetHint()
+        case ..<99: purge()
         default:
             ceiling += 10
             append(.ceiling(ceiling))
@@ -149,6 +154,22 @@ struct IndexHistory {
         append(.dropChunks(blob, indexes, watermark: 0))
     }
 
+    /// Tombstones that are in the index, and nothing newer under way.
+    private mutating func purge() {
+        let tombstones = registers.filter { name, value in
+            value.isTombstone && (try? index.register(name))??.value == value
+        }.sorted { $0.key < $1.key }.filter { _ in Bool.random(using: &random) }
+        guard !tombstones.isEmpty else { return }
+        for (name, value) in tombstones {
+            registers[name] = nil
+            purged[name] = value.tag
+            floor = IndexFloor(
+                ballot: max(floor.ballot, value.tag), sequence: max(floor.sequence, value.sequence))
+        }
+        append(.floor(floor))
+        append(.purge(tombstones.map { PurgedRegister(name: $0.key, tag: $0.value.tag) }, watermark: 0))
+    }
+
     private mutating func noteHint() {
         counter += 1
         let hint = withUnsafeBytes(of: counter.bigEndian) { Array($0) }
@@ -187,12 +208,17 @@ struct IndexHistory {
         }
         var copies: [LogModel.Content] = []
         var forgotten: [BlobKey] = []
+        var forgottenPurges: [RegisterName] = []
         for record in log.records where record.segment == segment {
-            copies += try copy(of: record, forgetting: &forgotten)
+            if case .purge(let purged, let watermark) = record.content {
+                copies += try copy(ofPurge: purged, watermark, record, forgetting: &forgottenPurges)
+            } else {
+                copies += try copy(of: record, forgetting: &forgotten)
+            }
         }
         // What happens while the copies are under way.
         for _ in 0..<Int.random(in: 0...6, using: &random) { request() }
-        for content in copies { append(content) }
+        for content in copies where !isPurged(content) { append(content) }
         try commit()
         // A segment goes only when it lies before the flushed checkpoint.
         if flushed == nil { try index.flush() }
@@ -203,6 +229,31 @@ struct IndexHistory {
         log.remove(segment: segment)
         try index.removeSegmentTotals(segment)
         try index.forgetDropped(forgotten)
+        try index.forgetPurged(forgottenPurges)
+    }
+
+    /// No copy stands behind the purge of its key.
+    private func isPurged(_ content: LogModel.Content) -> Bool {
+        switch content {
+        case .register(let name, let value): purged[name].map { value.tag <= $0 } ?? false
+        case .blob(_, let owner): purged[owner.name].map { owner.tag <= $0 } ?? false
+        default: false
+        }
+    }
+
+    private func isMarked(_ name: RegisterName, _ tag: Ballot) throws -> Bool {
+        try index.purgedMarker(of: name).map { tag <= $0.tag } ?? false
+    }
+
+    private func copy(
+        ofPurge purged: [PurgedRegister], _ watermark: UInt64, _ record: LogModel.Record,
+        forgetting: inout [RegisterName]
+    ) throws -> [LogModel.Content] {
+        let markers = try purged.compactMap { try index.purgedMarker(of: $0.name)?.watermark }
+        let last = max(watermark == 0 ? record.position : watermark, markers.max() ?? 0)
+        if hasSegment(upTo: last, except: record.segment) { return [.purge(purged, watermark: last)] }
+        forgetting += try purged.map(\.name).filter { try index.purgedMarker(of: $0)?.position == record.position }
+        return []
     }
 
     struct LiveSegment: Error { let number: UInt32 }
@@ -210,14 +261,17 @@ struct IndexHistory {
     /// What compaction writes for a record.
     private func copy(of record: LogModel.Record, forgetting: inout [BlobKey]) throws -> [LogModel.Content] {
         switch record.content {
-        case .register(let name, _):
+        case .register(let name, let value):
             let found = try index.register(name)
+            if found == nil, try isMarked(name, value.tag) { return [] }
             return found == nil || found?.position == record.position ? [record.content] : []
         case .blob(let blob, let owner):
             if let found = try index.blob(BlobKey(blob)) {
                 return found.position == record.position ? [record.content] : []
             }
-            guard let state = try index.register(owner.name)?.value else { return [record.content] }
+            guard let state = try index.register(owner.name)?.value else {
+                return try isMarked(owner.name, owner.tag) ? [] : [record.content]
+            }
             return state.tag < owner.tag ? [record.content] : []
         case .chunk(let chunk):
             if try index.isDropped(BlobKey(chunk)) { return [] }
@@ -231,6 +285,8 @@ struct IndexHistory {
         case .forgetHints(let ids):
             return hasSegment(upTo: ids.max() ?? 0, except: record.segment) ? [record.content] : []
         case .ceiling(let counter): return counter == index.ceiling ? [record.content] : []
+        case .floor(let floor): return floor == index.floor ? [record.content] : []
+        case .purge: return []
         }
     }
 

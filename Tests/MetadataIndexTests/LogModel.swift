@@ -25,6 +25,8 @@ struct LogModel {
         case hint([UInt8])
         case forgetHints([UInt64])
         case ceiling(UInt64)
+        case floor(IndexFloor)
+        case purge([PurgedRegister], watermark: UInt64)
     }
 
     struct Record {
@@ -65,6 +67,8 @@ extension LogModel.Content {
         case .hint: 80
         case .forgetHints(let ids): UInt32(48 + 8 * ids.count)
         case .ceiling: 56
+        case .floor: 72
+        case .purge(let purged, _): UInt32(64 + 48 * purged.count)
         }
     }
 }
@@ -83,6 +87,8 @@ extension LogModel.Record {
         case .hint(let hint): .hint(id: position, hint, recordSize: size)
         case .forgetHints(let ids): .forgetHints(ids, place)
         case .ceiling(let counter): .ceiling(counter, place)
+        case .floor(let floor): .floor(floor, place)
+        case .purge(let purged, let watermark): .purge(purged, watermark: watermark, place)
         }
     }
 }

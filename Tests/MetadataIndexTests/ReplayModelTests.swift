@@ -26,6 +26,8 @@ import Testing
         #expect(history.hints.isSubset(of: live.hints.values), "seed \(seed)")
         #expect(history.hints.union(history.forgottenHints).isSuperset(of: live.hints.values), "seed \(seed)")
         #expect(live.ceiling == history.ceiling, "seed \(seed)")
+        #expect(live.floor == history.floor, "seed \(seed)")
+        #expect(!history.purged.isEmpty, "seed \(seed)")
         #expect(live.totals == live.recount(history.log), "seed \(seed)")
 
         let scratch = try IndexFixture()
@@ -54,6 +56,8 @@ import Testing
         #expect(a.registers == b.registers, comment)
         #expect(a.blobs == b.blobs, comment)
         #expect(a.dropped == b.dropped, comment)
+        #expect(a.purged == b.purged, comment)
+        #expect(a.floor == b.floor, comment)
         #expect(a.unclaimed == b.unclaimed, comment)
         #expect(a.hints == b.hints, comment)
         #expect(a.ceiling == b.ceiling, comment)
@@ -70,6 +74,9 @@ struct IndexContent {
     var blobs: [BlobKey: BlobLocation] = [:]
     /// Positions of the records that say so, in segments that are there.
     var dropped: [BlobKey: UInt64] = [:]
+    /// The same of purged registers.
+    var purged: [RegisterName: UInt64] = [:]
+    var floor: IndexFloor
     var unclaimed: Set<[UInt8]> = []
     var hints: [UInt64: [UInt8]] = [:]
     var ceiling: UInt64
@@ -80,6 +87,7 @@ struct IndexContent {
 
     init(_ index: MetadataIndex, segments: Set<UInt32>) throws {
         ceiling = index.ceiling
+        floor = index.floor
         totals = index.totals
         buckets = try index.allBucketTotals()
         segmentTotals = index.segmentTotals
@@ -88,6 +96,12 @@ struct IndexContent {
         for hint in try index.hints(after: 0, limit: .max) { hints[hint.id] = hint.hint }
         try index.database.scan(from: [IndexKeys.unclaimed], below: [IndexKeys.unclaimed + 1]) { step in
             unclaimed.insert(Array(step.key))
+            return .next
+        }
+        try index.database.scan(from: [IndexKeys.purgedRegisters], below: [IndexKeys.purgedRegisters + 1]) { step in
+            let position = PurgedMarker(decoding: step.value)!.position
+            guard segments.contains(UInt32(position >> 32)) else { return .next }
+            purged[RegisterName(indexKey: step.key.dropFirst())!] = position
             return .next
         }
         try index.database.scan(from: [IndexKeys.registers], below: [IndexKeys.registers + 1]) { step in

@@ -51,6 +51,43 @@ import Testing
         #expect(promise(2, other, other) == [.decide(current: other)])
     }
 
+    /// The promises of both come without a state, and with where the chain begins.
+    private mutating func promiseAbsent(_ counter: UInt64, base: UInt64) -> [Directive] {
+        _ = proposer.begin(counter: counter)
+        _ = proposer.onPromise(from: a, ballot: ballot(counter), state: nil)
+        return proposer.onPromise(from: b, ballot: ballot(counter), state: nil, base: base)
+    }
+
+    @Test("a chain begins behind what was purged, and a retry over a purge cannot know what became of it")
+    mutating func purged() {
+        _ = promiseAbsent(1, base: 58)
+        let first = State(tag: ballot(1), sequence: 59, recentOperations: [operation(1)], record: "x")
+        #expect(proposer.decided(.write("x")) == [.commit(first, to: [a, b, c])])
+        _ = proposer.onTimeout(ballot: ballot(1))
+        #expect(promiseAbsent(2, base: 67) == [.fail(.outcomeUnknown)])
+    }
+
+    @Test("a retry for which nothing was purged meanwhile writes again")
+    mutating func notPurged() {
+        _ = promiseAbsent(1, base: 58)
+        _ = proposer.decided(.write("x"))
+        _ = proposer.onTimeout(ballot: ballot(1))
+        #expect(promiseAbsent(2, base: 58) == [.decide(current: nil)])
+    }
+
+    @Test("of several attempts the one that was built on the lowest sequence counts")
+    mutating func lowest() {
+        _ = promiseAbsent(1, base: 100)
+        _ = proposer.decided(.write("x"))
+        _ = proposer.onTimeout(ballot: ballot(1))
+        let other = state("y", 1, writer: 7, sequence: 60, operations: [50])
+        _ = promise(2, other, other)
+        _ = proposer.decided(.write("x"))
+        _ = proposer.onTimeout(ballot: ballot(2))
+        let later = state("y", 2, writer: 7, sequence: 75, operations: [51])
+        #expect(promise(3, later, later) == [.fail(.outcomeUnknown)])
+    }
+
     @Test("a retry that is refused first decides the state again: its former commit may be at a third replica")
     mutating func refusedAfterCommit() {
         halfSucceed()

@@ -21,7 +21,7 @@ import Testing
         #expect(document.quiet)
         #expect(document.targets.map(\.key) == [" a\n", "ü"])
         #expect(document.targets[0].versionID == "null")
-        #expect(document.targets[1].etag == "e")
+        #expect(document.targets[1].condition.etag == "e")
     }
 
     @Test("1 to 1,000 keys may be deleted at once")

@@ -39,8 +39,6 @@ struct ChainCheck {
         return nil
     }
 
-    /// Whether a replica that holds this state knows everything that was answered.
-    func isKnown(to state: SimulatedState?) -> Bool {
-        (state?.record?.operations ?? []).starts(with: longest)
-    }
+    /// Whether a replica that knows of these operations knows everything that was answered.
+    func isKnown(to operations: [Int]) -> Bool { operations.starts(with: longest) }
 }

@@ -89,6 +89,7 @@ final class ClientShell {
         switch simulation.random.number(0..<10) {
         case 0..<4: begin(.put, key, operation)
         case 4: begin(.delete, key, operation)
+        case 5 where simulation.deletesOften: begin(.delete, key, operation)
         case 5..<7: begin(.conditionalPut, key, operation, condition: condition(key))
         default: begin(.get, key, operation)
         }
@@ -123,12 +124,12 @@ final class ClientShell {
 
     private func write(_ key: Int, _ operation: Int, value: Int?, _ condition: HistoryOperation.Condition?) {
         let call = simulation.scheduler.step
-        run(key, blob: value) { current in
+        run(key, blob: value) { [simulation] current in
             switch condition {
             case .absent? where current?.isLive == true: return .refuse
             case .holds(let expected)? where current?.record?.value.map({ "\($0)" }) != expected: return .refuse
             default:
-                let operations = (current?.record?.operations ?? []) + [operation]
+                let operations = simulation.purged.operations(current, of: key) + [operation]
                 return .write(SimulatedRecord(value: value, operations: operations))
             }
         } then: { [self] end in
@@ -207,7 +208,7 @@ final class ClientShell {
         observations.append(
             Observation(
                 operation: operation, key: key, call: call, returned: simulation.scheduler.step, isWrite: isWrite,
-                chain: state?.record?.operations ?? []))
+                chain: simulation.purged.operations(state, of: key)))
     }
 
     private func finish(_ outcome: HistoryOperation.Outcome) {

@@ -109,9 +109,9 @@ final class MemoryHealer {
             return gather([healing.target], { $0.believe(key, state, $1) }) { (_: [NodeName: Bool]) in next() }
         }
         client.clock.observe(healing.bound)
-        let life = life
+        let (life, purged) = (life, simulation.purged)
         let run = WriteRun(client: client, key: key, blob: nil, rule: rule) { current in
-            current == nil ? .write(SimulatedRecord(value: nil, operations: [])) : .confirm
+            current == nil ? .write(purged.tombstone(of: key)) : .confirm
         } end: { [self] end in
             guard life == self.life else { return }
             guard case .success(let success) = end, let state = success.state else { return again() }
@@ -139,10 +139,17 @@ final class MemoryHealer {
                 node == healing.target || before.doubt != 0 || memories[node]!.doubt == 0
             }
             guard remembered, memories[healing.target]!.doubt == healing.doubt else { return again() }
-            gather([healing.target], { $0.trust(healing.doubt, bound: healing.bound, $1) }) {
-                [self] (_: [NodeName: Bool]) in
-                again()
-            }
+            // What the others have purged before they were listed, the target does not know of.
+            let floor = memories.values.reduce(PurgeFloor.zero) { $0.joined(with: $1.floor) }
+            guard !simulation.has(.trustWithoutFloor) else { return trust(healing) }
+            gather([healing.target], { $0.raiseFloor(to: floor, $1) }) { [self] (_: [NodeName: Bool]) in trust(healing) }
+        }
+    }
+
+    private func trust(_ healing: Healing) {
+        gather([healing.target], { $0.trust(healing.doubt, bound: healing.bound, $1) }) {
+            [self] (_: [NodeName: Bool]) in
+            again()
         }
     }
 

@@ -42,6 +42,9 @@ final class RegisterSimulation {
     let healingRule: QuorumRule
     private let scenario: Scenario
     private var healer: MemoryHealer?
+    private var purger: TombstonePurger?
+    let purged = PurgedChains()
+    let deletesOften: Bool
     private var settledAt = 0
     private var repairClock = WriterClock()
     private var repairs: [ClientShell] = []
@@ -64,6 +67,7 @@ final class RegisterSimulation {
             delay: random.pick([100..<300, 100..<3_000]),
             lateness: random.pick(isForgetful ? [0.02, 0.1, 0.3] : [0, 0.02, 0.1]))
         network = SimulatedNetwork(scheduler: scheduler, faults: faults, seed: random.next())
+        deletesOften = random.chance(0.5)
         self.random = random
         self.mistake = mistake
         if isForgetful, self.random.chance(0.5) { slowForGateways = self.random.pick(rule.members) }
@@ -88,6 +92,10 @@ final class RegisterSimulation {
         switch scenario {
         case .damage: scheduleFaults()
         case .memoryLoss: scheduleLosses()
+        }
+        if let pause = random.pick([nil, 500..<4_000, 2_000..<20_000]) {
+            purger = TombstonePurger(simulation: self, pause: pause)
+            purger?.start()
         }
         guard scheduler.run(limit: 200_000) else { return "the run does not come to an end" }
         return check()
@@ -239,7 +247,7 @@ final class RegisterSimulation {
             let chain = ChainCheck(observations.filter { $0.key == key })
             if let violation = chain.violation() { return "key \(key): \(violation)" }
             let ignorant = replicas.filter {
-                !$0.isWiped && !$0.unreadable.contains(key) && !$0.isDoubtful(key) && !chain.isKnown(to: $0.index[key])
+                !$0.isWiped && !$0.unreadable.contains(key) && !$0.isDoubtful(key) && !chain.isKnown(to: purged.known($0.index[key], $0.storedFloor, of: key))
             }
             if rule.isReadQuorum(rule.memberSet(ignorant.map(\.name))) {
                 return "key \(key): a quorum does not know what was answered"

@@ -11,6 +11,7 @@ extension ReplicaShell {
         var bound: UInt64?
         /// The highest counter that it has promised up to, or knows to be in use.
         var ceiling: UInt64
+        var floor: PurgeFloor
     }
 
     var isInDoubt: Bool { doubt != 0 }
@@ -27,17 +28,15 @@ extension ReplicaShell {
         let newest = disk.synced.count - 1
         disk.lose { $0 == newest || !simulation.random.chance(survival) }
         losses += 1
-        (doubt, index, taught) = (losses, [:], [])
-        for entry in disk.synced where entry.state.tag > index[entry.key]?.tag ?? .zero {
-            index[entry.key] = entry.state
-        }
+        (doubt, index, taught, storedFloor) = (losses, [:], [], .zero)
+        for entry in disk.synced { show(entry) }
     }
 
     func memory(_ reply: @escaping (Memory) -> Void) {
         guard isUp else { return }
         var bound: UInt64?
         if case .bounded(let counter) = machine.doubt { bound = counter }
-        reply(Memory(doubt: doubt, bound: bound, ceiling: max(storedCeiling, noted)))
+        reply(Memory(doubt: doubt, bound: bound, ceiling: max(storedCeiling, noted), floor: machine.floor))
     }
 
     func note(_ counter: UInt64, _ reply: @escaping (Bool) -> Void) {

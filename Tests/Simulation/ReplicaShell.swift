@@ -9,7 +9,10 @@ final class ReplicaShell {
     struct LogEntry {
         var ticket: AppendTicket
         var key: Int
-        var state: SimulatedState
+        /// nil: the tombstone with this tag is purged, behind this floor.
+        var state: SimulatedState?
+        var tag: Ballot
+        var floor = PurgeFloor.zero
     }
 
     let name: NodeName
@@ -21,6 +24,7 @@ final class ReplicaShell {
     var index: [Int: SimulatedState] = [:]
     private(set) var unreadable = Set<Int>()
     var storedCeiling: UInt64 = 0
+    var storedFloor = PurgeFloor.zero
     private(set) var isUp = true
     private(set) var isWiped = false
     /// Names one loss of memory; 0: it remembers everything.
@@ -82,7 +86,7 @@ final class ReplicaShell {
         act(machine.read(key, stored: stored(key)), key, early: simulation.has(.answerBeforeSync), reply)
     }
 
-    private func stored(_ key: Int) -> DurableState<SimulatedRecord> {
+    func stored(_ key: Int) -> DurableState<SimulatedRecord> {
         if isDoubtful(key), !simulation.has(.voteInDoubt) { return .doubtful }
         if unreadable.contains(key) { return simulation.has(.unreadableAsAbsent) ? .absent : .unreadable }
         return index[key].map { .found($0) } ?? .absent
@@ -94,7 +98,11 @@ final class ReplicaShell {
         _ reply: @escaping (ReplicaDecision<SimulatedRecord, Answer>) -> Void
     ) {
         if let append = decision.append {
-            disk.append(LogEntry(ticket: append.ticket, key: key, state: append.state))
+            disk.append(LogEntry(ticket: append.ticket, key: key, state: append.state, tag: append.state.tag))
+            scheduleSync()
+        }
+        if let purge = decision.purge {
+            disk.append(LogEntry(ticket: purge.ticket, key: key, state: nil, tag: purge.tag, floor: purge.floor))
             scheduleSync()
         }
         if let ceiling = decision.raiseCeiling { scheduleRaise(to: ceiling) }
@@ -124,10 +132,26 @@ final class ReplicaShell {
     }
 
     private func adopt(_ entry: LogEntry) {
-        if entry.state.tag > index[entry.key]?.tag ?? .zero { index[entry.key] = entry.state }
+        show(entry)
+        guard let state = entry.state else { return }
         unreadable.remove(entry.key)
         if doubt != 0 { taught.insert(entry.key) }
-        if let blob = entry.state.record?.value { storedBlobs.insert(blob) }
+        if let blob = state.record?.value { storedBlobs.insert(blob) }
+    }
+
+    /// In the index.
+    func show(_ entry: LogEntry) {
+        storedFloor = storedFloor.joined(with: entry.floor)
+        if let state = entry.state {
+            if state.tag > index[entry.key]?.tag ?? .zero { index[entry.key] = state }
+        } else if let tombstone = index[entry.key], tombstone.tag <= entry.tag {
+            drop(tombstone, of: entry.key)
+        }
+    }
+
+    func drop(_ tombstone: SimulatedState, of key: Int) {
+        simulation.purged.note(tombstone, of: key)
+        index[key] = nil
     }
 
     private func scheduleRaise(to counter: UInt64) {
@@ -162,7 +186,7 @@ final class ReplicaShell {
     /// The disk is replaced by an empty one.
     func wipe() {
         disk.wipe()
-        (index, unreadable, storedBlobs, storedCeiling, isWiped) = ([:], [], [], 0, true)
+        (index, unreadable, storedBlobs, storedCeiling, storedFloor, isWiped) = ([:], [], [], 0, .zero, true)
         crash(downFor: 0)
     }
 
@@ -171,7 +195,7 @@ final class ReplicaShell {
         let ceiling = simulation.has(.forgetPromise) ? 0 : storedCeiling
         machine = Replica(
             ceiling: ceiling, hasVote: !isWiped || simulation.has(.countWipedReplica), isDoubtful: doubt != 0,
-            ceilingStep: 16, promisesMax: 2)
+            floor: storedFloor, ceilingStep: 16, promisesMax: 2)
         held = HeldAnswers(ceiling: ceiling)
     }
 }

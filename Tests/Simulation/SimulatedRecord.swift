@@ -47,9 +47,19 @@ enum PlantedMistake: String, CaseIterable, Sendable {
     /// Repair takes the replica's own last ceiling for the highest ballot that it can have forgotten.
     case boundByOwnCeiling
 
+    /// Repair trusts it without what the others have purged.
+    case trustWithoutFloor
+    /// Tombstones are purged when a quorum holds them.
+    case purgeWithoutProof
+    /// A replica forgets what it purges.
+    case purgeWithoutFloor
+    /// A chain that begins after a purge begins at the start.
+    case restartChain
+
     /// Those that only show where replicas lose their memory and are healed.
     static let ofHealing: [PlantedMistake] = [
         .voteInDoubt, .trustWithoutFence, .trustUntaught, .teachUndecided, .trustForgetful, .boundByOwnCeiling,
+        .trustWithoutFloor,
     ]
     static let ofRegisters = allCases.filter { !ofHealing.contains($0) }
 }

@@ -118,7 +118,9 @@ final class WriteRun {
     ) -> [Directive] {
         switch decision.answer {
         case .promised(let state):
-            proposer.onPromise(from: node, ballot: ballot, state: state, counter: decision.counter)
+            proposer.onPromise(
+                from: node, ballot: ballot, state: state, counter: decision.counter,
+                base: client.simulation.has(.restartChain) ? 0 : decision.base)
         case .refused(_, let promise):
             proposer.onStageRefused(from: node, ballot: ballot, promise: promise, counter: decision.counter)
         case .abstained: proposer.onLost(node, ballot: ballot, request: .stage)

@@ -121,6 +121,7 @@ extension DiskCheck {
             faults.append("segments \(one.segmentTotals), rebuilt \(other.segmentTotals)")
         }
         if one.ceiling != other.ceiling { faults.append("ceiling \(one.ceiling), rebuilt \(other.ceiling)") }
+        if one.floor != other.floor { faults.append("floor \(one.floor), rebuilt \(other.floor)") }
         for slot in DiskModel.slots where one.doubt(ofSlot: slot) != other.doubt(ofSlot: slot) {
             faults.append("a rebuilt index has another doubt")
         }

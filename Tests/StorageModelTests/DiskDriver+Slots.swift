@@ -1,6 +1,7 @@
 import MetadataIndex
 import Model
 import ObjectLog
+import Register
 import Wire
 
 @testable import Storage
@@ -49,7 +50,12 @@ extension DiskDriver {
     /// The other disk serves them, and what could not be read was healed there.
     private mutating func changeElsewhere(_ slots: SlotSet) {
         for name in DiskModel.names where slots.contains(DiskModel.slot(name)) && generator.chance(0.3) {
-            model.registers[name, default: .init()].durable = nextState(of: name)
+            if let held = model.registers[name]?.durable, held.record?.isTombstone == true, generator.chance(0.5) {
+                model.floor = max(model.floor, held.tag)
+                model.registers[name]?.durable = nil
+            } else {
+                model.registers[name, default: .init()].durable = nextState(of: name)
+            }
         }
         for chunk in DiskModel.chunkNames where slots.contains(DiskModel.slot(chunk)) && generator.chance(0.3) {
             guard !model.dropped.contains(chunk), !model.recentDrops.contains(chunk) else { continue }
@@ -85,6 +91,7 @@ extension DiskDriver {
                 model.setDoubt(.present, slots)
             }
             try disk.fence(upTo: model.counter)
+            try disk.raiseFloor(to: PurgeFloor(ballot: model.floor, sequence: model.floor.counter))
         } catch { return }
         model.owned = model.owned.union(slots)
         model.remnants = model.remnants.subtracting(slots)

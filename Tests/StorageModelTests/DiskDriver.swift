@@ -87,7 +87,9 @@ struct DiskDriver {
         case 35..<45: learn()
         case 45..<60: stage()
         case 60..<67: staleCommit()
-        case 67..<82: putChunk()
+        case 67..<71: purge()
+        case 71..<73: staleLearn()
+        case 73..<82: putChunk()
         case 82..<88: noteHint()
         case 88..<91: forgetHint()
         case 91..<93: forgetRelease()
@@ -181,7 +183,7 @@ struct DiskDriver {
     mutating func staleCommit() {
         let name = nextName()
         let register = model.registers[name] ?? .init()
-        let bound = max(register.promise, register.durable?.tag ?? .zero, model.fence)
+        let bound = max(register.promise, register.durable?.tag ?? model.floor, model.fence)
         guard bound.counter > 1 else { return }
         let state = DiskModel.state(Ballot(counter: bound.counter - 1, writer: 5), .plain)
         let answer = Answer<CommitResult>()

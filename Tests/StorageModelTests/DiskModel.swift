@@ -17,9 +17,14 @@ struct DiskModel {
         var open: [ReplicaState] = []
         /// The highest ballot that was promised.
         var promise = Ballot.zero
+        /// The tag of a tombstone that may have been purged.
+        var purging: Ballot?
 
         /// What a start may find.
-        var allowed: [ReplicaState?] { [durable] + open.filter { $0.tag > durable?.tag ?? .zero } }
+        var allowed: [ReplicaState?] {
+            let mayBeGone = durable != nil && durable?.tag == purging
+            return [durable] + (mayBeGone ? [nil] : []) + open.filter { $0.tag > durable?.tag ?? .zero }
+        }
 
         mutating func settle(_ state: ReplicaState?) {
             if state?.tag ?? .zero >= durable?.tag ?? .zero { durable = state }
@@ -50,6 +55,8 @@ struct DiskModel {
     var nextHint: UInt32 = 0
     /// Everything counts as promised up to here.
     var fence = Ballot.zero
+    /// The highest tag of a tombstone that was purged: older states of keys without one do not come back.
+    var floor = Ballot.zero
     /// What was done, to see that something was.
     var tally = Tally()
 
@@ -69,12 +76,14 @@ struct DiskModel {
         var moves = 0
         var doubts = 0
         var damages = 0
+        var purges = 0
 
         static func += (a: inout Self, b: Self) {
             a.removedSegments += b.removedSegments
             a.moves += b.moves
             a.doubts += b.doubts
             a.damages += b.damages
+            a.purges += b.purges
         }
     }
 

@@ -9,9 +9,11 @@ enum ModelMistake: Hashable, Sendable, CaseIterable {
     case keptRemnants
     /// Doubt is noted in the index, and not in the log.
     case unloggedDoubt
+    /// A purge is noted in the index, and not in the log.
+    case unloggedPurge
 
     static var allCases: [ModelMistake] {
-        SimulatedDirectory.Lie.allCases.map { .lie($0) } + [.hastyRemoval, .keptRemnants, .unloggedDoubt]
+        SimulatedDirectory.Lie.allCases.map { .lie($0) } + [.hastyRemoval, .keptRemnants, .unloggedDoubt, .unloggedPurge]
     }
 
     var lie: SimulatedDirectory.Lie? { if case .lie(let lie) = self { lie } else { nil } }

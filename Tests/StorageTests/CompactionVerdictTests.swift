@@ -20,6 +20,9 @@ private struct FakeKnowledge: CompactionKnowledge {
     func droppedMarker(of key: BlobKey) -> DroppedMarker? { markers[key] }
     var left: [Int: UInt64] = [:]
 
+    var purged: [RegisterName: PurgedMarker] = [:]
+    var floor = IndexFloor()
+    func purgedMarker(of name: RegisterName) throws -> PurgedMarker? { purged[name] }
     func hasLeft(slot: Int, position: UInt64) -> Bool { left[slot].map { position < $0 } ?? false }
     func hasHint(_ id: UInt64) -> Bool { hints.contains(id) }
     func doubt(ofSlot slot: Int) -> UInt64 { doubts[slot] ?? 0 }
@@ -45,6 +48,33 @@ private struct FakeKnowledge: CompactionKnowledge {
 
     private func location(_ position: UInt64, damaged: Bool = false) -> BlobLocation {
         BlobLocation(position: position, recordSize: 100, size: 10, checksum: 0, isDamaged: damaged)
+    }
+
+    @Test("Records of a purged key are garbage up to the tag of its tombstone, others move")
+    mutating func purged() throws {
+        known.purged[a] = PurgedMarker(tag: ballot(7), position: elsewhere, watermark: here)
+        #expect(try verdict(.register(a, register(7, at: here).value)) == .garbage)
+        #expect(try verdict(.register(a, register(8, at: here).value)) == .move)
+        #expect(try verdict(.blob(blob, BlobOwner(name: a, tag: ballot(6)))) == .garbage)
+        #expect(try verdict(.blob(blob, BlobOwner(name: a, tag: ballot(8)))) == .move)
+    }
+
+    @Test("A purge stays while older records of its keys may be left, and knows the last place of any")
+    mutating func purge() throws {
+        let purged = [PurgedRegister(name: a, tag: ballot(7))]
+        #expect(try verdict(.purge(purged, watermark: 0)) == .keepPurge(purged, watermark: here))
+        known.otherSegments = [9]
+        #expect(try verdict(.purge(purged, watermark: 0)) == .garbage)
+        known.purged[a] = PurgedMarker(tag: ballot(7), position: here, watermark: elsewhere)
+        #expect(try verdict(.purge(purged, watermark: 0)) == .keepPurge(purged, watermark: elsewhere))
+    }
+
+    @Test("The floor in force moves, a lower one is garbage")
+    mutating func floor() throws {
+        known.floor = IndexFloor(ballot: ballot(7), sequence: 5)
+        #expect(try verdict(.floor(known.floor)) == .move)
+        #expect(try verdict(.floor(IndexFloor(ballot: ballot(7), sequence: 4))) == .garbage)
+        #expect(try verdict(.floor(IndexFloor(ballot: ballot(6), sequence: 9))) == .move)
     }
 
     @Test("A register in force moves, a superseded or copied one is garbage, an unknown or newer one moves")

@@ -62,7 +62,7 @@ public struct FakeStorageNode: Sendable {
 
     /// Loses memory: promises, staged blobs.
     public mutating func restart() {
-        replica = RegisterReplica(ceiling: replica.ceiling, isDoubtful: doubtPosition != 0)
+        replica = RegisterReplica(ceiling: replica.ceiling, isDoubtful: doubtPosition != 0, floor: replica.floor)
         staged = [:]
     }
 
@@ -90,22 +90,25 @@ public struct FakeStorageNode: Sendable {
         case .fetchDoubts: return fetchDoubts()
         case .fence: return try fence(.init(decoding: body))
         case .trust: return try trust(.init(decoding: body))
+        case .fetchTombstones: return try fetchTombstones(.init(decoding: body), ring)
+        case .purge: return try purge(.init(decoding: body), ring)
+        case .raiseFloor: return raiseFloor(try .init(decoding: body))
         default: throw Refusal(status: .unknownType)
         }
     }
 
     // MARK: - Registers
 
-    private func durable(_ name: Model.RegisterName) -> DurableState<StoredRecord> {
+    func durable(_ name: Model.RegisterName) -> DurableState<StoredRecord> {
         isDoubtful(name) ? .doubtful : registers[name].map { .found($0) } ?? .absent
     }
 
-    private func named(_ name: Wire.RegisterName?) throws -> Model.RegisterName {
+    func named(_ name: Wire.RegisterName?) throws -> Model.RegisterName {
         guard let name = Model.RegisterName(name) else { throw Refusal(status: .malformed) }
         return name
     }
 
-    private mutating func act<Answer>(
+    mutating func act<Answer>(
         _ name: Model.RegisterName, _ decision: ReplicaDecision<StoredRecord, Answer>
     ) -> Answer {
         if let append = decision.append {
@@ -115,6 +118,10 @@ public struct FakeStorageNode: Sendable {
                 if let bytes = staged.removeValue(forKey: blob) { blobs[blob] = bytes }
             }
             replica.synced(append.ticket)
+        }
+        if let purge = decision.purge {
+            registers[name] = nil
+            replica.synced(purge.ticket)
         }
         if let ceiling = decision.raiseCeiling { replica.ceilingRaised(to: ceiling) }
         return decision.answer
@@ -144,6 +151,7 @@ public struct FakeStorageNode: Sendable {
         case .promised(let state):
             reply.promised = true
             reply.state = state?.stored
+            reply.chainBase = decision.base
         case .refused(let state, let promise):
             reply.state = state?.stored
             reply.promise = BallotNumber(promise)

@@ -29,6 +29,9 @@ public enum RoleTable {
         .fence: [.repair],
         .trust: [.repair],
         .adoptRing: [.repair, .manager],
+        .fetchTombstones: [.repair],
+        .purge: [.repair],
+        .raiseFloor: [.repair],
         // Members announce where they are reachable now; everybody else comes by the enrolment socket.
         .enrol: Set(members + [.roleUnspecified]),
         .fetchState: Set(members + [.admin]),

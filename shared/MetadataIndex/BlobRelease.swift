@@ -28,8 +28,8 @@ public struct BlobRelease: Sendable, Equatable {
     init?(
         of name: Model.RegisterName, old: RegisterValue, new: RegisterValue, position: UInt64, milliseconds: Int64
     ) {
-        guard let (blobs, objectKey) = Self.chunked(name, old) else { return nil }
-        let kept = Set(Self.chunked(name, new)?.blobs.map(\.id) ?? [])
+        guard let (blobs, objectKey) = Self.chunked(name, old), !blobs.isEmpty else { return nil }
+        let kept = Self.kept(name, new)
         let released = blobs.filter { !kept.contains($0.id) }
         guard !released.isEmpty else { return nil }
         var id: [UInt8] = []
@@ -52,7 +52,7 @@ public struct BlobRelease: Sendable, Equatable {
         guard value.isLive, value.blobs.isEmpty, let record = value.record, !record.isEmpty else { return nil }
         return record.withUnsafeBytes { bytes in
             switch name.keyspace {
-            case .objects:
+            case .objects, .versions:
                 (try? ObjectRecord(decoding: bytes)).map { ($0.blobs.compactMap(Blob.init), []) }
             case .parts:
                 (try? PartRecord(decoding: bytes)).map {
@@ -61,6 +61,17 @@ public struct BlobRelease: Sendable, Equatable {
             case .uploads: nil
             }
         }
+    }
+
+    /// What the new state refers to, whether it is live or not: a delete marker may have versions that are to be archived.
+    /// They count here and not in an old state: a version that was archived has let go of nothing.
+    private static func kept(_ name: Model.RegisterName, _ value: RegisterValue) -> Set<BlobID> {
+        guard name.keyspace == .objects, let record = value.record, !record.isEmpty else {
+            return Set(chunked(name, value)?.blobs.map(\.id) ?? [])
+        }
+        guard let object = try? record.withUnsafeBytes({ try ObjectRecord(decoding: $0) }) else { return [] }
+        let pending = object.pending.compactMap { try? ObjectRecord(decoding: $0.record) }
+        return Set((object.blobs + pending.flatMap(\.blobs)).compactMap { Blob($0)?.id })
     }
 
     func encoded() -> [UInt8] {

@@ -31,6 +31,9 @@ extension IndexApplication {
         let state = key.index == nil ? try owner.flatMap { try register($0.name)?.value } : nil
         let isReferred = state?.blobs.contains(key.blob) ?? false
         if let owner, let state, !isReferred, owner.tag < state.tag { return meet(new.place, .garbage) }
+        if let owner, state == nil, try isPurged(owner.name, owner.tag, at: new.position) {
+            return meet(new.place, .garbage)
+        }
         if let old, !new.isBetter(than: old) { return meet(new.place, .garbage) }
         if let old { retire(old) }
         meet(new.place, .content)

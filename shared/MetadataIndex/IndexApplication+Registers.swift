@@ -6,6 +6,7 @@ extension IndexApplication {
         let old = try register(name)
         if let old, old.position == new.position { return }
         if let old, isOutdone(new, by: old) { return meet(new.place, .garbage) }
+        if old == nil, try isPurged(name, new.value.tag, at: new.position) { return meet(new.place, .garbage) }
         meet(new.place, .content)
         if let old { retire(old.place) }
         if let old { totals.retire(record: old.recordSize) }
@@ -46,7 +47,7 @@ extension IndexApplication {
 
     mutating func count(_ name: RegisterName, _ new: RegisterValue, _ old: RegisterValue?) throws {
         let wasLive = old?.isLive ?? false
-        guard name.keyspace == .objects, wasLive || new.isLive else { return }
+        guard name.keyspace == .objects || name.keyspace == .versions, wasLive || new.isLive else { return }
         var totals = try buckets[name.bucket] ?? index.bucketTotals(name.bucket)
         if wasLive {
             totals.objects &-= 1

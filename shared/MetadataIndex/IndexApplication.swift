@@ -11,6 +11,7 @@ struct IndexApplication {
     var totals: StorageTotals
     var counts: EntryCounts
     private(set) var ceiling: UInt64?
+    var floor: IndexFloor
     private(set) var doubts: SlotDoubts?
     var left: LeftSlots?
     private(set) var segments: [UInt32: SegmentTotals] = [:]
@@ -21,6 +22,7 @@ struct IndexApplication {
     var blobs: [BlobKey: BlobEntry?] = [:]
     var unclaimed: [RegisterName: Unclaimed] = [:]
     var buckets: [BucketID: BucketTotals] = [:]
+    var purged: [RegisterName: PurgedMarker?] = [:]
     private var hints: [UInt64: UInt32?] = [:]
 
     init(index: MetadataIndex, totals: StorageTotals, counts: EntryCounts, milliseconds: Int64) {
@@ -28,6 +30,7 @@ struct IndexApplication {
         self.totals = totals
         self.counts = counts
         self.milliseconds = milliseconds
+        floor = index.floor
     }
 
     mutating func apply(_ change: IndexChange) throws {
@@ -55,6 +58,12 @@ struct IndexApplication {
         case .leftSlots(let position, let slots, let place):
             meet(place, .control)
             changeLeft { $0.leave(slots, before: position) }
+        case .floor(let floor, let place):
+            meet(place, .control)
+            raiseFloor(to: floor)
+        case .purge(let purged, let watermark, let place):
+            meet(place, .control)
+            try purge(purged, watermark: watermark == 0 ? place.position : watermark, place.position)
         }
     }
 

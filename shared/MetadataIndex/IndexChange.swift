@@ -21,6 +21,11 @@ public enum IndexChange: Sendable {
     case trust(before: UInt64, slots: SlotSet, RecordPlace = .unknown)
     /// These slots went to another disk: their records before this position count for nothing.
     case leftSlots(before: UInt64, slots: SlotSet, RecordPlace = .unknown)
+    /// Tombstones up to here may have been purged.
+    case floor(IndexFloor, RecordPlace = .unknown)
+    /// These tombstones are gone for good. `watermark`: no older record of their keys stands behind it; 0: behind this
+    /// record.
+    case purge([PurgedRegister], watermark: UInt64, RecordPlace = .unknown)
     /// The content was found unreadable. It is not in the log; an intact copy that is appended later undoes it.
     /// `owner`: the register beside which it stands, when it is known.
     case damaged(BlobKey, owner: RegisterName? = nil)
@@ -60,7 +65,8 @@ public struct AppliedChanges: Sendable, Equatable {
         public var name: RegisterName
         /// nil: it is new.
         public var old: Ballot?
-        public var new: Ballot
+        /// nil: it is gone.
+        public var new: Ballot?
     }
 
     public var registers: [Transition] = []

@@ -10,6 +10,8 @@ enum IndexKeys {
     static let releases = UInt8(ascii: "g")
     /// Content that is marked as damaged.
     static let damage = UInt8(ascii: "x")
+    /// Keys whose tombstone was purged.
+    static let purgedRegisters = UInt8(ascii: "q")
     static let meta = UInt8(ascii: "m")
 
     static let format = metaKey("format")
@@ -19,10 +21,13 @@ enum IndexKeys {
     static let totals = metaKey("totals")
     static let doubt = metaKey("doubt")
     static let left = metaKey("left")
+    static let floor = metaKey("floor")
 
     private static func metaKey(_ name: String) -> [UInt8] { [meta] + Array(name.utf8) }
 
     static func register(_ indexKey: [UInt8]) -> [UInt8] { [registers] + indexKey }
+
+    static func purged(_ indexKey: [UInt8]) -> [UInt8] { [purgedRegisters] + indexKey }
 
     static func hint(_ id: UInt64) -> [UInt8] {
         var key = [hints]

@@ -131,14 +131,9 @@ extension IndexApplication {
     /// A register of a slot that was left, with the blobs beside it.
     mutating func forget(_ name: RegisterName) throws {
         guard let old = try register(name) else { return }
-        retire(old.place)
-        totals.retire(record: old.recordSize)
-        if old.value.isTombstone { totals.tombstones &-= 1 }
-        try count(name, RegisterValue(tag: .zero), old.value)
+        try drop(name, old)
         for blob in old.value.blobs { try forget(BlobKey(blob)) }
         try forgetUnclaimed(of: name)
-        registers[name] = .some(nil)
-        batch.delete(IndexKeys.register(name.indexKey))
     }
 
     func isLeft(_ name: RegisterName, _ position: UInt64) -> Bool {

@@ -120,6 +120,19 @@ public struct RegisterScan: Sendable {
         }
     }
 
+    /// The time is that of the deletion; nil: the register is no tombstone.
+    public func visitTombstones(
+        _ body: (RegisterName, Ballot, _ deletedMilliseconds: Int64?) throws -> Bool
+    ) throws {
+        try scan.visit { step in
+            guard let name = RegisterName(indexKey: step.key.dropFirst()), let tag = IndexedRegister.tag(in: step.value),
+                let isTombstone = IndexedRegister.isTombstone(in: step.value)
+            else { throw IndexError.corruption("unreadable entry of a register") }
+            let time = isTombstone ? IndexedRegister(decoding: step.value)?.value.deletedMilliseconds : nil
+            return try body(name, tag, time) ? .next : .stop
+        }
+    }
+
     /// With the raw position of each record.
     public func visit(_ body: (RegisterName, Ballot, _ position: UInt64) throws -> Bool) throws {
         try scan.visit { step in

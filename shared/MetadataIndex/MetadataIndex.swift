@@ -14,6 +14,7 @@ public final class MetadataIndex: Sendable {
     private struct State {
         var checkpoint: UInt64
         var ceiling: UInt64
+        var floor: IndexFloor
         var totals: StorageTotals
         var counts: EntryCounts
         var doubts: SlotDoubts
@@ -51,6 +52,7 @@ public final class MetadataIndex: Sendable {
         let checkpoint = try number(IndexKeys.checkpoint)
         return State(
             checkpoint: checkpoint, ceiling: try number(IndexKeys.ceiling),
+            floor: try database.get(IndexKeys.floor) { IndexFloor(decoding: $0) }.flatMap { $0 } ?? .init(),
             totals: try database.get(IndexKeys.totals) { StorageTotals(decoding: $0) }.flatMap { $0 } ?? .init(),
             counts: try database.get(IndexKeys.counts) { EntryCounts(decoding: $0) }.flatMap { $0 } ?? .init(),
             doubts: try database.get(IndexKeys.doubt) { SlotDoubts(decoding: $0) }.flatMap { $0 } ?? .init(),
@@ -64,6 +66,10 @@ public final class MetadataIndex: Sendable {
     public var flushedCheckpoint: UInt64 { state.withLock { $0.flushed } }
     /// The durable ceiling of promises.
     public var ceiling: UInt64 { state.withLock { $0.ceiling } }
+    /// What was purged.
+    public var floor: IndexFloor { state.withLock { $0.floor } }
+    /// Keys that were purged, and of which older records may be met in the log.
+    public var purgedCount: UInt64 { state.withLock { UInt64(max(0, $0.counts.purged)) } }
     public var totals: StorageTotals { state.withLock { $0.totals } }
     public var hintCount: UInt64 { state.withLock { UInt64(max(0, $0.counts.hints)) } }
     /// Released content that nobody has dropped yet.
@@ -183,6 +189,7 @@ public final class MetadataIndex: Sendable {
         state.withLock { state in
             state.checkpoint = checkpoint
             state.ceiling = max(state.ceiling, application.ceiling ?? 0)
+            state.floor.rise(to: application.floor)
             state.totals = application.totals
             state.counts = application.counts
             if let doubts = application.doubts { state.doubts = doubts }

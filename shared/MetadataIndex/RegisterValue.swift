@@ -13,10 +13,13 @@ public struct RegisterValue: Sendable, Equatable {
     public var blobs: [BlobID]
     /// Size of the content as a client sees it, for the counts of its bucket.
     public var contentSize: UInt64
+    /// Of a tombstone: the wall clock of this node when it came; 0: not known.
+    public var deletedMilliseconds: Int64
 
     public init(
         tag: Ballot, sequence: UInt64 = 0, recentOperations: [OperationID] = [], isTombstone: Bool = false,
-        record: [UInt8]? = nil, summary: [UInt8] = [], blobs: [BlobID] = [], contentSize: UInt64 = 0
+        record: [UInt8]? = nil, summary: [UInt8] = [], blobs: [BlobID] = [], contentSize: UInt64 = 0,
+        deletedMilliseconds: Int64 = 0
     ) {
         self.tag = tag
         self.sequence = sequence
@@ -26,6 +29,7 @@ public struct RegisterValue: Sendable, Equatable {
         self.summary = summary
         self.blobs = blobs
         self.contentSize = contentSize
+        self.deletedMilliseconds = deletedMilliseconds
     }
 
     /// A client would see it.
@@ -35,10 +39,21 @@ public struct RegisterValue: Sendable, Equatable {
 
     private static let formatVersion: UInt8 = 1
 
+    private enum Flag {
+        static let tombstone: UInt8 = 1
+        static let record: UInt8 = 2
+        /// The time of the deletion follows the size of the content.
+        static let deleted: UInt8 = 4
+    }
+
+    static func isTombstone(_ flags: UInt8) -> Bool { flags & Flag.tombstone != 0 }
+
     /// Appends the encoded value. Little endian; lengths of everything but the record, which takes the rest.
     public func encode(into bytes: inout [UInt8]) {
         bytes.append(Self.formatVersion)
-        bytes.append((isTombstone ? 1 : 0) | (record != nil ? 2 : 0))
+        let hasTime = deletedMilliseconds != 0
+        bytes.append(
+            (isTombstone ? Flag.tombstone : 0) | (record != nil ? Flag.record : 0) | (hasTime ? Flag.deleted : 0))
         bytes.append(UInt8(clamping: recentOperations.count))
         bytes.append(UInt8(clamping: blobs.count))
         bytes.appendNumber(UInt32(clamping: summary.count))
@@ -46,6 +61,7 @@ public struct RegisterValue: Sendable, Equatable {
         bytes.appendNumber(tag.writer)
         bytes.appendNumber(sequence)
         bytes.appendNumber(contentSize)
+        if hasTime { bytes.appendNumber(deletedMilliseconds) }
         for operation in recentOperations.prefix(255) { bytes.appendIdentifier(operation) }
         for blob in blobs.prefix(255) { bytes.appendIdentifier(blob) }
         bytes.append(contentsOf: summary)
@@ -59,13 +75,14 @@ public struct RegisterValue: Sendable, Equatable {
             let blobCount = reader.byte(), let summarySize: UInt32 = reader.number(),
             let counter: UInt64 = reader.number(), let writer: UInt64 = reader.number(),
             let sequence: UInt64 = reader.number(), let contentSize: UInt64 = reader.number(),
+            let time: Int64 = flags & Flag.deleted != 0 ? reader.number() : 0,
             let recent: [OperationID] = reader.identifiers(Int(operations)),
             let blobs: [BlobID] = reader.identifiers(Int(blobCount)), let summary = reader.bytes(Int(summarySize))
         else { return nil }
         self.init(
             tag: Ballot(counter: counter, writer: writer), sequence: sequence, recentOperations: recent,
-            isTombstone: flags & 1 != 0, record: flags & 2 != 0 ? reader.rest() : nil, summary: summary, blobs: blobs,
-            contentSize: contentSize)
+            isTombstone: Self.isTombstone(flags), record: flags & Flag.record != 0 ? reader.rest() : nil,
+            summary: summary, blobs: blobs, contentSize: contentSize, deletedMilliseconds: time)
     }
 }
 
@@ -112,6 +129,14 @@ extension IndexedRegister {
             return nil
         }
         return Ballot(counter: counter, writer: writer)
+    }
+
+    /// Only whether an encoded entry is a tombstone.
+    static func isTombstone(in bytes: UnsafeRawBufferPointer) -> Bool? {
+        var reader = ByteReader(bytes)
+        // Position, record size, version.
+        guard reader.skip(8 + 4 + 1), let flags = reader.byte() else { return nil }
+        return RegisterValue.isTombstone(flags)
     }
 
     /// Only the position of an encoded entry.

@@ -61,7 +61,7 @@ public struct StorageTotals: Sendable, Equatable {
     }
 }
 
-/// Live objects of one bucket on one disk, and the size of their content.
+/// Live objects of one bucket on one disk, archived versions among them, and the size of their content.
 public struct BucketTotals: Sendable, Equatable {
     public var objects: UInt64 = 0
     public var bytes: UInt64 = 0
@@ -161,12 +161,14 @@ struct EntryCounts: Sendable, Equatable {
     var releases: Int64 = 0
     /// Blobs whose register has not come yet.
     var unclaimed: Int64 = 0
+    /// Keys whose tombstone was purged, while older records of them may be left.
+    var purged: Int64 = 0
 
     init() {}
 
     func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
-        for number in [hints, releases, unclaimed] { bytes.appendNumber(number) }
+        for number in [hints, releases, unclaimed, purged] { bytes.appendNumber(number) }
         return bytes
     }
 
@@ -176,5 +178,7 @@ struct EntryCounts: Sendable, Equatable {
             return nil
         }
         (hints, releases, unclaimed) = (a, b, c)
+        // An index of an earlier version has none.
+        purged = reader.number() ?? 0
     }
 }

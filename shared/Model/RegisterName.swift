@@ -5,6 +5,8 @@ public enum Keyspace: UInt8, Sendable, CaseIterable {
     case uploads = 1
     /// Parts of multipart uploads; key: upload id, part number in two bytes, big endian.
     case parts = 2
+    /// Noncurrent versions of objects; key: object key (escaped), inverted place, random number.
+    case versions = 3
 }
 
 /// The name of a register: one key of one keyspace of one bucket.

@@ -3,13 +3,14 @@ public struct AccessOptions: Sendable {
     /// How long one request of a round may take. After it the round is tried again with a higher ballot, or, when it
     /// has succeeded, the silent replicas are noted in hints.
     public var attemptTimeout: Duration = .milliseconds(1500)
-    /// How long one operation may take over all its attempts.
-    public var operationTimeout: Duration = .seconds(10)
+    /// How long one operation may take over all its attempts, waiting for its turn at the key included: who asks on the side of
+    /// a minority knows after five seconds that there is no quorum.
+    public var operationTimeout: Duration = .milliseconds(4500)
     /// After this time without an answer a read asks further replicas.
     public var slowAfter: Duration = .milliseconds(100)
     /// How long a replica that failed or was slow is asked last.
     public var avoidFor: Duration = .seconds(2)
-    public var chunkTimeout: Duration = .seconds(5)
+    public var chunkTimeout: Duration = .milliseconds(4500)
     /// Operations that may wait for their turn at one key.
     public var waitersPerKeyMax = 128
     /// Hints that wait to be sent, per node; beyond it they are dropped and left to anti-entropy.

@@ -33,7 +33,8 @@ public final class ChunkClient: Sendable {
                 environment, name, body: body, bytes: bytes, rule: placement.rule(),
                 context: context.at(placement.epoch))
             guard let failures = await put.run() else { return }
-            guard attempt < Self.putAttemptsMax, !failures.isForFullDisks, !Task.isCancelled else {
+            let isInTime = .now < start + environment.options.operationTimeout
+            guard attempt < Self.putAttemptsMax, isInTime, !failures.isForFullDisks, !Task.isCancelled else {
                 environment.metrics.failed(.chunkPut)
                 throw failures.error
             }

@@ -4,8 +4,8 @@ import Wire
 
 /// Takes back the room of content that objects no longer have.
 ///
-/// A blob belongs to one upload, so few registers can refer to it: that of the object, and while an upload lasts that of
-/// the part. Whether one does is decided by a round in which every replica takes part, not by a read: a replica says
+/// A blob belongs to one upload, so few registers can refer to it: that of the object, that of an archived version of the
+/// object, and while an upload lasts that of the part. Whether one does is decided by a round in which every replica takes part, not by a read: a replica says
 /// that its register has let go of a blob as soon as it accepts the new state, and that state may still lose.
 public struct ChunkReclaiming: Sendable {
     public struct Outcome: Sendable, Equatable {
@@ -37,9 +37,19 @@ public struct ChunkReclaiming: Sendable {
     public func reclaim(
         _ blobs: [BlobReference], releasedBy name: Model.RegisterName, objectKey: [UInt8] = []
     ) async throws(AccessError) -> Outcome {
-        var inUse = try await references(of: name)
-        if name.keyspace == .parts, !objectKey.isEmpty {
-            inUse.formUnion(try await references(of: .init(bucket: name.bucket, key: objectKey)))
+        var inUse: Set<BlobID>
+        switch name.keyspace {
+        case .objects: inUse = try await references(ofObject: name)
+        case .versions:
+            // First the object's register: what leaves it has been archived before.
+            guard let key = VersionName.parse(registerKey: name.key)?.key else { return Outcome(kept: blobs.count) }
+            inUse = try await references(ofObject: .init(bucket: name.bucket, key: key), withArchived: false)
+            inUse.formUnion(try await references(of: name))
+        case .parts, .uploads:
+            inUse = try await references(of: name)
+            if name.keyspace == .parts, !objectKey.isEmpty {
+                inUse.formUnion(try await references(ofObject: .init(bucket: name.bucket, key: objectKey)))
+            }
         }
         var outcome = Outcome()
         for reference in blobs where reference.chunkCount > 0 {
@@ -73,7 +83,7 @@ public struct ChunkReclaiming: Sendable {
             guard let key = Self.objectKey(ofUpload: owner.key) else { return true }
             return try await refers(.init(bucket: owner.bucket, key: key), to: blob)
         // Nobody owns chunks like that.
-        case .parts: return true
+        case .parts, .versions: return true
         }
     }
 
@@ -85,7 +95,42 @@ public struct ChunkReclaiming: Sendable {
         {
             return true
         }
-        return try await references(of: name).contains(blob)
+        return try await references(ofObject: name).contains(blob)
+    }
+
+    /// The blobs that any version of an object refers to. The register of the object is asked first: a version that
+    /// leaves it has been archived before, and an archived one stays in the archive until it is deleted.
+    private func references(
+        ofObject name: Model.RegisterName, withArchived: Bool = true
+    ) async throws(AccessError) -> Set<BlobID> {
+        var blobs: [BlobReference] = []
+        do {
+            let versions = try KeyVersions(try await registers.agree(on: name))
+            blobs = versions.current?.blobs ?? []
+            for entry in versions.pending where !entry.record.isEmpty {
+                blobs += try ObjectRecord(bytes: entry.record).blobs
+            }
+            if withArchived, versions.hasArchived { blobs += try await archivedBlobs(of: name) }
+        } catch let error as AccessError {
+            throw error
+        } catch {
+            throw .damaged("the record of a register is not understood: \(error)")
+        }
+        return Set(blobs.compactMap { BlobID($0.id) })
+    }
+
+    private func archivedBlobs(of name: Model.RegisterName) async throws -> [BlobReference] {
+        let lister = Lister(registers)
+        var query = ListQuery(
+            bucket: name.bucket, keyspace: .versions, prefix: VersionName.keyPrefix(of: name.key), limit: 100,
+            withRecords: true)
+        var blobs: [BlobReference] = []
+        while true {
+            let page = try await lister.list(query)
+            for case .key(_, _, let bytes?) in page.entries { blobs += try ObjectRecord(bytes: bytes).blobs }
+            guard page.truncated, let next = page.next else { return blobs }
+            query.after = next
+        }
     }
 
     /// An upload's register has the key of its object, a zero byte and the id of the upload (16 bytes).
@@ -100,7 +145,8 @@ public struct ChunkReclaiming: Sendable {
         guard let state, state.isLive, let record = state.record else { return [] }
         do {
             switch name.keyspace {
-            case .objects: return Set(try ObjectRecord(decoding: record.bytes).blobs.compactMap { BlobID($0.id) })
+            case .objects, .versions:
+                return Set(try ObjectRecord(decoding: record.bytes).blobs.compactMap { BlobID($0.id) })
             case .parts:
                 return Set([try PartRecord(decoding: record.bytes).blob].compactMap { $0.flatMap { BlobID($0.id) } })
             case .uploads: return []

@@ -1,5 +1,6 @@
 import MessageBus
 import Model
+import PlantedBugs
 import Register
 import Synchronization
 import Wire
@@ -46,7 +47,7 @@ final class HintNoter: Sendable {
     }
 
     private func note(_ hints: [Hint], at nodes: [NodeName]) {
-        guard !hints.isEmpty, !nodes.isEmpty else { return }
+        guard !hints.isEmpty, !nodes.isEmpty, !PlantedBug.dropHints.isPlanted else { return }
         metrics.hintsNoted.increment(by: hints.count)
         let mustStart = state.withLock { state in
             for node in nodes {

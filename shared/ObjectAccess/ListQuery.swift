@@ -13,10 +13,13 @@ public struct ListQuery: Sendable {
     public var limit: Int
     /// Whether entries carry the record, not only the summary.
     public var withRecords: Bool
+    /// Also keys that have a tombstone with a summary: delete markers. Not together with a delimiter.
+    public var withMarkers: Bool
 
     public init(
         bucket: BucketID, keyspace: Keyspace = .objects, prefix: [UInt8] = [], after: ListPosition? = nil,
-        delimiter: [UInt8] = [], limit: Int = Limits.listKeysMax, withRecords: Bool = false
+        delimiter: [UInt8] = [], limit: Int = Limits.listKeysMax, withRecords: Bool = false,
+        withMarkers: Bool = false
     ) {
         self.bucket = bucket
         self.keyspace = keyspace
@@ -25,6 +28,7 @@ public struct ListQuery: Sendable {
         self.delimiter = delimiter
         self.limit = limit
         self.withRecords = withRecords
+        self.withMarkers = withMarkers
     }
 }
 

@@ -33,7 +33,7 @@ public final class Lister: Sendable {
         var query = query
         var entries: [ListedEntry] = []
         let limit = query.limit
-        var liveOnly = true
+        var liveOnly = !query.withMarkers
         var dead = 0
         while true {
             // One more than the page takes, to know whether anything follows.
@@ -65,7 +65,7 @@ public final class Lister: Sendable {
         var found: [ListedEntry] = []
         var dead = 0
         while found.count < query.limit {
-            let batch = Self.batch(&merge, judge, count: query.limit - found.count)
+            let batch = Self.batch(&merge, judge, query, count: query.limit - found.count)
             if batch.isEmpty { break }
             if liveOnly, batch.count(where: \.isOpenKey) > environment.options.settlingMax { return nil }
             let live = try await settle(batch, query, judge, context)
@@ -114,10 +114,15 @@ public final class Lister: Sendable {
     }
 
     /// The next entries that are or may be live.
-    private static func batch(_ merge: inout ListMerge, _ judge: ListJudge, count: Int) -> [Candidate] {
+    private static func batch(
+        _ merge: inout ListMerge, _ judge: ListJudge, _ query: ListQuery, count: Int
+    ) -> [Candidate] {
         var batch: [Candidate] = []
         while batch.count < count, let entry = merge.next() {
-            let verdict = judge.verdict(entry)
+            var verdict = judge.verdict(entry)
+            if verdict == .gone, query.withMarkers, case .key(let top, _) = entry.kind, !top.summary.isEmpty {
+                verdict = .live
+            }
             if verdict != .gone { batch.append(Candidate(entry: entry, verdict: verdict)) }
         }
         return batch
@@ -143,9 +148,8 @@ public final class Lister: Sendable {
     ) async throws(AccessError) -> ListedEntry? {
         switch entry.kind {
         case .key:
-            guard let record = try await registers.read(judge.name(entry.key), context: context).liveRecord else {
-                return nil
-            }
+            let record = try await registers.read(judge.name(entry.key), context: context).state?.record
+            guard let record, !record.deleted || query.withMarkers && !record.summary.isEmpty else { return nil }
             return .key(entry.key, summary: record.summary, record: query.withRecords ? record.bytes : nil)
         case .commonPrefix(let witnesses):
             guard let first = witnesses.first else { return nil }

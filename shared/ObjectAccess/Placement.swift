@@ -1,5 +1,6 @@
 import ClusterState
 import Model
+import PlantedBugs
 import Register
 import Ring
 
@@ -21,12 +22,16 @@ struct Placement: Sendable {
 
     init(_ ring: RingTable, _ partition: Int, _ consistency: ConsistencyLevel) {
         epoch = ring.epoch
-        sets = ring.assignment(partition).sets
+        let sets = ring.assignment(partition).sets
+        self.sets = PlantedBug.newReplicasOnly.isPlanted ? sets.suffix(1) : sets
         self.consistency = consistency
     }
 
     func rule(deleting: Bool = false) -> QuorumRule {
-        QuorumRule(sets: sets, level: consistency, deleting: deleting)
+        guard !PlantedBug.acknowledgeOneReplica.isPlanted else {
+            return QuorumRule(sets: sets, prepare: consistency.majority, write: 1, read: consistency.read)
+        }
+        return QuorumRule(sets: sets, level: consistency, deleting: deleting)
     }
 
     /// For repair: a round that hears every replica, so that even a state that only one of them has is carried on.
@@ -41,7 +46,10 @@ struct Placement: Sendable {
 
     /// For reading: the order says whom to ask first.
     func rule(ordering: ([NodeName]) -> [NodeName]) -> QuorumRule {
-        QuorumRule(sets: sets.map(ordering), level: consistency)
+        guard !PlantedBug.readOneReplica.isPlanted else {
+            return QuorumRule(sets: sets.map(ordering), prepare: 1, write: 1, read: 1)
+        }
+        return QuorumRule(sets: sets.map(ordering), level: consistency)
     }
 }
 

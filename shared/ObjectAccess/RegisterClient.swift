@@ -43,7 +43,7 @@ public final class RegisterClient: Sendable {
         defer { environment.metrics.took(.read, since: start) }
         do throws(AccessError) {
             if let snapshot = try await readOnce(name, withBlob, context) { return snapshot }
-            return try await finishAndRead(name, withBlob, context)
+            return try await finishAndRead(name, withBlob, context, until: start + environment.options.operationTimeout)
         } catch {
             if error.isQuorumFailure { environment.metrics.failed(.read) }
             throw error
@@ -101,10 +101,10 @@ public final class RegisterClient: Sendable {
     }
 
     private func finishAndRead(
-        _ name: Model.RegisterName, _ withBlob: Bool, _ context: MessageContext
+        _ name: Model.RegisterName, _ withBlob: Bool, _ context: MessageContext,
+        until deadline: ContinuousClock.Instant
     ) async throws(AccessError) -> RegisterSnapshot {
         environment.metrics.finishedReads.increment()
-        let deadline = operationDeadline
         let waited = try await queues.enter(name)
         defer { queues.leave(name) }
         // Who came before has most likely finished it.
@@ -196,7 +196,8 @@ public final class RegisterClient: Sendable {
         let placement = try Placement(environment.cluster.view, name)
         let operation = UpdateOperation(
             environment, name, machine: Proposer(operation: id, writer: writer, rule: rule(placement)),
-            staged: staged, needsRoom: needsRoom, clock: clock, context: context.at(placement.epoch), change: change)
+            staged: staged, needsRoom: needsRoom, clock: clock, context: context.at(placement.epoch), until: deadline,
+            change: change)
         var epoch = placement.epoch
         while true {
             switch await outcome(of: operation, deadline) {

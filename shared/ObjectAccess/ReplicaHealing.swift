@@ -160,7 +160,17 @@ public final class ReplicaHealing: Sendable {
 
     /// Copies a chunk to a node unless it has it, or knows that it was dropped. Returns whether it was copied.
     public func copy(_ chunk: ChunkName, to target: NodeName) async throws(AccessError) -> Bool {
-        if try await has(chunk, at: target) { return false }
+        try await offer(chunk, to: target) == .copied
+    }
+
+    private enum Offer {
+        case present, copied
+        /// Nothing refers to it, or ever will.
+        case dropped
+    }
+
+    private func offer(_ chunk: ChunkName, to target: NodeName) async throws(AccessError) -> Offer {
+        if try await has(chunk, at: target) { return .present }
         let sources = environment.cluster.replicas(of: chunk).filter { $0 != target }
         let copy = try await chunks.get(chunk, from: sources)
         let message = PutChunkRequest(
@@ -169,18 +179,26 @@ public final class ReplicaHealing: Sendable {
         do throws(BusError) {
             _ = try await request(.putChunk, message, payload: [copy.bytes], of: target, answer: PutChunkReply.self)
             observer?.healed(bytes: copy.bytes.readableBytes)
-            return true
+            return .copied
         } catch {
-            if error.status == .notFound { return false }
+            if error.status == .notFound { return .dropped }
             throw AccessError(error)
         }
     }
 
-    /// Copies a chunk to every replica that lacks it. Returns those.
+    /// Copies a chunk to every replica that lacks it. Returns those. What was dropped at one of them is dropped at all: some
+    /// were out of reach when they were told.
     public func heal(_ chunk: ChunkName) async throws(AccessError) -> [NodeName] {
         var healed: [NodeName] = []
         for node in environment.cluster.replicas(of: chunk) {
-            if try await copy(chunk, to: node) { healed.append(node) }
+            switch try await offer(chunk, to: node) {
+            case .present: break
+            case .copied: healed.append(node)
+            case .dropped:
+                guard chunk.index < .max else { return healed }
+                _ = try await chunks.drop(chunk.blob, chunks: chunk.index..<chunk.index + 1)
+                return healed
+            }
         }
         return healed
     }

@@ -6,7 +6,7 @@ import Wire
 public struct StoredRecord: RegisterRecord {
     /// An encoded `ObjectRecord`, `UploadRecord` or `PartRecord`.
     public var bytes: [UInt8]
-    /// A tombstone.
+    /// A tombstone. One with a summary is a delete marker, or has more to say about versions: it is not dropped.
     public var deleted: Bool
     /// An encoded `ListingSummary`: what a listing shows without the record.
     public var summary: [UInt8]

@@ -19,6 +19,8 @@ final class UpdateOperation: Sendable {
         case renew
     }
 
+    private static let requestTimeoutMin = Duration.milliseconds(50)
+
     typealias Directive = ProposerDirective<StoredRecord>
     typealias Decision = @Sendable (RegisterState<StoredRecord>?) -> Change
 
@@ -37,20 +39,24 @@ final class UpdateOperation: Sendable {
     private let clock: SharedWriterClock
     private let staged: StagedBlob?
     private let needsRoom: Bool
+    private let deadline: ContinuousClock.Instant
     private let change: Decision
     private let state: Mutex<State>
 
-    /// - Parameter needsRoom: the change is to store something: full disks are to refuse the round at its beginning.
+    /// - Parameters:
+    ///   - needsRoom: the change is to store something: full disks are to refuse the round at its beginning.
+    ///   - deadline: no request waits for its answer longer than that.
     init(
         _ environment: AccessEnvironment, _ name: Model.RegisterName, machine: Proposer<StoredRecord>,
         staged: StagedBlob?, needsRoom: Bool, clock: SharedWriterClock, context: MessageContext,
-        change: @escaping Decision
+        until deadline: ContinuousClock.Instant, change: @escaping Decision
     ) {
         self.environment = environment
         self.name = name
         self.clock = clock
         self.staged = staged
         self.needsRoom = needsRoom
+        self.deadline = deadline
         self.change = change
         state = Mutex(State(machine: machine, context: context))
     }
@@ -95,7 +101,8 @@ final class UpdateOperation: Sendable {
             case .success((let reply, let held)):
                 clock.observe(reply.counter, held?.tag.counter ?? 0)
                 return reply.promised
-                    ? state.machine.onPromise(from: node, ballot: ballot, state: held, counter: reply.counter)
+                    ? state.machine.onPromise(
+                        from: node, ballot: ballot, state: held, counter: reply.counter, base: reply.chainBase)
                     : state.machine.onStageRefused(
                         from: node, ballot: ballot, promise: Ballot(reply.promise), counter: reply.counter)
             case .failure(let error):
@@ -225,8 +232,9 @@ final class UpdateOperation: Sendable {
         _ type: MessageType, _ body: [UInt8], _ payload: [ByteBuffer], to node: NodeName,
         completion: @escaping @Sendable (Result<BusReply, BusError>) -> Void
     ) {
+        let timeout = min(environment.options.attemptTimeout, max(deadline - .now, Self.requestTimeoutMin))
         environment.send(
-            type, body: body, payload: payload, to: node, timeout: environment.options.attemptTimeout,
+            type, body: body, payload: payload, to: node, timeout: timeout,
             context: state.withLock { $0.context }, completion: completion)
     }
 

@@ -27,7 +27,7 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
     private var attempt = 0
     /// The largest counter that any reply carried.
     private var highestCounter: UInt64 = 0
-    /// Sequence of the register when the first commit with this operation left. nil: none has left.
+    /// The lowest sequence of the register on which a commit with this operation was built. nil: none has left.
     private var firstCommitted: UInt64?
     /// A replica has refused this attempt because the ring has changed.
     private var isOutdated = false
@@ -55,6 +55,10 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         /// Out of reach or without a vote.
         var lost = MemberSet()
         var top = TopState<Record>()
+        /// Above which sequence the chain begins when nobody has a state: what was purged was at or below.
+        var base: UInt64 = 0
+
+        var sequence: UInt64 { top.state?.sequence ?? base }
     }
 
     private struct Committing: Sendable {
@@ -112,8 +116,9 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         switch change {
         case .write(let record):
             let top = staging.top.state
-            let state = State.successor(of: top, writing: record, operation: operation, ballot: staging.ballot)
-            firstCommitted = firstCommitted ?? top?.sequence ?? 0
+            let state = State.successor(
+                of: top, writing: record, operation: operation, ballot: staging.ballot, base: staging.base)
+            firstCommitted = min(firstCommitted ?? .max, staging.sequence)
             return commit(state, previous: top, kind: .written, holders: MemberSet())
         case .keep: return settle(staging, kind: .kept)
         case .confirm: return settle(staging, kind: .kept, committing: true)
@@ -144,8 +149,9 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
 
     // MARK: - Events of replicas
 
+    /// - Parameter base: of a replica without a state, above which sequence the chain of the key begins.
     public mutating func onPromise(
-        from node: NodeName, ballot: Ballot, state: State?, counter: UInt64 = 0
+        from node: NodeName, ballot: Ballot, state: State?, counter: UInt64 = 0, base: UInt64 = 0
     ) -> [Directive] {
         observe(counter, state?.tag.counter)
         guard case .staging(var staging) = phase, staging.ballot == ballot, let member = rule.index(of: node),
@@ -154,6 +160,7 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         staging.refused.remove(member)
         staging.lost.remove(member)
         staging.top.add(state, of: member, counts: rule.witnesses.contains(member))
+        staging.base = max(staging.base, base)
         phase = .staging(staging)
         return rule.isPrepareQuorum(staging.promised) ? evaluate(staging) : []
     }
@@ -238,8 +245,8 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         if let top, top.recentOperations.contains(operation) {
             return settle(staging, kind: .recovered)
         }
-        if let firstCommitted, let sequence = top?.sequence, sequence > firstCommitted,
-            sequence - firstCommitted > UInt64(Limits.recentOperations)
+        if let firstCommitted, staging.sequence > firstCommitted,
+            staging.sequence - firstCommitted > UInt64(Limits.recentOperations)
         {
             return fail(.outcomeUnknown)
         }

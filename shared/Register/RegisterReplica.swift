@@ -3,7 +3,7 @@ import Model
 /// The acceptor side of CASPaxos on one disk, for all its registers.
 ///
 /// A pure value. The shell owns it under a lock (or on one thread), reads the key from its index in the same critical
-/// section, calls the machine, leaves, and then does what the decision says. Three rules make it safe:
+/// section, calls the machine, leaves, and then does what the decision says. Four rules make it safe:
 ///
 /// 1. **A promise is never forgotten**, although it is only in memory: no ballot above the durable *ceiling* is
 ///    promised, and after a restart every key counts as promised up to the ceiling.
@@ -27,6 +27,8 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
     public var hasVote: Bool
     /// What it may have forgotten about keys that its shell calls `doubtful`.
     public private(set) var doubt: ReplicaDoubt
+    /// What it has purged.
+    public private(set) var floor: PurgeFloor
 
     private let ceilingStep: UInt64
     private let promisesMax: Int
@@ -41,21 +43,25 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
 
     private struct Pending: Sendable {
         var ticket: UInt64
-        var state: State
+        var tag: Ballot
+        /// nil: the tombstone with this tag is purged.
+        var state: State?
     }
 
     /// - Parameters:
     ///   - ceiling: the durable ceiling of this disk; 0 on a disk that has never answered anybody.
     ///   - isDoubtful: records of unknown keys were lost, and perhaps the last ceilings with them.
+    ///   - floor: the durable floor of this disk.
     ///   - ceilingStep: how far ahead the ceiling is raised.
     public init(
-        ceiling: UInt64, hasVote: Bool = true, isDoubtful: Bool = false, ceilingStep: UInt64 = 1 << 20,
-        promisesMax: Int = 100_000
+        ceiling: UInt64, hasVote: Bool = true, isDoubtful: Bool = false, floor: PurgeFloor = .zero,
+        ceilingStep: UInt64 = 1 << 20, promisesMax: Int = 100_000
     ) {
         precondition(ceilingStep > 0 && promisesMax > 0, "a replica needs room for at least one promise")
         self.ceiling = ceiling
         self.hasVote = hasVote
         doubt = isDoubtful ? .unbounded : .none
+        self.floor = floor
         self.ceilingStep = ceilingStep
         self.promisesMax = promisesMax
         ceilingRequested = ceiling
@@ -86,7 +92,7 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
         let raise = cover(ballot.counter)
         return decision(
             .promised(state: state), after: Durability(append: ticket, ceiling: unlessDurable(ballot.counter)),
-            raise: raise)
+            base: state == nil ? floor.base : 0, raise: raise)
     }
 
     /// Phase 2: accept `state` under its tag, unless something higher is promised or accepted.
@@ -106,7 +112,7 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
                 after: Durability(append: ticket, ceiling: unlessDurable(state.tag.counter)))
         }
         let promise = promised(name, held)
-        guard state.tag >= promise, state.tag > held?.tag ?? .zero else {
+        guard state.tag >= promise, state.tag > held?.tag ?? floor.ballot else {
             return decision(.refused(promise: promise), after: Durability(append: ticket))
         }
         guard hasBlobs else { return decision(.blobMissing) }
@@ -121,6 +127,11 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
         guard state.tag.counter <= Ballot.counterMax else { return decision(.known) }
         if let (held, ticket) = seen(name, stored) {
             if let held, held.tag >= state.tag { return decision(.known, after: Durability(append: ticket)) }
+            if held == nil, state.tag <= floor.ballot {
+                // The key may have been deleted after this state, and its tombstone purged.
+                counter = max(counter, floor.ballot.counter)
+                return decision(.tooOld, after: Durability(append: ticket))
+            }
         } else {
             guard let bound = bound(stored) else { return decision(.abstained) }
             guard state.tag.counter > bound else {
@@ -137,6 +148,27 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
         guard let (state, ticket) = seen(name, stored), hasVote else { return decision(.abstained) }
         return decision(.state(state), after: Durability(append: ticket))
     }
+
+    // MARK: - Purging
+
+    /// Drops the tombstone with this tag, if it is still the durable state of the key. Whoever asks has proved, from what
+    /// is durable there, that every replica of the key holds it, so that nothing older can come from anywhere but from
+    /// messages under way: those meet the floor.
+    public mutating func purge(
+        _ name: Name, tag: Ballot, stored: DurableState<Record>
+    ) -> PurgeDecision<Record> {
+        guard let (state, pending) = seen(name, stored), hasVote else { return decision(.abstained) }
+        guard pending == nil, let state, state.tag == tag, state.record?.isTombstone == true else {
+            return decision(.kept)
+        }
+        floor = floor.joined(with: PurgeFloor(ballot: tag, sequence: state.sequence))
+        let ticket = nextTicket(of: name, tag, nil)
+        return decision(
+            .purged, after: Durability(append: ticket), purge: ReplicaPurge(ticket: ticket, tag: tag, floor: floor))
+    }
+
+    /// Takes over what another replica of its keys has purged. The shell makes the new floor durable.
+    public mutating func raiseFloor(to other: PurgeFloor) { floor = floor.joined(with: other) }
 
     // MARK: - Doubt
 
@@ -186,15 +218,18 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
 
     /// The newest state of the key and, when it is not durable yet, its append. nil: unreadable.
     private func seen(_ name: Name, _ stored: DurableState<Record>) -> (State?, AppendTicket?)? {
-        let newest = pending[name]?.max { $0.state.tag < $1.state.tag }
+        let newest = pending[name]?.max { ($0.tag, $0.ticket) < ($1.tag, $1.ticket) }
         switch stored {
         case .found(let state):
-            guard let newest, newest.state.tag > state.tag else { return (state, nil) }
+            // A tombstone that is purged has the tag of the stored one.
+            guard let newest, newest.tag > state.tag || newest.tag == state.tag && newest.state == nil else {
+                return (state, nil)
+            }
             return (newest.state, AppendTicket(number: newest.ticket))
         case .absent: return (newest?.state, newest.map { AppendTicket(number: $0.ticket) })
         case .unreadable, .doubtful:
             // A pending state over a lost one is above all that was lost.
-            return newest.map { ($0.state, AppendTicket(number: $0.ticket)) }
+            return newest.flatMap { pending in pending.state.map { ($0, AppendTicket(number: pending.ticket)) } }
         }
     }
 
@@ -207,23 +242,29 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
         }
     }
 
-    /// The highest ballot that counts as promised: explicitly, by the minimum, or by having accepted it.
+    /// The highest ballot that counts as promised: explicitly, by the minimum, by having accepted it, or because it may
+    /// have been purged.
     private func promised(_ name: Name, _ state: State?) -> Ballot {
-        max(promises[name] ?? .zero, minimum, state?.tag ?? .zero)
+        max(promises[name] ?? .zero, minimum, state?.tag ?? floor.ballot)
     }
 
     private mutating func install<Answer>(
         _ name: Name, _ state: State, answering answer: Answer
     ) -> ReplicaDecision<Record, Answer> {
         if let promise = promises[name], promise <= state.tag { promises.remove(name) }
-        lastTicket += 1
-        let ticket = AppendTicket(number: lastTicket)
-        pending[name, default: []].append(Pending(ticket: lastTicket, state: state))
-        tickets[lastTicket] = name
+        let ticket = nextTicket(of: name, state.tag, state)
         let raise = cover(state.tag.counter)
         return decision(
             answer, after: Durability(append: ticket, ceiling: unlessDurable(state.tag.counter)),
             append: ReplicaAppend(ticket: ticket, state: state), raise: raise)
+    }
+
+    /// `state`: nil for a tombstone that is purged.
+    private mutating func nextTicket(of name: Name, _ tag: Ballot, _ state: State?) -> AppendTicket {
+        lastTicket += 1
+        pending[name, default: []].append(Pending(ticket: lastTicket, tag: tag, state: state))
+        tickets[lastTicket] = name
+        return AppendTicket(number: lastTicket)
     }
 
     private mutating func remember(_ name: Name, _ ballot: Ballot) {
@@ -245,8 +286,10 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
 
     private func decision<Answer>(
         _ answer: Answer, after: Durability = .nothing,
-        append: ReplicaAppend<Record>? = nil, raise: UInt64? = nil
+        append: ReplicaAppend<Record>? = nil, purge: ReplicaPurge? = nil, base: UInt64 = 0, raise: UInt64? = nil
     ) -> ReplicaDecision<Record, Answer> {
-        ReplicaDecision(answer: answer, after: after, append: append, raiseCeiling: raise, counter: counter)
+        ReplicaDecision(
+            answer: answer, after: after, append: append, purge: purge, base: base, raiseCeiling: raise,
+            counter: counter)
     }
 }

@@ -35,13 +35,14 @@ public struct RegisterState<Record: RegisterRecord>: Sendable, Equatable {
     }
 
     /// The state that `operation` makes of `previous` by writing `record`.
+    /// - Parameter base: above which sequence the chain begins when there is no previous state.
     public static func successor(
-        of previous: Self?, writing record: Record, operation: OperationID, ballot: Ballot
+        of previous: Self?, writing record: Record, operation: OperationID, ballot: Ballot, base: UInt64 = 0
     ) -> Self {
         let recent = (previous?.recentOperations ?? []) + [operation]
         return Self(
             // Saturating: a sequence may come from a damaged message.
-            tag: ballot, sequence: min(previous?.sequence ?? 0, .max - 1) + 1,
+            tag: ballot, sequence: min(previous?.sequence ?? base, .max - 1) + 1,
             recentOperations: Array(recent.suffix(Limits.recentOperations)), record: record)
     }
 }

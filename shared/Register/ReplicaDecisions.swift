@@ -70,7 +70,8 @@ public enum LearnAnswer: Sendable, Equatable {
     /// The replica has this tag or a higher one.
     case known
     case blobMissing
-    /// Too old to heal what the replica has lost: the writer's round must use a counter above `counter` of the decision.
+    /// Too old to heal what the replica has lost, or older than tombstones that it has purged: the writer's round must use
+    /// a counter above `counter` of the decision.
     case tooOld
     /// Nothing can heal it yet: see ``ReplicaDoubt/unbounded``.
     case abstained
@@ -80,6 +81,15 @@ public enum FenceAnswer: Sendable, Equatable {
     case fenced
     /// The counter is above all that are allowed.
     case refused
+}
+
+public enum PurgeAnswer: Sendable, Equatable {
+    /// The tombstone is gone when the decision is durable, and nothing older comes in its place.
+    case purged
+    /// The key holds something else, or nothing, or its state is not durable yet: nothing has changed.
+    case kept
+    /// No vote: what the replica has cannot be trusted.
+    case abstained
 }
 
 public enum ReadAnswer<Record: RegisterRecord>: Sendable, Equatable {
@@ -94,6 +104,10 @@ public struct ReplicaDecision<Record: RegisterRecord, Answer: Sendable & Equatab
     public var after: Durability = .nothing
     /// Append this state to the log. Later requests already see it.
     public var append: ReplicaAppend<Record>?
+    /// Append that the tombstone is dropped, behind a record of the floor. Later requests find the key absent.
+    public var purge: ReplicaPurge?
+    /// A promise that nothing is here: above which sequence the chain of the key begins.
+    public var base: UInt64 = 0
     /// Make the ceiling durable at this counter, then report `ceilingRaised(to:)`. It is far ahead, so that it is rare;
     /// should two be under way, a lower one must not overwrite a higher one on the disk.
     public var raiseCeiling: UInt64?
@@ -107,8 +121,16 @@ public struct ReplicaAppend<Record: RegisterRecord>: Sendable, Equatable {
     public var state: RegisterState<Record>
 }
 
+/// A tombstone that is dropped, in the log behind a record of the floor.
+public struct ReplicaPurge: Sendable, Equatable {
+    public var ticket: AppendTicket
+    public var tag: Ballot
+    public var floor: PurgeFloor
+}
+
 public typealias StageDecision<Record: RegisterRecord> = ReplicaDecision<Record, StageAnswer<Record>>
 public typealias CommitDecision<Record: RegisterRecord> = ReplicaDecision<Record, CommitAnswer>
 public typealias LearnDecision<Record: RegisterRecord> = ReplicaDecision<Record, LearnAnswer>
 public typealias ReadDecision<Record: RegisterRecord> = ReplicaDecision<Record, ReadAnswer<Record>>
 public typealias FenceDecision<Record: RegisterRecord> = ReplicaDecision<Record, FenceAnswer>
+public typealias PurgeDecision<Record: RegisterRecord> = ReplicaDecision<Record, PurgeAnswer>

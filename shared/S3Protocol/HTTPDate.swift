@@ -17,6 +17,63 @@ public enum HTTPDate {
         return "\(padded(date.year, 4))-\(padded(date.month))-\(padded(date.day))T\(date.time).\(fraction)Z"
     }
 
+    /// Milliseconds since 1970 of `2009-10-12T17:50:30Z`, with or without a fraction of a second, or with an offset like
+    /// `+01:00` for the Z; of `2009-10-12` midnight UTC. nil for anything else.
+    public static func parseISO8601(_ text: String) -> Int64? {
+        let halves = text.split(separator: "T", omittingEmptySubsequences: false)
+        guard (1...2).contains(halves.count), let day = civilDay(halves[0]) else { return nil }
+        guard halves.count == 2 else { return day * 86_400_000 }
+        var clock = halves[1]
+        var offset: Int64 = 0
+        if clock.hasSuffix("Z") {
+            clock = clock.dropLast()
+        } else {
+            guard let sign = clock.lastIndex(where: { $0 == "+" || $0 == "-" }),
+                let minutes = minutes(clock[clock.index(after: sign)...])
+            else { return nil }
+            offset = (clock[sign] == "+" ? 1 : -1) * minutes * 60_000
+            clock = clock[..<sign]
+        }
+        guard let time = milliseconds(clock) else { return nil }
+        return day * 86_400_000 + time - offset
+    }
+
+    /// Days since 1970 of `2009-10-12`.
+    private static func civilDay(_ text: Substring) -> Int64? {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0].utf8.count == 4, let year = digits(parts[0]), let month = digits(parts[1]),
+            let day = digits(parts[2]), (1...12).contains(month), (1...31).contains(day)
+        else { return nil }
+        let days = CivilDate.daysSinceEpoch(year: year, month: month, day: day)
+        return CivilDate(seconds: days * 86400).day == day ? days : nil
+    }
+
+    /// Of `08:49:37.123`.
+    private static func milliseconds(_ text: Substring) -> Int64? {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        let clock = parts[0].split(separator: ":", omittingEmptySubsequences: false).map { digits($0) ?? -1 }
+        guard parts.count <= 2, clock.count == 3, (0..<24).contains(clock[0]), (0..<60).contains(clock[1]),
+            (0...60).contains(clock[2])
+        else { return nil }
+        var fraction = 0
+        if parts.count == 2 {
+            guard (1...9).contains(parts[1].utf8.count), digits(parts[1]) != nil else { return nil }
+            fraction = digits((parts[1] + "00").prefix(3)) ?? 0
+        }
+        return Int64(clock[0] * 3600 + clock[1] * 60 + clock[2]) * 1000 + Int64(fraction)
+    }
+
+    /// Of `01:00`.
+    private static func minutes(_ text: Substring) -> Int64? {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { digits($0) ?? -1 }
+        guard parts.count == 2, (0..<24).contains(parts[0]), (0..<60).contains(parts[1]) else { return nil }
+        return Int64(parts[0] * 60 + parts[1])
+    }
+
+    private static func digits(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
+    }
+
     /// Any of the three forms of RFC 9110 section 5.6.7; nil for anything else.
     public static func parse(_ text: String) -> Int64? {
         let words = text.split { $0 == " " || $0 == "," || $0 == "-" }.map(String.init)

@@ -78,3 +78,46 @@ public enum WriteCondition: Sendable, Equatable {
         S3Error(.preconditionFailed, fields: [.init("Condition", header)])
     }
 }
+
+/// The condition of a delete: what must be true of the version that is to go.
+public struct DeleteCondition: Sendable, Equatable {
+    /// Without quotes; `*`: any.
+    public var etag: String?
+    /// Seconds since 1970.
+    public var modified: Int64?
+    public var size: UInt64?
+
+    public init() {}
+
+    /// From headers or from a document. Throws `InvalidArgument` for a date or size that cannot be read.
+    public init(etag: String?, modified: String?, size: String?) throws(S3Error) {
+        self.etag = etag.map(ETag.unquoted)
+        if let modified {
+            guard let seconds = HTTPDate.parse(modified) ?? HTTPDate.parseISO8601(modified).map({ $0 / 1000 }) else {
+                throw S3Error.invalidArgument("The date is not valid", name: "LastModifiedTime", value: modified)
+            }
+            self.modified = seconds
+        }
+        if let size {
+            guard let bytes = UInt64(size) else {
+                throw S3Error.invalidArgument("The size is not valid", name: "Size", value: size)
+            }
+            self.size = bytes
+        }
+    }
+
+    /// Judges the version that is there; nil: there is none, which only a condition on its entity tag minds.
+    public func check(_ present: (etag: String, modified: Int64, size: UInt64)?) throws(S3Error) {
+        guard let present else {
+            guard etag == nil else { throw S3Error(.noSuchKey) }
+            return
+        }
+        if let etag, etag != "*", etag != present.etag { throw Self.failed("If-Match") }
+        if let modified, modified != present.modified { throw Self.failed("x-amz-if-match-last-modified-time") }
+        if let size, size != present.size { throw Self.failed("x-amz-if-match-size") }
+    }
+
+    private static func failed(_ header: String) -> S3Error {
+        S3Error(.preconditionFailed, fields: [.init("Condition", header)])
+    }
+}

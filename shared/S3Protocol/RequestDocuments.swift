@@ -19,8 +19,7 @@ public struct DeleteDocument: Sendable, Equatable {
     public struct Target: Sendable, Equatable {
         public var key: String
         public var versionID: String?
-        /// Delete only when the object has this entity tag.
-        public var etag: String?
+        public var condition = DeleteCondition()
     }
 
     public static let targetsMax = 1000
@@ -35,8 +34,9 @@ public struct DeleteDocument: Sendable, Equatable {
         for object in root.children("Object") {
             // A key is taken as it is: white space belongs to it.
             guard let key = object.child("Key")?.text, !key.isEmpty else { throw S3Error(.malformedXML) }
-            targets.append(
-                Target(key: key, versionID: object.value("VersionId"), etag: object.value("ETag").map(ETag.unquoted)))
+            let condition = try DeleteCondition(
+                etag: object.value("ETag"), modified: object.value("LastModifiedTime"), size: object.value("Size"))
+            targets.append(Target(key: key, versionID: object.value("VersionId"), condition: condition))
         }
         guard (1...Self.targetsMax).contains(targets.count) else { throw S3Error(.malformedXML) }
     }

@@ -16,6 +16,8 @@ public struct S3Error: Error, Sendable, Equatable, CustomStringConvertible {
     /// The bucket or object that the request was about, as in its path; filled in by the front when absent.
     public var resource: String?
     public var fields: [Field]
+    /// Headers of the answer besides the usual ones.
+    public var headers: [Field] = []
 
     public init(_ code: S3ErrorCode, _ message: String? = nil, resource: String? = nil, fields: [Field] = []) {
         self.code = code

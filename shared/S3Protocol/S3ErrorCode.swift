@@ -13,6 +13,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case entityTooLarge = "EntityTooLarge"
     case entityTooSmall = "EntityTooSmall"
     case expiredToken = "ExpiredToken"
+    case illegalVersioningConfiguration = "IllegalVersioningConfigurationException"
     case illegalLocationConstraint = "IllegalLocationConstraintException"
     case incompleteBody = "IncompleteBody"
     case incorrectNumberOfFiles = "IncorrectNumberOfFilesInPostRequest"
@@ -21,6 +22,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case invalidAccessKeyId = "InvalidAccessKeyId"
     case invalidArgument = "InvalidArgument"
     case invalidBucketACLWithObjectOwnership = "InvalidBucketAclWithObjectOwnership"
+    case invalidBucketState = "InvalidBucketState"
     case invalidBucketName = "InvalidBucketName"
     case invalidChunkSize = "InvalidChunkSizeError"
     case invalidDigest = "InvalidDigest"
@@ -33,6 +35,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case invalidRange = "InvalidRange"
     case invalidRedirectLocation = "InvalidRedirectLocation"
     case invalidRequest = "InvalidRequest"
+    case invalidRetentionPeriod = "InvalidRetentionPeriod"
     case invalidSecurity = "InvalidSecurity"
     case invalidStorageClass = "InvalidStorageClass"
     case invalidTag = "InvalidTag"
@@ -102,7 +105,8 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
             .serverSideEncryptionConfigurationNotFound:
             404
         case .methodNotAllowed: 405
-        case .bucketAlreadyExists, .bucketAlreadyOwnedByYou, .bucketNotEmpty, .conditionalRequestConflict,
+        case .bucketAlreadyExists, .invalidBucketState, .bucketAlreadyOwnedByYou, .bucketNotEmpty,
+            .conditionalRequestConflict,
             .operationAborted:
             409
         case .missingContentLength: 411
@@ -138,6 +142,8 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         .entityTooSmall: "Your proposed upload is smaller than the minimum allowed size",
         .expiredToken: "The provided token has expired.",
         .illegalLocationConstraint: "The specified location constraint is not valid for this endpoint.",
+        .illegalVersioningConfiguration:
+            "The versioning configuration specified in the request is invalid.",
         .incompleteBody: "You did not provide the number of bytes specified by the Content-Length HTTP header",
         .incorrectNumberOfFiles: "POST requires exactly one file upload per request.",
         .insufficientStorage: "The disks of the storage nodes are full, nothing was stored. Deleting objects or adding "
@@ -147,6 +153,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         .invalidArgument: "Invalid Argument",
         .invalidBucketACLWithObjectOwnership:
             "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        .invalidBucketState: "The request is not valid with the current state of the bucket.",
         .invalidBucketName: "The specified bucket is not valid.",
         .invalidChunkSize: "The size of a chunk of the aws-chunked body is not valid.",
         .invalidDigest: "The Content-MD5 you specified is not valid.",
@@ -162,6 +169,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         .invalidRange: "The requested range is not satisfiable",
         .invalidRedirectLocation: "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
         .invalidRequest: "The request is not valid.",
+        .invalidRetentionPeriod: "The retention period must be a positive number of days or years.",
         .invalidSecurity: "The provided security credentials are not valid.",
         .invalidStorageClass: "The storage class you specified is not valid",
         .invalidTag: "The tag provided was not a valid tag.",

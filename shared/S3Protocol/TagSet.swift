@@ -1,4 +1,3 @@
-import Foundation
 import Model
 
 /// The tags of a bucket or object: a body of `Tagging`.
@@ -34,25 +33,6 @@ public struct TagSet: Sendable, Equatable {
             tags.append(Tag(key, value))
         }
         try check(countMax: countMax)
-    }
-
-    /// The header `x-amz-tagging`: `key=value&key=value`, percent-encoded.
-    public init(header: String, countMax: Int) throws(S3Error) {
-        for pair in header.utf8.split(separator: UInt8(ascii: "&")) {
-            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            guard let key = Self.decoded(parts[0]), let value = Self.decoded(parts.count == 2 ? parts[1] : "".utf8[...])
-            else {
-                throw S3Error.invalidArgument(
-                    "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
-                        + "without tag name duplicates.", name: "x-amz-tagging", value: header)
-            }
-            tags.append(Tag(key, value))
-        }
-        try check(countMax: countMax)
-    }
-
-    private static func decoded(_ text: Substring.UTF8View) -> String? {
-        String(Substring(text)).replacing("+", with: " ").removingPercentEncoding
     }
 
     /// Throws unless S3 allows these tags.

@@ -41,8 +41,12 @@ final class MemoryCluster: ClusterViewing, BucketChanging {
 
     /// Adds a bucket that the gateway does not know of yet.
     @discardableResult
-    func add(_ name: String, owner: String = "alice", acl: String = "private") -> BucketRecord {
-        let bucket = BucketRecord(name: name, id: BucketID.random().bytes, owner: owner, acl: acl)
+    func add(
+        _ name: String, owner: String = "alice", acl: String = "private", documents: [String: String] = [:]
+    ) -> BucketRecord {
+        let bucket = BucketRecord(
+            name: name, id: BucketID.random().bytes, owner: owner, acl: acl,
+            documents: documents.map { BucketDocument(name: $0.key, content: Array($0.value.utf8)) })
         state.withLock { $0.records[name] = bucket }
         return bucket
     }

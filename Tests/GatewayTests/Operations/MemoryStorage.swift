@@ -123,7 +123,8 @@ final class MemoryStorage: ObjectStorage {
         try checkFailure()
         let live = contents.withLock { contents in
             contents.registers.filter {
-                $0.key.bucket == query.bucket && $0.key.keyspace == query.keyspace && $0.value.isLive
+                $0.key.bucket == query.bucket && $0.key.keyspace == query.keyspace
+                    && ($0.value.isLive || query.withMarkers && $0.value.record?.summary.isEmpty == false)
                     && $0.key.key.starts(with: query.prefix)
             }.sorted { $0.key < $1.key }
         }

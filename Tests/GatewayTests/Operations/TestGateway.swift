@@ -33,9 +33,11 @@ struct TestGateway: GatewayUnderTest {
     }
 
     /// With a bucket `box` of alice.
-    static func withBucket(acl: String = "private") async throws -> TestGateway {
+    static func withBucket(
+        acl: String = "private", documents: [String: String] = [:]
+    ) async throws -> TestGateway {
         let gateway = TestGateway()
-        gateway.cluster.add("box", acl: acl)
+        gateway.cluster.add("box", acl: acl, documents: documents)
         try await gateway.cluster.refresh()
         return gateway
     }

@@ -23,6 +23,9 @@ final class RingChangeSimulation {
     private(set) var clients: [RingClient] = []
     private(set) var manager: RingManager!
     private var mover: RingMover!
+    private var purger: RingPurger?
+    let purged = PurgedChains()
+    let deletesOften: Bool
     private var operations = 0
     private var clientsDone = 0
 
@@ -35,6 +38,7 @@ final class RingChangeSimulation {
             loss: random.pick([0, 0.02, 0.08]), duplication: random.pick([0, 0.05]),
             delay: random.pick([100..<300, 100..<3_000]), lateness: random.pick([0, 0.02, 0.1]))
         network = SimulatedNetwork(scheduler: scheduler, faults: faults, seed: random.next())
+        deletesOften = random.chance(0.5)
         let hashKey = [UInt8](repeating: 0, count: 16)
         let first = PartitionReplicas(current: (1...3).map(Self.name), epoch: 1)
         table = RingTable(epoch: 1, hashKey: hashKey, partitions: [first])!
@@ -74,6 +78,10 @@ final class RingChangeSimulation {
         for client in clients { client.start() }
         manager.start()
         mover.start()
+        if let pause = random.pick([nil, 500..<4_000, 2_000..<20_000]) {
+            purger = RingPurger(simulation: self, pause: pause)
+            purger?.start()
+        }
         scheduleFaults()
         guard scheduler.run(limit: 200_000) else { return "the run does not come to an end" }
         return check()
@@ -146,7 +154,9 @@ final class RingChangeSimulation {
         for key in 0..<keys {
             let chain = ChainCheck(observations.filter { $0.key == key })
             if let violation = chain.violation() { return "key \(key): \(violation)" }
-            let ignorant = replicas.filter { !$0.isWiped && !chain.isKnown(to: $0.index[key]) }
+            let ignorant = replicas.filter {
+                !$0.isWiped && !chain.isKnown(to: purged.known($0.index[key], $0.storedFloor, of: key))
+            }
             if rule.isReadQuorum(rule.memberSet(ignorant.map(\.name))) {
                 return "key \(key): a quorum does not know what was answered"
             }
@@ -173,6 +183,12 @@ enum RingMistake: String, CaseIterable, Sendable {
     case buildOnNewcomers
     /// Repair lists what replicas have before they have adopted the epoch of both sets.
     case listBeforeAdoption
+    /// Tombstones are purged when a quorum holds them.
+    case purgeWithoutProof
+    /// A replica forgets what it purges.
+    case purgeWithoutFloor
+    /// New replicas do not take over what the old ones have purged.
+    case joinWithoutFloor
 }
 
 extension RingChangeSimulation {

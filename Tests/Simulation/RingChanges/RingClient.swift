@@ -72,6 +72,7 @@ final class RingClient {
         switch simulation.random.number(0..<10) {
         case 0..<4: begin(.put, key)
         case 4: begin(.delete, key)
+        case 5 where simulation.deletesOften: begin(.delete, key)
         case 5..<7: begin(.conditionalPut, key, condition: condition(key))
         default: begin(.get, key)
         }
@@ -97,13 +98,13 @@ final class RingClient {
 
     private func write(_ key: Int, _ operation: Int, _ value: Int?, _ condition: HistoryOperation.Condition?) {
         let call = simulation.scheduler.step
-        run(key) { current in
+        run(key) { [simulation] current in
             switch condition {
             case .absent? where current?.isLive == true: return .refuse
             case .holds(let expected)? where current?.record?.value.map({ "\($0)" }) != expected: return .refuse
             default:
-                return .write(
-                    SimulatedRecord(value: value, operations: (current?.record?.operations ?? []) + [operation]))
+                let operations = simulation.purged.operations(current, of: key) + [operation]
+                return .write(SimulatedRecord(value: value, operations: operations))
             }
         } then: { [self] end in
             switch end {
@@ -154,7 +155,7 @@ final class RingClient {
         observations.append(
             ClientShell.Observation(
                 operation: operation, key: key, call: call, returned: simulation.scheduler.step, isWrite: isWrite,
-                chain: state?.record?.operations ?? []))
+                chain: simulation.purged.operations(state, of: key)))
     }
 
     private func finish(_ outcome: HistoryOperation.Outcome) {

@@ -92,9 +92,9 @@ final class RingManager {
         for node in change.nodesToAsk {
             let replica = simulation.replica(node)
             simulation.network.send(from: Self.address, to: replica.address) { [self] in
-                replica.adopt(epoch) { adopted in
+                replica.adopt(epoch) { adoption in
                     self.simulation.network.send(from: replica.address, to: Self.address) { [self] in
-                        if life == self.life { self.change?.onAdopted(node, epoch: adopted) }
+                        if life == self.life { self.change?.onAdopted(node, epoch: adoption.epoch) }
                     }
                 }
             }

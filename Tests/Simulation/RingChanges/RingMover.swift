@@ -48,8 +48,20 @@ final class RingMover {
         let (table, replicas) = (client.table, client.table.partitions[0])
         guard !replicas.next.isEmpty else { return again() }
         if simulation.has(.listBeforeAdoption) { return list(replicas.nodes, replicas) }
-        gather(replicas.nodes, { $0.adopt(table.epoch, $1) }) { [self] (epochs: [NodeName: UInt64]) in
-            list(epochs.filter { $0.value == table.epoch }.keys.sorted(), replicas)
+        gather(replicas.nodes, { $0.adopt(table.epoch, $1) }) { [self] (answers: [NodeName: RingReplica.Adoption]) in
+            carryFloor(answers.filter { $0.value.epoch == table.epoch }, replicas)
+        }
+    }
+
+    /// Nobody purges by the older ring any more. The new replicas take over what the others have purged before they are
+    /// listed: else something older could come to them behind their list.
+    private func carryFloor(_ adopted: [NodeName: RingReplica.Adoption], _ replicas: PartitionReplicas) {
+        let floor = adopted.values.reduce(PurgeFloor.zero) { $0.joined(with: $1.floor) }
+        let behind = replicas.next.filter { adopted[$0].map { $0.floor != floor } ?? false }
+        if behind.isEmpty || simulation.has(.joinWithoutFloor) { return list(adopted.keys.sorted(), replicas) }
+        gather(behind, { $0.raiseFloor(to: floor, $1) }) { [self] (raised: [NodeName: Bool]) in
+            guard raised.count == behind.count else { return again() }
+            list(adopted.keys.sorted(), replicas)
         }
     }
 
@@ -92,8 +104,8 @@ final class RingMover {
         // Above everything that anybody has, so that nothing undecided is left in the new set.
         client.clock.observe(top.tag.counter)
         let life = life
-        RingWrite(client: client, key: key) { current in
-            current == nil ? .write(SimulatedRecord(value: nil, operations: [])) : .confirm
+        RingWrite(client: client, key: key) { [simulation] current in
+            current == nil ? .write(simulation.purged.tombstone(of: key)) : .confirm
         } end: { [self] end in
             guard life == self.life else { return }
             guard case .success(let success) = end, let state = success.state else { return again() }

@@ -15,7 +15,10 @@ final class RingReplica {
     private struct LogEntry {
         var ticket: AppendTicket
         var key: Int
-        var state: SimulatedState
+        /// nil: the tombstone with this tag is purged, behind this floor.
+        var state: SimulatedState?
+        var tag: Ballot
+        var floor = PurgeFloor.zero
     }
 
     let name: NodeName
@@ -26,6 +29,7 @@ final class RingReplica {
     private var disk = SimulatedDisk<LogEntry>()
     private(set) var index: [Int: SimulatedState] = [:]
     private var storedCeiling: UInt64 = 0
+    private(set) var storedFloor = PurgeFloor.zero
     private(set) var isUp = true
     /// Its disk was replaced: it has no vote until a plan takes it in as a new replica.
     private(set) var isWiped = false
@@ -76,18 +80,52 @@ final class RingReplica {
         act(machine.learn(key, state, stored: stored(key)), key) { reply($0.answer) }
     }
 
-    func adopt(_ epoch: UInt64, _ reply: @escaping (UInt64) -> Void) {
+    struct Adoption {
+        var epoch: UInt64
+        /// What it has purged by older rings.
+        var floor: PurgeFloor
+    }
+
+    func adopt(_ epoch: UInt64, _ reply: @escaping (Adoption) -> Void) {
         guard isUp else { return }
         note(epoch)
         joinIfNew()
-        let adopted = self.epoch
-        if disk.unsynced.isEmpty { reply(adopted) } else { adoptions.append { reply(adopted) } }
+        let adoption = Adoption(epoch: self.epoch, floor: machine.floor)
+        if disk.unsynced.isEmpty { reply(adoption) } else { adoptions.append { reply(adoption) } }
     }
 
     /// What is in the index. nil: it cannot tell.
     func list(_ reply: @escaping ([Int: SimulatedState]?) -> Void) {
         if isUp { reply(isWiped ? nil : index) }
     }
+
+    // MARK: - Purging
+
+    /// The tag of the tombstone that it durably holds; nil: something else, or it cannot tell.
+    func tombstone(_ key: Int, _ reply: @escaping (Ballot?) -> Void) {
+        guard isUp else { return }
+        reply(!isWiped && index[key]?.record?.isTombstone == true ? index[key]?.tag : nil)
+    }
+
+    /// Not by a ring that is older than its own: then the tombstone was looked for at other replicas than there are now.
+    func purge(_ epoch: UInt64, _ key: Int, _ tag: Ballot) {
+        guard isUp, epoch >= self.epoch || simulation.has(.acceptOldEpoch) else { return }
+        note(epoch)
+        guard simulation.has(.purgeWithoutFloor) else {
+            return act(machine.purge(key, tag: tag, stored: stored(key)), key) { _ in }
+        }
+        if let tombstone = index[key], tombstone.tag == tag { drop(tombstone, of: key) }
+    }
+
+    /// Durable at once.
+    func raiseFloor(to floor: PurgeFloor, _ reply: @escaping (Bool) -> Void) {
+        guard isUp else { return }
+        machine.raiseFloor(to: floor)
+        storedFloor = storedFloor.joined(with: floor)
+        reply(true)
+    }
+
+    // MARK: - Ring
 
     private func admits<Answer>(_ epoch: UInt64, _ reply: (RingAnswer<Answer>) -> Void) -> Bool {
         guard isUp else { return false }
@@ -113,7 +151,11 @@ final class RingReplica {
         _ reply: @escaping (ReplicaDecision<SimulatedRecord, Answer>) -> Void
     ) {
         if let append = decision.append {
-            disk.append(LogEntry(ticket: append.ticket, key: key, state: append.state))
+            disk.append(LogEntry(ticket: append.ticket, key: key, state: append.state, tag: append.state.tag))
+            scheduleSync()
+        }
+        if let purge = decision.purge {
+            disk.append(LogEntry(ticket: purge.ticket, key: key, state: nil, tag: purge.tag, floor: purge.floor))
             scheduleSync()
         }
         if let ceiling = decision.raiseCeiling { scheduleRaise(to: ceiling) }
@@ -149,7 +191,17 @@ final class RingReplica {
     }
 
     private func show(_ entry: LogEntry) {
-        if entry.state.tag > index[entry.key]?.tag ?? .zero { index[entry.key] = entry.state }
+        storedFloor = storedFloor.joined(with: entry.floor)
+        if let state = entry.state {
+            if state.tag > index[entry.key]?.tag ?? .zero { index[entry.key] = state }
+        } else if let tombstone = index[entry.key], tombstone.tag <= entry.tag {
+            drop(tombstone, of: entry.key)
+        }
+    }
+
+    private func drop(_ tombstone: SimulatedState, of key: Int) {
+        simulation.purged.note(tombstone, of: key)
+        index[key] = nil
     }
 
     private func scheduleRaise(to counter: UInt64) {
@@ -175,14 +227,16 @@ final class RingReplica {
     /// The disk is replaced by an empty one.
     func wipe() {
         disk.wipe()
-        (index, storedCeiling, isWiped, wipedAt, adopted) = ([:], 0, true, simulation.table.epoch, 0)
+        (index, storedCeiling, storedFloor, isWiped) = ([:], 0, .zero, true)
+        (wipedAt, adopted) = (simulation.table.epoch, 0)
         crash(downFor: 0)
     }
 
     private func start() {
         isUp = true
         epoch = adopted
-        machine = Replica(ceiling: storedCeiling, hasVote: !isWiped, ceilingStep: 16, promisesMax: 2)
+        machine = Replica(
+            ceiling: storedCeiling, hasVote: !isWiped, floor: storedFloor, ceilingStep: 16, promisesMax: 2)
         held = HeldAnswers(ceiling: storedCeiling)
     }
 

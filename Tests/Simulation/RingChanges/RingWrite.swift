@@ -112,7 +112,8 @@ final class RingWrite {
         client.clock.observe(decision.counter)
         return switch decision.answer {
         case .promised(let state):
-            proposer.onPromise(from: node, ballot: ballot, state: state, counter: decision.counter)
+            proposer.onPromise(
+                from: node, ballot: ballot, state: state, counter: decision.counter, base: decision.base)
         case .refused(_, let promise):
             proposer.onStageRefused(from: node, ballot: ballot, promise: promise, counter: decision.counter)
         case .abstained: proposer.onLost(node, ballot: ballot, request: .stage)

@@ -5,8 +5,9 @@ struct RepairReport: Encodable, Sendable {
     var releases: ReleaseCollection.Status
     var garbage: GarbageCollection.Status
     var memory: MemoryRecoveryStatus
+    var tombstones: TombstonePurge.Status
 
-    private enum CodingKeys: String, CodingKey { case damage, releases, garbage, memory }
+    private enum CodingKeys: String, CodingKey { case damage, releases, garbage, memory, tombstones }
 
     func encode(to encoder: any Encoder) throws {
         try comparison.encode(to: encoder)
@@ -15,5 +16,6 @@ struct RepairReport: Encodable, Sendable {
         try fields.encode(releases, forKey: .releases)
         try fields.encode(garbage, forKey: .garbage)
         try fields.encode(memory, forKey: .memory)
+        try fields.encode(tombstones, forKey: .tombstones)
     }
 }

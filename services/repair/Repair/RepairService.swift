@@ -20,6 +20,7 @@ public final class RepairService: ProcessService {
     private let memory: MemoryRecovery
     private let recovery: Recovery
     private let mover: PartitionMover
+    private let tombstones: TombstonePurge
     private let subscriptions = Mutex<[NodeName: SubscriptionToken]>([:])
 
     public init(_ context: ProcessContext) throws {
@@ -57,6 +58,10 @@ public final class RepairService: ProcessService {
         mover = PartitionMover(
             registers: registers, bus: context.bus, cluster: context.cluster, concurrency: concurrency,
             metrics: MoveMetrics(context.metrics), logger: context.logger)
+        tombstones = TombstonePurge(
+            bus: context.bus, cluster: context.cluster,
+            settings: .init(grace: configuration[RepairSettings.tombstoneGrace], concurrency: concurrency),
+            metrics: TombstoneMetrics(context.metrics), logger: context.logger)
         recovery = Recovery(
             comparison: antiEntropy,
             files: FileRecovery(registers: registers, cluster: context.cluster, concurrency: concurrency),
@@ -65,6 +70,7 @@ public final class RepairService: ProcessService {
 
     public func start() async throws {
         registerStanding()
+        registerTombstones()
         let recovery = self.recovery
         runner.register(.recoverFile) { try await recovery.file($1, $0) }
         runner.register(.recoverConsistency) { try await recovery.consistency($1, $0) }
@@ -112,6 +118,14 @@ public final class RepairService: ProcessService {
         }
     }
 
+    private func registerTombstones() {
+        let tombstones = self.tombstones
+        let interval = context.configuration[RepairSettings.tombstoneInterval]
+        runner.register(.tombstones, every: interval, first: interval * Double.random(in: 0.5...1)) { handle, _ in
+            try await tombstones.round(handle)
+        }
+    }
+
     /// Publications only wake: what is lost is found by the next look.
     private func subscribe(_ view: ClusterView) {
         subscriptions.withLock { subscriptions in
@@ -142,7 +156,7 @@ public final class RepairService: ProcessService {
             return try ReportCoding.encode(
                 RepairReport(
                     comparison: antiEntropy.progress, damage: damage.status, releases: releases.status,
-                    garbage: garbage.status, memory: memory.status))
+                    garbage: garbage.status, memory: memory.status, tombstones: tombstones.status))
         default: return try TaskCommands(process: context.name, runner: runner).run(verb, arguments)
         }
     }

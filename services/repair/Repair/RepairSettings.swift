@@ -31,8 +31,14 @@ public enum RepairSettings {
     public static let memoryInterval = Setting<Duration>(
         "repair.memory_interval", default: .seconds(30),
         help: "Time between two looks at disks that have lost records and do not vote.")
+    public static let tombstoneInterval = Setting<Duration>(
+        "repair.tombstone_interval", default: .seconds(3600),
+        help: "Time between two looks for tombstones of deleted objects that can be dropped.")
+    public static let tombstoneGrace = Setting<Duration>(
+        "repair.tombstone_grace", default: .seconds(86_400),
+        help: "How long the tombstone of a deleted object stays, at least.")
     public static let all: [any AnySetting] = [
         interval, rate, byteRate, concurrency, damageInterval, releaseInterval, releaseGrace, garbageInterval,
-        garbageAge, memoryInterval,
+        garbageAge, memoryInterval, tombstoneInterval, tombstoneGrace,
     ]
 }

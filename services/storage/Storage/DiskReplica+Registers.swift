@@ -2,6 +2,7 @@ import Checksums
 import MetadataIndex
 import Model
 import ObjectLog
+import PlantedBugs
 import Register
 
 /// Requests about registers. Each calls its completion once, at once or after a sync.
@@ -62,7 +63,9 @@ extension DiskReplica {
                         staged.put(blob.id, StagedBlob(bytes: blob.content.bytes, checksum: blob.content.checksum))
                     }
                     answer = .success(
-                        StageResult(promised: true, state: held, promise: ballot, counter: decision.counter))
+                        StageResult(
+                            promised: true, state: held, promise: ballot, counter: decision.counter,
+                            base: decision.base))
                 case .refused(let held, let promise):
                     answer = .success(
                         StageResult(promised: false, state: held, promise: promise, counter: decision.counter))
@@ -76,6 +79,14 @@ extension DiskReplica {
     func commit(
         _ name: RegisterName, _ new: ReplicaState, blob: BlobPayload?, _ completion: @escaping Completion<CommitResult>
     ) {
+        if PlantedBug.ignorePromises.isPlanted {
+            return learn(name, new, blob: blob) { result in
+                completion(
+                    result.map { _ in
+                        CommitResult(outcome: .accepted, promise: new.tag, counter: new.tag.counter)
+                    })
+            }
+        }
         install(name, new, blob: blob, completion) { state, found, hasBlobs in
             let decision = state.replica.commit(name, new, stored: found.stored, hasBlobs: hasBlobs)
             let result: Result<CommitResult, StorageError>
@@ -122,7 +133,8 @@ extension DiskReplica {
     ) {
         run(completion) {
             if let blob { try verify(blob.content) }
-            let value = new.value(of: name)
+            var value = new.value(of: name)
+            if value.isTombstone { value.deletedMilliseconds = Self.wallMilliseconds }
             let entry = LogEntry.register(name, value)
             let blobs = new.record?.blobs ?? []
             let arrived = blobs.reduce(into: [BlobID: Int]()) { sizes, id in

@@ -5,6 +5,7 @@ import MetadataIndex
 import Model
 import NIOCore
 import ObjectLog
+import PlantedBugs
 import Register
 import Synchronization
 import Threads
@@ -24,6 +25,8 @@ final class DiskReplica: Sendable {
         var queue: [Queued] = []
         /// The blobs among them.
         var blobs: [BlobKey: CheckedBytes] = [:]
+        /// Tombstones among them that are purged.
+        var purging: [RegisterName: Ballot] = [:]
         var failure: StorageError?
         /// A ceiling that could not be appended because there was no room.
         var ceilingWanted: UInt64?
@@ -35,7 +38,8 @@ final class DiskReplica: Sendable {
     struct Queued {
         var position: LogPosition
         var change: IndexChange
-        var ticket: AppendTicket?
+        /// Of what the machine decided: one, or several for a purge.
+        var tickets: [AppendTicket] = []
         var answer: Held?
     }
 
@@ -77,10 +81,12 @@ final class DiskReplica: Sendable {
         self.metrics = metrics
         self.logger = logger
         self.onHints = onHints
-        let ceiling = index.ceiling
+        let (ceiling, floor) = (index.ceiling, index.floor)
         state = Monitor(
             State(
-                replica: RegisterReplica(ceiling: ceiling, isDoubtful: index.hasDoubt),
+                replica: RegisterReplica(
+                    ceiling: ceiling, isDoubtful: index.hasDoubt,
+                    floor: PurgeFloor(ballot: floor.ballot, sequence: floor.sequence)),
                 held: HeldAnswers(ceiling: ceiling)))
     }
 
@@ -129,10 +135,11 @@ final class DiskReplica: Sendable {
     }
 
     /// What the index has for a key, and whether it can be trusted.
-    private func stored(_ name: RegisterName) -> DurableState<ReplicaRecord> {
+    func stored(_ name: RegisterName) -> DurableState<ReplicaRecord> {
         let doubt = index.hasDoubt ? index.doubt(ofSlot: SlotSet.slot(ofKey: name.indexKey)) : 0
         do throws(IndexError) {
             guard let found = try index.register(name) else { return doubt == 0 ? .absent : .doubtful }
+            if PlantedBug.skipTombstones.isPlanted, found.value.isTombstone { return .absent }
             return found.position < doubt ? .doubtful : .found(ReplicaState(found.value))
         } catch {
             note(error)
@@ -181,6 +188,7 @@ final class DiskReplica: Sendable {
         if let failure = state.failure ?? (needsUnwrittenCeiling ? .diskFull : nil), !decision.after.isNothing {
             return { _ in answering(failure) }
         }
+        if PlantedBug.acknowledgeBeforeSync.isPlanted, decision.append != nil { return answering }
         return state.held.hold(answering, until: decision.after)
     }
 
@@ -194,7 +202,7 @@ final class DiskReplica: Sendable {
             let position = try log.append(entry, priority: priority)
             let register = IndexedRegister(
                 value: value, position: position.rawValue, recordSize: UInt32(entry.recordSize))
-            state.queue.append(Queued(position: position, change: .register(name, register), ticket: ticket))
+            state.queue.append(Queued(position: position, change: .register(name, register), tickets: [ticket]))
         } catch {
             // The machine counts on this append: without it, its memory is not what will be on the disk.
             state.failure = StorageError(error)
@@ -278,7 +286,7 @@ extension DiskReplica: ObjectLogObserver {
         state.withLock { state in
             var answers: [Held] = []
             for item in durable {
-                if let ticket = item.ticket {
+                for ticket in item.tickets {
                     state.replica.synced(ticket)
                     answers += state.held.synced(ticket)
                 }
@@ -287,6 +295,7 @@ extension DiskReplica: ObjectLogObserver {
                     state.replica.ceilingRaised(to: counter)
                     answers += state.held.ceilingRaised(to: counter)
                 case .blob(let key, _, _): state.blobs[key] = nil
+                case .purge(let purged, _, _): for item in purged { state.purging[item.name] = nil }
                 default: break
                 }
                 if let answer = item.answer { answers.append(answer) }

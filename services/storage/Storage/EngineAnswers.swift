@@ -41,6 +41,8 @@ public struct StageResult: Sendable, Equatable {
     public var state: ReplicaState?
     public var promise: Ballot
     public var counter: UInt64
+    /// Promised, and nothing is here: above which sequence the chain of the key begins.
+    public var base: UInt64 = 0
 }
 
 public struct CommitResult: Sendable, Equatable {
@@ -52,7 +54,7 @@ public struct CommitResult: Sendable, Equatable {
 
 public enum LearnResult: Sendable, Equatable {
     case learned, known, blobMissing
-    /// It cannot replace what this replica may have lost: a state above this counter can.
+    /// It cannot replace what this replica may have lost or purged: a state above this counter can.
     case tooOld(counter: UInt64)
 }
 

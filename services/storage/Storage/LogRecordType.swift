@@ -28,6 +28,12 @@ enum LogRecordType: UInt8 {
     case trust = 9
     /// Head: as of a doubt. The slots went to another disk: their records before the position count for nothing.
     case leftSlots = 10
+    /// Head: ballot (counter, writer) and sequence, 8 bytes each: up to there tombstones may have been purged.
+    case floor = 11
+    /// Head: a position behind which no record of the keys up to their tags stands (8 bytes; 0: this record's), then for each
+    /// key the tag of its tombstone (counter, writer, 8 bytes each), length (2 bytes) and bytes of the name's index key. These
+    /// tombstones are gone.
+    case purge = 12
 }
 
 extension LogEntry {
@@ -77,6 +83,24 @@ extension LogEntry {
         slotted(.leftSlots, position, slots)
     }
 
+    static func floor(_ floor: IndexFloor) -> LogEntry {
+        numbers(.floor, [floor.ballot.counter, floor.ballot.writer, floor.sequence])
+    }
+
+    /// `watermark`: see ``LogRecordType/purge``.
+    static func purge(_ purged: some Collection<PurgedRegister>, watermark: UInt64 = 0) -> LogEntry {
+        var head: [UInt8] = []
+        head.appendNumber(watermark)
+        for item in purged {
+            let key = item.name.indexKey
+            head.appendNumber(item.tag.counter)
+            head.appendNumber(item.tag.writer)
+            head.appendNumber(UInt16(key.count))
+            head.append(contentsOf: key)
+        }
+        return LogEntry(type: LogRecordType.purge.rawValue, head: head)
+    }
+
     private static func slotted(_ type: LogRecordType, _ position: LogPosition, _ slots: SlotSet) -> LogEntry {
         var head: [UInt8] = []
         head.appendNumber(position.rawValue)
@@ -102,6 +126,8 @@ enum RecordHead: Equatable {
     case trust(before: UInt64, slots: SlotSet)
     case leftSlots(before: UInt64, slots: SlotSet)
     case dropChunks(BlobID, [UInt32], watermark: UInt64)
+    case floor(IndexFloor)
+    case purge([PurgedRegister], watermark: UInt64)
 
     init?(type: UInt8, head: [UInt8]) {
         guard let type = LogRecordType(rawValue: type) else { return nil }
@@ -125,6 +151,8 @@ enum RecordHead: Equatable {
         case .trust: slots(&reader).map { .trust(before: $0.before, slots: $0.slots) }
         case .leftSlots: slots(&reader).map { .leftSlots(before: $0.before, slots: $0.slots) }
         case .dropChunks: dropChunks(&reader)
+        case .floor: floor(&reader)
+        case .purge: purge(&reader)
         }
     }
 
@@ -156,6 +184,25 @@ enum RecordHead: Equatable {
     private static func dropChunks(_ reader: inout ByteReader) -> RecordHead? {
         guard let blob: BlobID = reader.identifier(), let watermark: UInt64 = reader.number() else { return nil }
         return .dropChunks(blob, numbers(&reader), watermark: watermark)
+    }
+
+    private static func floor(_ reader: inout ByteReader) -> RecordHead? {
+        guard let counter: UInt64 = reader.number(), let writer: UInt64 = reader.number(),
+            let sequence: UInt64 = reader.number()
+        else { return nil }
+        return .floor(IndexFloor(ballot: Ballot(counter: counter, writer: writer), sequence: sequence))
+    }
+
+    private static func purge(_ reader: inout ByteReader) -> RecordHead? {
+        guard let watermark: UInt64 = reader.number() else { return nil }
+        var purged: [PurgedRegister] = []
+        while let counter: UInt64 = reader.number() {
+            guard let writer: UInt64 = reader.number(), let size: UInt16 = reader.number(),
+                let name = reader.bytes(Int(size)).flatMap({ RegisterName(indexKey: $0) })
+            else { return nil }
+            purged.append(PurgedRegister(name: name, tag: Ballot(counter: counter, writer: writer)))
+        }
+        return .purge(purged, watermark: watermark)
     }
 
     private static func slots(_ reader: inout ByteReader) -> (before: UInt64, slots: SlotSet)? {
@@ -205,6 +252,8 @@ extension IndexChange {
         case .leftSlots(let position, let slots): self = .leftSlots(before: position, slots: slots, place)
         case .dropChunks(let blob, let indexes, let watermark):
             self = .dropChunks(blob, indexes, watermark: watermark, place)
+        case .floor(let floor): self = .floor(floor, place)
+        case .purge(let purged, let watermark): self = .purge(purged, watermark: watermark, place)
         case nil: return nil
         }
     }

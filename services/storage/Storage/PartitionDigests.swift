@@ -111,10 +111,12 @@ struct PartitionScheme: Sendable, Equatable {
         let partition = ring.partition(of: change.name)
         if let old = change.old {
             digests[partition].registers ^= Self.hash(change.name, old)
-        } else {
-            digests[partition].registerCount += 1
+            digests[partition].registerCount &-= 1
         }
-        digests[partition].registers ^= Self.hash(change.name, change.new)
+        if let new = change.new {
+            digests[partition].registers ^= Self.hash(change.name, new)
+            digests[partition].registerCount &+= 1
+        }
     }
 
     private static func hash(_ name: RegisterName, _ tag: Ballot) -> UInt64 {

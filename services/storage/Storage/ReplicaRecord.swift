@@ -57,7 +57,7 @@ extension RegisterState where Record == ReplicaRecord {
 
     func value(of name: Model.RegisterName) -> RegisterValue {
         var size: UInt64 = 0
-        if name.keyspace == .objects, let record, !record.isTombstone, !record.summary.isEmpty {
+        if name.keyspace == .objects || name.keyspace == .versions, let record, !record.isTombstone, !record.summary.isEmpty {
             size = (try? ListingSummary(decoding: record.summary))?.size ?? 0
         }
         return RegisterValue(
@@ -85,8 +85,8 @@ extension Wire.RegisterName {
 }
 
 extension Model.RegisterName {
-    /// Keys of uploads and parts hold an object's key and an upload id.
-    static var keySizeMax: Int { 2 * Limits.keySizeMax }
+    /// Keys of uploads and versions hold an object's key, of versions with its zero bytes doubled, and an id.
+    static var keySizeMax: Int { 2 * Limits.keySizeMax + 32 }
 
     /// nil when the message names no register.
     init?(_ name: Wire.RegisterName?) {

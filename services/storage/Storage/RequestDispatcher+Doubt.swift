@@ -7,7 +7,8 @@ extension RequestDispatcher {
     func fetchDoubts(_ request: IncomingRequest, _ responder: Responder) throws {
         _ = try request.decoded(FetchDoubtsRequest.self)
         let (doubts, ceiling) = try engine.doubts()
-        responder.reply(FetchDoubtsReply(doubts: doubts.map { Doubt($0) }, ceiling: ceiling))
+        let floor = Floor(try engine.floor())
+        responder.reply(FetchDoubtsReply(doubts: doubts.map { Doubt($0) }, ceiling: ceiling, floor: floor))
     }
 
     func fence(_ request: IncomingRequest, _ responder: Responder) throws {

@@ -16,6 +16,7 @@ struct RequestDispatcher: Sendable {
     /// Types that only make sense with the ring that the sender planned with, or a later one.
     static let needsRing: Set<MessageType> = [
         .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .dropChunks, .adoptRing,
+        .purge,
     ]
 
     func serve(_ request: IncomingRequest, _ responder: Responder) {
@@ -41,6 +42,9 @@ struct RequestDispatcher: Sendable {
             case .fence: try fence(request, responder)
             case .trust: try trust(request, responder)
             case .adoptRing: try adoptRing(request, responder)
+            case .fetchTombstones: try fetchTombstones(request, responder)
+            case .purge: try purge(request, responder)
+            case .raiseFloor: try raiseFloor(request, responder)
             default: responder.fail(.unknownType, "a storage node does not serve \(request.type)")
             }
         } catch let error as BusError {
@@ -79,7 +83,7 @@ struct RequestDispatcher: Sendable {
                 responder.reply(
                     StageReply(
                         promised: answer.promised, state: answer.state?.stored,
-                        promise: BallotNumber(answer.promise), counter: answer.counter))
+                        promise: BallotNumber(answer.promise), counter: answer.counter, chainBase: answer.base))
             }
         }
     }
@@ -229,7 +233,7 @@ struct RequestDispatcher: Sendable {
 
     // MARK: - Parts of messages
 
-    private func currentRing() throws(BusError) -> RingTable {
+    func currentRing() throws(BusError) -> RingTable {
         guard let ring = ring() else { throw BusError(.unavailable, "this node has no ring yet") }
         return ring
     }

@@ -98,7 +98,7 @@ enum ReleaseID {
 }
 
 /// One answer for several disks: the sum, or the first failure when all have answered.
-private final class SummedAnswers: Sendable {
+final class SummedAnswers: Sendable {
     private struct State {
         var left: Int
         var sum = 0

@@ -192,7 +192,7 @@ extension StorageEngine {
 
     /// Walks over all disks from the same key and puts what they have into one order. The cursor is the key up to which
     /// every disk was looked at.
-    private func page<Entry>(
+    func page<Entry>(
         after cursor: [UInt8]?, limit: Int,
         _ walk: (DiskReplica, SlotSet?, _ visit: (_ key: [UInt8], Entry?) -> Bool) throws -> Void
     ) throws -> (entries: [Entry], next: [UInt8]?) {
@@ -264,7 +264,7 @@ extension DiskReplica {
 
 extension SlotSet? {
     /// Whether a key of the index is one of the slots; nil: each is.
-    fileprivate func counts(_ key: @autoclosure () -> [UInt8]) -> Bool {
+    func counts(_ key: @autoclosure () -> [UInt8]) -> Bool {
         map { $0.contains(SlotSet.slot(ofKey: key())) } ?? true
     }
 }

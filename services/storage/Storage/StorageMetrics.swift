@@ -8,6 +8,7 @@ final class StorageMetrics: Sendable {
     let indexErrors: Counter
     let abstentions: Counter
     let diskFailures: Counter
+    let purged: Counter
     private let compactionsRunning = Atomic<Int>(0)
     private let compactedSegments: Counter
     private let compactionMovedBytes: Counter
@@ -25,6 +26,7 @@ final class StorageMetrics: Sendable {
         abstentions = registry.counter(
             "storage_abstentions", help: "Requests not voted on because the replica's data cannot be trusted.")
         diskFailures = registry.counter("storage_disk_failures", help: "Disks that became read-only by an error.")
+        purged = registry.counter("storage_tombstones_purged", help: "Tombstones dropped after proof by repair.")
         compactedSegments = registry.counter("storage_compaction_segments", help: "Segments compacted and removed.")
         compactionMovedBytes = registry.counter(
             "storage_compaction_moved_bytes", help: "Bytes of records in force that compaction has copied.")

@@ -22,7 +22,7 @@ public final class StorageService: ProcessService {
     private static let served: [MessageType] = [
         .read, .stage, .commit, .learn, .list, .putChunk, .getChunk, .dropChunks, .fetchReleases, .forgetReleases,
         .noteHint, .fetchHints, .forgetHints, .digestPartitions, .listPartition, .fetchDamage,
-        .fetchDoubts, .fence, .trust, .adoptRing,
+        .fetchDoubts, .fence, .trust, .adoptRing, .fetchTombstones, .purge, .raiseFloor,
     ]
 
     /// Opens the disks: this may take a while after a crash.

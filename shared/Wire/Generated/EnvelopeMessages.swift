@@ -44,6 +44,9 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let fence = MessageType(rawValue: 49)
     public static let trust = MessageType(rawValue: 50)
     public static let adoptRing = MessageType(rawValue: 51)
+    public static let fetchTombstones = MessageType(rawValue: 52)
+    public static let purge = MessageType(rawValue: 53)
+    public static let raiseFloor = MessageType(rawValue: 54)
     public static let enrol = MessageType(rawValue: 60)
     public static let fetchState = MessageType(rawValue: 61)
     public static let adminCommand = MessageType(rawValue: 62)
@@ -82,6 +85,9 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 49: "fence"
         case 50: "trust"
         case 51: "adoptRing"
+        case 52: "fetchTombstones"
+        case 53: "purge"
+        case 54: "raiseFloor"
         case 60: "enrol"
         case 61: "fetchState"
         case 62: "adminCommand"

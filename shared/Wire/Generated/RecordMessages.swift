@@ -222,6 +222,71 @@ public struct PartSummary: WireMessage, Equatable {
     }
 }
 
+/// What a version of a key is.
+public struct VersionKind: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    public var rawValue: Int32
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    public static let versionObject = VersionKind(rawValue: 0)
+    public static let versionDeleteMarker = VersionKind(rawValue: 1)
+    /// nothing is current, and something is still to be done among the archived versions
+    public static let versionNone = VersionKind(rawValue: 2)
+
+    public var description: String {
+        switch rawValue {
+        case 0: "versionObject"
+        case 1: "versionDeleteMarker"
+        case 2: "versionNone"
+        default: "\(rawValue)"
+        }
+    }
+}
+
+/// A decided change of one archived version that its register may not have yet.
+public struct PendingVersion: WireMessage, Equatable {
+    /// empty: the null version
+    public var versionId: String
+    /// see ObjectRecord
+    public var place: UInt64
+    public var revision: UInt64
+    /// encoded ObjectRecord; empty: the version is deleted
+    public var record: [UInt8]
+
+    public init(
+        versionId: String = "",
+        place: UInt64 = 0,
+        revision: UInt64 = 0,
+        record: [UInt8] = []
+    ) {
+        self.versionId = versionId
+        self.place = place
+        self.revision = revision
+        self.record = record
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__pending_version__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__PendingVersion.self).pointee
+        versionId = wireString(c.version_id)
+        place = c.place
+        revision = c.revision
+        record = wireBytes(c.record)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__PendingVersion.self)
+        martlet__v1__pending_version__init(c)
+        if !versionId.isEmpty { c.pointee.version_id = arena.string(versionId) }
+        c.pointee.place = place
+        c.pointee.revision = revision
+        if !record.isEmpty { c.pointee.record = arena.binary(record) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
 /// One line of an access control list.
 public struct GrantRecord: WireMessage, Equatable {
     /// user id, or the URI of a group
@@ -376,6 +441,25 @@ public struct ObjectRecord: WireMessage, Equatable {
     public var acl: String
     /// COMPOSITE or FULL_OBJECT
     public var checksumType: String
+    public var tags: [HeaderField]
+    /// 32 hex digits; empty: the null version
+    public var versionId: String
+    /// among the versions of the key, higher is newer; 0: from before versioning
+    public var place: UInt64
+    public var kind: VersionKind
+    /// GOVERNANCE or COMPLIANCE; empty: no retention
+    public var lockMode: String
+    public var lockUntilMilliseconds: Int64
+    public var legalHold: Bool
+    /// counts the decisions on the versions of the key; of an archived version: the last one on it
+    public var revision: UInt64
+    /// a copy of this version stands among the archived ones
+    public var archived: Bool
+    /// versions besides this one
+    public var noncurrent: UInt64
+    /// of the noncurrent null version; 0: there is none
+    public var nullPlace: UInt64
+    public var pending: [PendingVersion]
     /// in place of acl, when no canned list says the same
     public var grants: [GrantRecord]
     /// sizes of blobs are then those of the stored frames
@@ -396,6 +480,18 @@ public struct ObjectRecord: WireMessage, Equatable {
         uploadId: String = "",
         acl: String = "",
         checksumType: String = "",
+        tags: [HeaderField] = [],
+        versionId: String = "",
+        place: UInt64 = 0,
+        kind: VersionKind = VersionKind(rawValue: 0),
+        lockMode: String = "",
+        lockUntilMilliseconds: Int64 = 0,
+        legalHold: Bool = false,
+        revision: UInt64 = 0,
+        archived: Bool = false,
+        noncurrent: UInt64 = 0,
+        nullPlace: UInt64 = 0,
+        pending: [PendingVersion] = [],
         grants: [GrantRecord] = [],
         encryption: EncryptionRecord? = nil
     ) {
@@ -413,6 +509,18 @@ public struct ObjectRecord: WireMessage, Equatable {
         self.uploadId = uploadId
         self.acl = acl
         self.checksumType = checksumType
+        self.tags = tags
+        self.versionId = versionId
+        self.place = place
+        self.kind = kind
+        self.lockMode = lockMode
+        self.lockUntilMilliseconds = lockUntilMilliseconds
+        self.legalHold = legalHold
+        self.revision = revision
+        self.archived = archived
+        self.noncurrent = noncurrent
+        self.nullPlace = nullPlace
+        self.pending = pending
         self.grants = grants
         self.encryption = encryption
     }
@@ -437,6 +545,18 @@ public struct ObjectRecord: WireMessage, Equatable {
         uploadId = wireString(c.upload_id)
         acl = wireString(c.acl)
         checksumType = wireString(c.checksum_type)
+        tags = (0..<c.n_tags).map { HeaderField(reading: UnsafeRawPointer(c.tags[$0]!)) }
+        versionId = wireString(c.version_id)
+        place = c.place
+        kind = VersionKind(rawValue: Int32(truncatingIfNeeded: c.kind.rawValue))
+        lockMode = wireString(c.lock_mode)
+        lockUntilMilliseconds = c.lock_until_milliseconds
+        legalHold = c.legal_hold != 0
+        revision = c.revision
+        archived = c.archived != 0
+        noncurrent = c.noncurrent
+        nullPlace = c.null_place
+        pending = (0..<c.n_pending).map { PendingVersion(reading: UnsafeRawPointer(c.pending[$0]!)) }
         grants = (0..<c.n_grants).map { GrantRecord(reading: UnsafeRawPointer(c.grants[$0]!)) }
         encryption = c.encryption.map { EncryptionRecord(reading: UnsafeRawPointer($0)) }
     }
@@ -473,6 +593,24 @@ public struct ObjectRecord: WireMessage, Equatable {
         if !uploadId.isEmpty { c.pointee.upload_id = arena.string(uploadId) }
         if !acl.isEmpty { c.pointee.acl = arena.string(acl) }
         if !checksumType.isEmpty { c.pointee.checksum_type = arena.string(checksumType) }
+        if !tags.isEmpty {
+            c.pointee.n_tags = tags.count
+            c.pointee.tags = arena.messages(tags, as: Martlet__V1__HeaderField.self)
+        }
+        if !versionId.isEmpty { c.pointee.version_id = arena.string(versionId) }
+        c.pointee.place = place
+        c.pointee.kind = .init(rawValue: .init(truncatingIfNeeded: kind.rawValue))
+        if !lockMode.isEmpty { c.pointee.lock_mode = arena.string(lockMode) }
+        c.pointee.lock_until_milliseconds = lockUntilMilliseconds
+        c.pointee.legal_hold = legalHold ? 1 : 0
+        c.pointee.revision = revision
+        c.pointee.archived = archived ? 1 : 0
+        c.pointee.noncurrent = noncurrent
+        c.pointee.null_place = nullPlace
+        if !pending.isEmpty {
+            c.pointee.n_pending = pending.count
+            c.pointee.pending = arena.messages(pending, as: Martlet__V1__PendingVersion.self)
+        }
         if !grants.isEmpty {
             c.pointee.n_grants = grants.count
             c.pointee.grants = arena.messages(grants, as: Martlet__V1__GrantRecord.self)
@@ -490,19 +628,42 @@ public struct ListingSummary: WireMessage, Equatable {
     public var modifiedMilliseconds: Int64
     public var storageClass: String
     public var owner: String
+    public var versionId: String
+    public var place: UInt64
+    public var kind: VersionKind
+    /// among pending ones: the version is deleted
+    public var removed: Bool
+    /// encoded ListingSummary of archived versions as they are to be
+    public var pending: [[UInt8]]
+    public var checksumAlgorithm: String
+    public var checksumType: String
 
     public init(
         size: UInt64 = 0,
         etag: String = "",
         modifiedMilliseconds: Int64 = 0,
         storageClass: String = "",
-        owner: String = ""
+        owner: String = "",
+        versionId: String = "",
+        place: UInt64 = 0,
+        kind: VersionKind = VersionKind(rawValue: 0),
+        removed: Bool = false,
+        pending: [[UInt8]] = [],
+        checksumAlgorithm: String = "",
+        checksumType: String = ""
     ) {
         self.size = size
         self.etag = etag
         self.modifiedMilliseconds = modifiedMilliseconds
         self.storageClass = storageClass
         self.owner = owner
+        self.versionId = versionId
+        self.place = place
+        self.kind = kind
+        self.removed = removed
+        self.pending = pending
+        self.checksumAlgorithm = checksumAlgorithm
+        self.checksumType = checksumType
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -516,6 +677,13 @@ public struct ListingSummary: WireMessage, Equatable {
         modifiedMilliseconds = c.modified_milliseconds
         storageClass = wireString(c.storage_class)
         owner = wireString(c.owner)
+        versionId = wireString(c.version_id)
+        place = c.place
+        kind = VersionKind(rawValue: Int32(truncatingIfNeeded: c.kind.rawValue))
+        removed = c.removed != 0
+        pending = (0..<c.n_pending).map { wireBytes(c.pending[$0]) }
+        checksumAlgorithm = wireString(c.checksum_algorithm)
+        checksumType = wireString(c.checksum_type)
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -526,6 +694,16 @@ public struct ListingSummary: WireMessage, Equatable {
         c.pointee.modified_milliseconds = modifiedMilliseconds
         if !storageClass.isEmpty { c.pointee.storage_class = arena.string(storageClass) }
         if !owner.isEmpty { c.pointee.owner = arena.string(owner) }
+        if !versionId.isEmpty { c.pointee.version_id = arena.string(versionId) }
+        c.pointee.place = place
+        c.pointee.kind = .init(rawValue: .init(truncatingIfNeeded: kind.rawValue))
+        c.pointee.removed = removed ? 1 : 0
+        if !pending.isEmpty {
+            c.pointee.n_pending = pending.count
+            c.pointee.pending = arena.binaries(pending)
+        }
+        if !checksumAlgorithm.isEmpty { c.pointee.checksum_algorithm = arena.string(checksumAlgorithm) }
+        if !checksumType.isEmpty { c.pointee.checksum_type = arena.string(checksumType) }
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -561,6 +739,10 @@ public struct UploadRecord: WireMessage, Equatable {
     public var checksumType: String
     public var acl: String
     public var key: String
+    public var tags: [HeaderField]
+    public var lockMode: String
+    public var lockUntilMilliseconds: Int64
+    public var legalHold: Bool
     public var grants: [GrantRecord]
     public var encryption: EncryptionRecord?
 
@@ -576,6 +758,10 @@ public struct UploadRecord: WireMessage, Equatable {
         checksumType: String = "",
         acl: String = "",
         key: String = "",
+        tags: [HeaderField] = [],
+        lockMode: String = "",
+        lockUntilMilliseconds: Int64 = 0,
+        legalHold: Bool = false,
         grants: [GrantRecord] = [],
         encryption: EncryptionRecord? = nil
     ) {
@@ -590,6 +776,10 @@ public struct UploadRecord: WireMessage, Equatable {
         self.checksumType = checksumType
         self.acl = acl
         self.key = key
+        self.tags = tags
+        self.lockMode = lockMode
+        self.lockUntilMilliseconds = lockUntilMilliseconds
+        self.legalHold = legalHold
         self.grants = grants
         self.encryption = encryption
     }
@@ -611,6 +801,10 @@ public struct UploadRecord: WireMessage, Equatable {
         checksumType = wireString(c.checksum_type)
         acl = wireString(c.acl)
         key = wireString(c.key)
+        tags = (0..<c.n_tags).map { HeaderField(reading: UnsafeRawPointer(c.tags[$0]!)) }
+        lockMode = wireString(c.lock_mode)
+        lockUntilMilliseconds = c.lock_until_milliseconds
+        legalHold = c.legal_hold != 0
         grants = (0..<c.n_grants).map { GrantRecord(reading: UnsafeRawPointer(c.grants[$0]!)) }
         encryption = c.encryption.map { EncryptionRecord(reading: UnsafeRawPointer($0)) }
     }
@@ -635,6 +829,13 @@ public struct UploadRecord: WireMessage, Equatable {
         if !checksumType.isEmpty { c.pointee.checksum_type = arena.string(checksumType) }
         if !acl.isEmpty { c.pointee.acl = arena.string(acl) }
         if !key.isEmpty { c.pointee.key = arena.string(key) }
+        if !tags.isEmpty {
+            c.pointee.n_tags = tags.count
+            c.pointee.tags = arena.messages(tags, as: Martlet__V1__HeaderField.self)
+        }
+        if !lockMode.isEmpty { c.pointee.lock_mode = arena.string(lockMode) }
+        c.pointee.lock_until_milliseconds = lockUntilMilliseconds
+        c.pointee.legal_hold = legalHold ? 1 : 0
         if !grants.isEmpty {
             c.pointee.n_grants = grants.count
             c.pointee.grants = arena.messages(grants, as: Martlet__V1__GrantRecord.self)

@@ -8,7 +8,7 @@ import CMartletWire
 public struct RegisterName: WireMessage, Equatable {
     /// 16 bytes
     public var bucket: [UInt8]
-    /// 0 objects, 1 uploads, 2 parts
+    /// 0 objects, 1 uploads, 2 parts, 3 versions
     public var keyspace: UInt32
     public var key: [UInt8]
 
@@ -184,17 +184,21 @@ public struct StageReply: WireMessage, Equatable {
     /// the highest promise of this key
     public var promise: BallotNumber?
     public var counter: UInt64
+    /// promised, and nothing is here: the chain of the key begins above this sequence
+    public var chainBase: UInt64
 
     public init(
         promised: Bool = false,
         state: StoredState? = nil,
         promise: BallotNumber? = nil,
-        counter: UInt64 = 0
+        counter: UInt64 = 0,
+        chainBase: UInt64 = 0
     ) {
         self.promised = promised
         self.state = state
         self.promise = promise
         self.counter = counter
+        self.chainBase = chainBase
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -207,6 +211,7 @@ public struct StageReply: WireMessage, Equatable {
         state = c.state.map { StoredState(reading: UnsafeRawPointer($0)) }
         promise = c.promise.map { BallotNumber(reading: UnsafeRawPointer($0)) }
         counter = c.counter
+        chainBase = c.chain_base
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -220,6 +225,7 @@ public struct StageReply: WireMessage, Equatable {
             c.pointee.promise = promise.write(to: arena).assumingMemoryBound(to: Martlet__V1__BallotNumber.self)
         }
         c.pointee.counter = counter
+        c.pointee.chain_base = chainBase
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -393,7 +399,7 @@ public struct LearnOutcome: RawRepresentable, Hashable, Sendable, CustomStringCo
     /// has this tag or a higher one, and the blobs
     public static let known = LearnOutcome(rawValue: 1)
     public static let learnBlobMissing = LearnOutcome(rawValue: 2)
-    /// cannot replace what this replica may have lost: decide it again above `counter`
+    /// cannot replace what this replica may have lost or purged: decide it again above `counter`
     public static let learnTooOld = LearnOutcome(rawValue: 3)
 
     public var description: String {
@@ -1732,13 +1738,17 @@ public struct FetchDoubtsReply: WireMessage, Equatable {
     public var doubts: [Doubt]
     /// the highest ballot counter that the node has promised up to, or knows to be in use
     public var ceiling: UInt64
+    /// the highest of all its disks
+    public var floor: Floor?
 
     public init(
         doubts: [Doubt] = [],
-        ceiling: UInt64 = 0
+        ceiling: UInt64 = 0,
+        floor: Floor? = nil
     ) {
         self.doubts = doubts
         self.ceiling = ceiling
+        self.floor = floor
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -1749,6 +1759,7 @@ public struct FetchDoubtsReply: WireMessage, Equatable {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchDoubtsReply.self).pointee
         doubts = (0..<c.n_doubts).map { Doubt(reading: UnsafeRawPointer(c.doubts[$0]!)) }
         ceiling = c.ceiling
+        floor = c.floor.map { Floor(reading: UnsafeRawPointer($0)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -1759,6 +1770,266 @@ public struct FetchDoubtsReply: WireMessage, Equatable {
             c.pointee.doubts = arena.messages(doubts, as: Martlet__V1__Doubt.self)
         }
         c.pointee.ceiling = ceiling
+        if let floor {
+            c.pointee.floor = floor.write(to: arena).assumingMemoryBound(to: Martlet__V1__Floor.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// What a replica has purged: keys without a state may have been purged up to here.
+public struct Floor: WireMessage, Equatable {
+    public var ballot: BallotNumber?
+    public var sequence: UInt64
+
+    public init(
+        ballot: BallotNumber? = nil,
+        sequence: UInt64 = 0
+    ) {
+        self.ballot = ballot
+        self.sequence = sequence
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__floor__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__Floor.self).pointee
+        ballot = c.ballot.map { BallotNumber(reading: UnsafeRawPointer($0)) }
+        sequence = c.sequence
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__Floor.self)
+        martlet__v1__floor__init(c)
+        if let ballot {
+            c.pointee.ballot = ballot.write(to: arena).assumingMemoryBound(to: Martlet__V1__BallotNumber.self)
+        }
+        c.pointee.sequence = sequence
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Make the floor of every disk at least this one, durably.
+public struct RaiseFloorRequest: WireMessage, Equatable {
+    public var floor: Floor?
+
+    public init(
+        floor: Floor? = nil
+    ) {
+        self.floor = floor
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__raise_floor_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__RaiseFloorRequest.self).pointee
+        floor = c.floor.map { Floor(reading: UnsafeRawPointer($0)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__RaiseFloorRequest.self)
+        martlet__v1__raise_floor_request__init(c)
+        if let floor {
+            c.pointee.floor = floor.write(to: arena).assumingMemoryBound(to: Martlet__V1__Floor.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct RaiseFloorReply: WireMessage, Equatable {
+
+    public init() {
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__raise_floor_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__RaiseFloorReply.self)
+        martlet__v1__raise_floor_reply__init(c)
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct Tombstone: WireMessage, Equatable {
+    public var name: RegisterName?
+    public var tag: BallotNumber?
+
+    public init(
+        name: RegisterName? = nil,
+        tag: BallotNumber? = nil
+    ) {
+        self.name = name
+        self.tag = tag
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__tombstone__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__Tombstone.self).pointee
+        name = c.name.map { RegisterName(reading: UnsafeRawPointer($0)) }
+        tag = c.tag.map { BallotNumber(reading: UnsafeRawPointer($0)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__Tombstone.self)
+        martlet__v1__tombstone__init(c)
+        if let name {
+            c.pointee.name = name.write(to: arena).assumingMemoryBound(to: Martlet__V1__RegisterName.self)
+        }
+        if let tag {
+            c.pointee.tag = tag.write(to: arena).assumingMemoryBound(to: Martlet__V1__BallotNumber.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Tombstones that the node durably holds as the state of their keys, in the order of names.
+public struct FetchTombstonesRequest: WireMessage, Equatable {
+    public var partitions: [UInt32]
+    /// opaque cursor of the last reply
+    public var after: [UInt8]
+    public var limit: UInt32
+    /// only those that this node has had for so long
+    public var ageMilliseconds: Int64
+
+    public init(
+        partitions: [UInt32] = [],
+        after: [UInt8] = [],
+        limit: UInt32 = 0,
+        ageMilliseconds: Int64 = 0
+    ) {
+        self.partitions = partitions
+        self.after = after
+        self.limit = limit
+        self.ageMilliseconds = ageMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_tombstones_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchTombstonesRequest.self).pointee
+        partitions = Array(UnsafeBufferPointer(start: c.partitions, count: c.n_partitions))
+        after = wireBytes(c.after)
+        limit = c.limit
+        ageMilliseconds = c.age_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchTombstonesRequest.self)
+        martlet__v1__fetch_tombstones_request__init(c)
+        if !partitions.isEmpty {
+            c.pointee.n_partitions = partitions.count
+            c.pointee.partitions = arena.array(partitions)
+        }
+        if !after.isEmpty { c.pointee.after = arena.binary(after) }
+        c.pointee.limit = limit
+        c.pointee.age_milliseconds = ageMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct FetchTombstonesReply: WireMessage, Equatable {
+    public var tombstones: [Tombstone]
+    /// empty: the end; a page without tombstones may have one
+    public var cursor: [UInt8]
+
+    public init(
+        tombstones: [Tombstone] = [],
+        cursor: [UInt8] = []
+    ) {
+        self.tombstones = tombstones
+        self.cursor = cursor
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_tombstones_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchTombstonesReply.self).pointee
+        tombstones = (0..<c.n_tombstones).map { Tombstone(reading: UnsafeRawPointer(c.tombstones[$0]!)) }
+        cursor = wireBytes(c.cursor)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchTombstonesReply.self)
+        martlet__v1__fetch_tombstones_reply__init(c)
+        if !tombstones.isEmpty {
+            c.pointee.n_tombstones = tombstones.count
+            c.pointee.tombstones = arena.messages(tombstones, as: Martlet__V1__Tombstone.self)
+        }
+        if !cursor.isEmpty { c.pointee.cursor = arena.binary(cursor) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Every replica of these keys durably holds the tombstone with this tag, as the sender has seen. Each is dropped if it is
+/// still exactly that.
+public struct PurgeRequest: WireMessage, Equatable {
+    public var tombstones: [Tombstone]
+
+    public init(
+        tombstones: [Tombstone] = []
+    ) {
+        self.tombstones = tombstones
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__purge_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__PurgeRequest.self).pointee
+        tombstones = (0..<c.n_tombstones).map { Tombstone(reading: UnsafeRawPointer(c.tombstones[$0]!)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__PurgeRequest.self)
+        martlet__v1__purge_request__init(c)
+        if !tombstones.isEmpty {
+            c.pointee.n_tombstones = tombstones.count
+            c.pointee.tombstones = arena.messages(tombstones, as: Martlet__V1__Tombstone.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct PurgeReply: WireMessage, Equatable {
+    /// how many are gone by this request
+    public var purged: UInt32
+
+    public init(
+        purged: UInt32 = 0
+    ) {
+        self.purged = purged
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__purge_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__PurgeReply.self).pointee
+        purged = c.purged
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__PurgeReply.self)
+        martlet__v1__purge_reply__init(c)
+        c.pointee.purged = purged
         return UnsafeMutableRawPointer(c)
     }
 }

@@ -39,21 +39,13 @@ extension S3Operations {
         let policy = try await requestedList(call, owner: owner, allowed: RequestedAccessList.forObjects)
         let canned = policy.canned(bucketOwner: call.rules.owner)
         let grants = canned == nil ? policy.records : []
-        let key = call.key
-        _ = try await storage.update(call.object, context: call.context) { state in
-            guard let record = state.flatMap({ $0.isLive ? $0.record : nil }) else {
-                return .refuse(S3Error.noSuchKey(key))
-            }
-            do {
-                var object = try ObjectRecord(stored: record)
-                object.acl = canned?.rawValue ?? ""
-                object.grants = grants
-                return .write(object.stored)
-            } catch {
-                return .refuse(error)
-            }
+        let changed = try await changeObject(call) { object in
+            object.acl = canned?.rawValue ?? ""
+            object.grants = grants
         }
-        return S3Response()
+        var response = S3Response()
+        addVersion(of: changed, call, to: &response.headers)
+        return response
     }
 
     /// From the headers or from the body.

@@ -63,7 +63,7 @@ extension PolicyContext {
 
     private mutating func setRequestTags(_ headers: HTTPHeaders) {
         guard let text = headers.first(name: "x-amz-tagging"),
-            let tags = try? TagSet(header: text, countMax: TagSet.objectTagsMax)
+            let tags = try? TagSet(header: text)
         else { return }
         for tag in tags.tags { self["s3:RequestObjectTag/\(tag.key)"] = [tag.value] }
         self["s3:RequestObjectTagKeys"] = tags.tags.map(\.key)

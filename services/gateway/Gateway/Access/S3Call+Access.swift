@@ -27,7 +27,9 @@ extension S3Call {
         try authorize(action, object)
     }
 
-    func authorize(_ action: S3Action, _ object: ObjectRecord?) throws(S3Error) {
+    func authorize(_ action: S3Action, _ found: ObjectRecord?) throws(S3Error) {
+        // Behind a delete marker there is nothing to see.
+        let object = found.flatMap { $0.isDeleteMarker ? nil : $0 }
         if dependsOnObject {
             let known = object.map { $0.access(bucketOwner: rules.owner) } ?? .absent
             let decision = decision(action, object: known)
@@ -61,7 +63,7 @@ extension ObjectRecord {
     func access(bucketOwner: String) -> Authorization.Object {
         .present(
             owner: owner, acl: accessControl(bucketOwner: bucketOwner),
-            tags: [:])
+            tags: Dictionary(tags.map { ($0.name, $0.value) }) { first, _ in first })
     }
 
     func accessControl(bucketOwner: String) -> AccessControlPolicy {

@@ -13,4 +13,12 @@ public enum Identity: Sendable, Equatable {
         case .user(let user): user.id
         }
     }
+
+    /// The user has the role of an administrator.
+    public var isAdministrator: Bool {
+        switch self {
+        case .anonymous: false
+        case .user(let user): user.role == 9
+        }
+    }
 }

@@ -66,12 +66,15 @@ final class BucketDirectory: Sendable {
     /// Whether there is a user with this id.
     func isUser(_ id: String) -> Bool { cluster.view.user(id: id) != nil }
 
-    /// Throws when the bucket was deleted, or is about to be, since it was found: nothing may be written to it.
-    func checkWritable(_ bucket: BucketRecord) throws {
+    /// The bucket as it is now. Throws when it was deleted, or is about to be, since it was found: nothing may be
+    /// written to it.
+    @discardableResult
+    func checkWritable(_ bucket: BucketRecord) throws -> BucketRecord {
         guard let now = cluster.view.buckets[bucket.name], now.id == bucket.id else { throw Self.missing(bucket.name) }
         guard now.state == .bucketActive else {
             throw S3Error(.operationAborted, "The bucket is being deleted.")
         }
+        return now
     }
 
     func buckets(owner: String) -> [BucketRecord] {

@@ -42,9 +42,7 @@ extension S3Operations {
     func createBucket(_ request: S3Request, _ context: MessageContext) async throws -> S3Response {
         guard let name = request.bucket, isValidBucketName(name) else { throw S3Error(.invalidBucketName) }
         guard let owner = request.identity.userID else { throw S3Error(.accessDenied) }
-        guard request.headers.first(name: "x-amz-bucket-object-lock-enabled")?.lowercased() != "true" else {
-            throw S3Error(.notImplemented)
-        }
+        let isLocked = request.headers.first(name: "x-amz-bucket-object-lock-enabled")?.lowercased() == "true"
         let access = try newBucketAccess(request, owner: owner)
         let body = try await request.body.collect(upTo: Limits.xmlBodySizeMax)
         let location = try Self.location(CreateBucketDocument(parsing: Array(body.readableBytesView)).location)
@@ -52,7 +50,8 @@ extension S3Operations {
             ChangeBucketRequest(
                 change: .bucketCreate, name: name, owner: owner, acl: access.acl, location: location,
                 // So that a repetition at another manager is known as such.
-                id: randomBytes(16), documents: access.documents),
+                id: randomBytes(16),
+                documents: access.documents + (isLocked ? Self.documentsOfLockedBucket : [])),
             context: context)
         switch reply.outcome {
         case .bucketChanged: break
@@ -66,6 +65,12 @@ extension S3Operations {
         }
         return S3Response(headers: ["Location": "/\(name)"])
     }
+
+    /// A bucket with object lock has versions from its beginning.
+    private static let documentsOfLockedBucket = [
+        BucketDocument(name: ObjectLock.documentName, content: objectLockOfNewBucket),
+        BucketDocument(name: BucketRecord.versioningName, content: Array(VersioningMode.enabled.rawValue.utf8)),
+    ]
 
     /// The location as it is stored: the default has no name, as at AWS.
     private static func location(_ constraint: String?) throws -> String {
@@ -87,11 +92,7 @@ extension S3Operations {
         let begun = try await changeBucket(call, .bucketDeleteBegin)
         guard [.bucketChanged, .bucketBusy].contains(begun) else { throw S3Error(.noSuchBucket) }
         do {
-            let page = try await storage.list(
-                ListQuery(bucket: call.bucketID, limit: 1), context: call.context)
-            guard page.entries.isEmpty else {
-                throw S3Error(.bucketNotEmpty, fields: [.init("BucketName", call.bucket.name)])
-            }
+            try await checkEmpty(call)
         } catch {
             _ = try? await changeBucket(call, .bucketDeleteCancel)
             throw error
@@ -101,6 +102,19 @@ extension S3Operations {
             throw S3Error(.serviceUnavailable, "The bucket was changed while it was being deleted.")
         }
         return S3Response(status: .noContent)
+    }
+
+    /// Neither an object nor a delete marker, nor an archived version.
+    private func checkEmpty(_ call: S3Call) async throws {
+        let hasVersions = call.bucket.versioning != .unversioned
+        var queries = [ListQuery(bucket: call.bucketID, limit: 1, withMarkers: hasVersions)]
+        if hasVersions { queries.append(ListQuery(bucket: call.bucketID, keyspace: .versions, limit: 1)) }
+        for query in queries {
+            let page = try await storage.list(query, context: call.context)
+            guard page.entries.isEmpty else {
+                throw S3Error(.bucketNotEmpty, fields: [.init("BucketName", call.bucket.name)])
+            }
+        }
     }
 
     private func changeBucket(_ call: S3Call, _ change: BucketChange) async throws -> BucketChangeOutcome {

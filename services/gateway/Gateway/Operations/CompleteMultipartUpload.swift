@@ -35,19 +35,18 @@ extension S3Operations {
         let upload = try UploadRecord(stored: record)
         let object = try await assemble(upload, name, document, call)
         try await change(name, call, to: .uploadCompleting)
-        try await install(object, name, condition, call, until: deadline)
+        let written = try await install(object, name, condition, call, until: deadline)
         // Before the answer: a repetition that comes late must not find the upload again.
         try await storage.delete(name.register, context: call.context)
         await forgetParts(of: name, call)
-        return Self.completed(object, call)
+        return completed(written, call)
     }
 
     /// The answer to a repetition, if the object is still the one that the upload made.
     private func completedBefore(_ name: UploadName, _ call: S3Call) async throws -> S3Response {
-        let present = try ObjectRecord(
-            try await storage.read(call.object, withBlob: false, context: call.context))
-        guard let present, present.uploadId == name.id.description else { throw S3Error(.noSuchUpload) }
-        return Self.completed(present, call)
+        let state = try await storage.read(call.object, withBlob: false, context: call.context).state
+        guard let made = try state?.object(madeBy: name) else { throw S3Error(.noSuchUpload) }
+        return completed(made, call)
     }
 
     // MARK: - The registers
@@ -71,22 +70,17 @@ extension S3Operations {
     private func install(
         _ object: ObjectRecord, _ name: UploadName, _ condition: WriteCondition, _ call: S3Call,
         until deadline: ContinuousClock.Instant
-    ) async throws {
-        let record = object.stored
+    ) async throws -> ObjectRecord {
         let deadline = ProposalDeadline(deadline, late: .completionTooSlow, now: now)
         do {
-            do { try buckets.checkWritable(call.bucket) } catch { throw AccessError.refused(error) }
-            _ = try await storage.update(
-                call.object, deleting: false, staged: nil, operation: name.id, context: call.context
-            ) { state in
+            let bucket: BucketRecord
+            do { bucket = try buckets.checkWritable(call.bucket) } catch { throw AccessError.refused(error) }
+            let write = VersionedWrite(
+                object, mode: bucket.versioning, condition: condition, nowMilliseconds: clock(), pass: deadline.pass)
+            return try await perform(write, on: call.object, operation: name.id, call) { state in
                 if state?.wasWritten(by: name) == true { return .keep }
                 if state?.recentOperations.contains(name.abortion) == true { return .refuse(S3Error(.noSuchUpload)) }
-                do {
-                    try condition.check(presentIn: state)
-                    return deadline.pass(record)
-                } catch {
-                    return .refuse(error)
-                }
+                return nil
             }
         } catch AccessError.refused(AccessError.outcomeUnknown) {
             throw AccessError.outcomeUnknown
@@ -118,7 +112,8 @@ extension S3Operations {
                 PartSummary(number: $0.number, size: $0.size, etag: $0.etag, checksums: $0.checksums)
             },
             owner: upload.owner, storageClass: upload.storageClass, uploadId: name.id.description, acl: upload.acl,
-            grants: upload.grants, encryption: upload.encryption)
+            tags: upload.tags, lockMode: upload.lockMode, lockUntilMilliseconds: upload.lockUntilMilliseconds,
+            legalHold: upload.legalHold, grants: upload.grants, encryption: upload.encryption)
         if let checksum = MultipartChecksum(upload, parts) {
             object.checksums = [HeaderField(name: checksum.algorithm.rawValue, value: checksum.value)]
             object.checksumType = upload.checksumType
@@ -158,7 +153,7 @@ extension S3Operations {
 
     // MARK: - The answer
 
-    private static func completed(_ object: ObjectRecord, _ call: S3Call) -> S3Response {
+    private func completed(_ object: ObjectRecord, _ call: S3Call) -> S3Response {
         let host = call.request.headers.first(name: "host") ?? "localhost"
         var writer = XMLWriter()
         writer.element("CompleteMultipartUploadResult", namespace: XMLWriter.s3Namespace) { result in
@@ -171,6 +166,7 @@ extension S3Operations {
         }
         var response = S3Response.xml(writer.bytes)
         if object.encryption?.mode != .encryptionSseC { response.add(object.encryption) }
+        addVersion(of: object, call, to: &response.headers)
         return response
     }
 }

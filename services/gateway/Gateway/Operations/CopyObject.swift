@@ -13,6 +13,12 @@ struct CopyOrigin: Sendable {
     let blob: ByteBuffer?
     /// nil: the source is not encrypted.
     let encryption: ContentEncryption?
+    /// How answers name its version; nil: its bucket never had versions.
+    let shownVersion: String?
+
+    func addVersion(to headers: inout HTTPHeaders) {
+        if let shownVersion { headers.add(name: "x-amz-copy-source-version-id", value: shownVersion) }
+    }
 }
 
 /// CopyObject, and what UploadPartCopy shares with it.
@@ -22,7 +28,9 @@ extension S3Operations {
         let access = try newObjectAccess(call)
         let encryption = try newEncryption(call)
         let condition = try WriteCondition(call.request.headers)
-        let replaces = try Self.replacesMetadata(call.request.headers)
+        let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
+        let replaces = try Self.replaces(call.request.headers, "x-amz-metadata-directive")
+        let replacesTags = try Self.replaces(call.request.headers, "x-amz-tagging-directive")
         let origin = try await copyOrigin(call)
         try Self.checkCopy(of: origin, to: call, replaces: replaces)
         guard origin.object.size <= Limits.putSizeMax else {
@@ -32,7 +40,8 @@ extension S3Operations {
                     + "\(Limits.putSizeMax)")
         }
         let (content, md5) = try await copyBytes(
-            of: origin, range: 0..<origin.object.size, to: call.object, encryption, call, besideRegister: true)
+            of: origin, range: 0..<origin.object.size, to: call.object, encryption, call,
+            besideRegister: keepsBesideRegister(call))
         var object = newObject(
             headers, access, content: content, etag: ETag.ofContent(md5: md5, encryption))
         object.encryption = encryption?.record
@@ -42,31 +51,36 @@ extension S3Operations {
                 origin.object.headers.filter { $0.name != ObjectHeaders.websiteRedirectHeader } + redirect
             object.metadata = origin.object.metadata
         }
+        if !replacesTags { object.tags = origin.object.tags }
+        object.set(lock)
         if origin.object.checksumType == "FULL_OBJECT" {
             object.checksums = origin.object.checksums
             object.checksumType = origin.object.checksumType
         }
-        try await commit(object, call, content, condition: condition)
-        var response = S3Response.xml(
-            Self.copyResult("CopyObjectResult", etag: object.etag, modified: object.modifiedMilliseconds))
+        let written = try await commit(object, call, content, condition: condition)
+        var response = S3Response.xml(Self.copyResult("CopyObjectResult", written))
+        addVersion(of: written, call, to: &response.headers)
+        origin.addVersion(to: &response.headers)
         response.add(object.encryption)
         return response
     }
 
-    private static func replacesMetadata(_ headers: HTTPHeaders) throws -> Bool {
-        switch headers.first(name: "x-amz-metadata-directive") {
+    /// Whether what the request says is taken, not what the source has.
+    private static func replaces(_ headers: HTTPHeaders, _ name: String) throws -> Bool {
+        switch headers.first(name: name) {
         case nil, "COPY"?: return false
         case "REPLACE"?: return true
         case let other?:
             throw S3Error.invalidArgument(
-                "Unknown metadata directive.", name: "x-amz-metadata-directive", value: other)
+                "Unknown directive.", name: name, value: other)
         }
     }
 
     private static func checkCopy(of origin: CopyOrigin, to call: S3Call, replaces: Bool) throws {
         let headers = call.request.headers
+        // An older version is brought back by a copy of it.
         let changes =
-            replaces || headers.contains(name: "x-amz-storage-class")
+            replaces || headers.contains(name: "x-amz-storage-class") || origin.source.versionID != nil
             || headers.contains(name: ObjectHeaders.websiteRedirectHeader)
             || headers.contains { $0.name.lowercased().hasPrefix("x-amz-server-side-encryption") }
         let itself = origin.source.bucket == call.bucket.name && Array(origin.source.key.utf8) == call.object.key
@@ -78,11 +92,15 @@ extension S3Operations {
         }
     }
 
-    static func copyResult(_ name: StaticString, etag: String, modified: Int64) -> [UInt8] {
+    static func copyResult(_ name: StaticString, _ object: ObjectRecord) -> [UInt8] {
         var writer = XMLWriter()
         writer.element(name, namespace: XMLWriter.s3Namespace) { result in
-            result.element("LastModified", listedDate(modified))
-            result.element("ETag", ETag.quoted(etag))
+            result.element("LastModified", listedDate(object.modifiedMilliseconds))
+            result.element("ETag", ETag.quoted(object.etag))
+            for (algorithm, value) in object.checksums.checksums { result.element(algorithm.elementName, value) }
+            if !object.checksums.isEmpty, !object.checksumType.isEmpty {
+                result.element("ChecksumType", object.checksumType)
+            }
         }
         return writer.bytes
     }
@@ -92,16 +110,25 @@ extension S3Operations {
     /// Whoever copies must be allowed to read the source, and the conditions on it must hold.
     func copyOrigin(_ call: S3Call) async throws -> CopyOrigin {
         let source = try CopySource(header: call.request.headers.first(name: "x-amz-copy-source") ?? "")
-        try checkVersion(source.versionID)
+        let version = try requestedVersion(source.versionID)
         try checkKey(source.key)
         let bucket = try await buckets.find(source.bucket)
+        try checkOwner(call.request.headers.first(name: "x-amz-source-expected-bucket-owner"), of: bucket)
         guard let id = bucket.bucketID else { throw S3Error(.internalError) }
         let name = RegisterName(bucket: id, key: Array(source.key.utf8))
         let reader = try readingCall(call, bucket, id, name, versionID: source.versionID)
-        let snapshot = try await storage.read(name, withBlob: true, context: call.context)
-        let object = try ObjectRecord(snapshot)
-        try reader.authorize(reader.readAction, object)
-        guard let object else { throw S3Error.noSuchKey(source.key) }
+        let (object, blob) = try await read(version, of: name, withBlob: true, call)
+        try reader.authorize(reader.readAction, object.flatMap { $0.isDeleteMarker ? nil : $0 })
+        guard let object else { throw version == nil ? S3Error.noSuchKey(source.key) : S3Error(.noSuchVersion) }
+        guard !object.isDeleteMarker else {
+            guard version == nil else {
+                throw S3Error(
+                    .invalidRequest,
+                    "The source of a copy request may not specifically refer to a delete marker by "
+                        + "version id.")
+            }
+            throw S3Error.noSuchKey(source.key)
+        }
         let conditions = Preconditions(copySource: call.request.headers)
         guard conditions.evaluate(etag: object.etag, modified: object.modifiedSeconds) == .proceed else {
             throw S3Error(.preconditionFailed)
@@ -109,7 +136,8 @@ extension S3Operations {
         let encryption = try encryptionKeys.open(
             object.encryption, try CustomerKey(call.request.headers, of: .copySource))
         return CopyOrigin(
-            source: source, register: name, object: object, blob: snapshot.blob, encryption: encryption)
+            source: source, register: name, object: object, blob: blob, encryption: encryption,
+            shownVersion: shownVersion(object, bucket))
     }
 
     /// The request as one that reads the source of its copy; throws when it may not.
@@ -151,8 +179,9 @@ extension S3Operations {
 
     /// A copy may take longer than the content of an object that was replaced is kept.
     private func checkUnchanged(_ origin: CopyOrigin, _ call: S3Call) async throws {
-        let present = try ObjectRecord(
-            try await storage.read(origin.register, withBlob: false, context: call.context))
+        let present = try await read(
+            requestedVersion(origin.source.versionID), of: origin.register, withBlob: false, call
+        ).object
         guard present?.blobs == origin.object.blobs else {
             throw S3Error(.serviceUnavailable, "The source was replaced while it was being copied. Please try again.")
         }

@@ -4,28 +4,102 @@ import ObjectAccess
 import S3Protocol
 import Wire
 
+/// What became of one delete.
+private struct DeleteOutcome: Sendable {
+    /// The version that is gone, or the delete marker that was put; nil: the bucket never had versions.
+    var version: String?
+    /// A delete marker was put, or was the version that is gone.
+    var isMarker = false
+    /// A delete marker was put.
+    var putsMarker = false
+}
+
+/// One delete that a client asks for.
+private struct DeleteRequest: Sendable {
+    var key: RegisterName
+    /// As records have it; nil: the key, not one of its versions.
+    var version: String?
+    var condition: DeleteCondition
+    /// Governance may be passed over.
+    var bypass: Bool
+}
+
+/// The bucket has versions, as the key's register tells: a delete puts a marker.
+private struct MarksDeletes: Error {}
+
 /// DeleteObject and DeleteObjects.
 extension S3Operations {
     func deleteObject(_ call: S3Call) async throws -> S3Response {
-        try checkVersion(call.request.query["versionId"])
-        try await delete(
-            call.object, call, onlyIf: call.request.headers.first(name: "if-match").map(ETag.unquoted))
-        return S3Response(status: .noContent)
+        let headers = call.request.headers
+        let condition = try DeleteCondition(
+            etag: headers.first(name: "if-match"), modified: headers.first(name: "x-amz-if-match-last-modified-time"),
+            size: headers.first(name: "x-amz-if-match-size"))
+        let request = DeleteRequest(
+            key: call.object, version: try requestedVersion(call.request.query["versionId"]), condition: condition,
+            bypass: bypassesGovernance(call))
+        let outcome = try await delete(request, call)
+        var response = S3Response(status: .noContent)
+        if let version = outcome.version { response.headers.add(name: "x-amz-version-id", value: version) }
+        if outcome.isMarker { response.headers.add(name: "x-amz-delete-marker", value: "true") }
+        return response
     }
 
-    /// What is not there is deleted already.
-    private func delete(_ name: RegisterName, _ call: S3Call, onlyIf etag: String?) async throws {
-        try await storage.delete(name, context: call.context) { record in
-            guard let etag else { return nil }
-            guard let record else { return S3Error.noSuchKey }
+    private func delete(_ request: DeleteRequest, _ call: S3Call) async throws -> DeleteOutcome {
+        if let version = request.version { return try await delete(version, request, call) }
+        if try buckets.checkWritable(call.bucket).versioning == .unversioned {
             do {
-                let present = try ObjectRecord(stored: record).etag
-                return etag == "*" || etag == present
-                    ? nil : S3Error(.preconditionFailed, fields: [.init("Condition", "If-Match")])
+                try await deleteOnly(request, call)
+                return DeleteOutcome()
+            } catch AccessError.refused(is MarksDeletes) {}
+        }
+        return try await putMarker(request, call)
+    }
+
+    /// Of a key without versions. What is not there is deleted already.
+    private func deleteOnly(_ request: DeleteRequest, _ call: S3Call) async throws {
+        let now = clock()
+        _ = try await storage.update(
+            request.key, deleting: true, staged: nil, operation: .random(), context: call.context
+        ) { state in
+            do {
+                let versions = try KeyVersions(state)
+                guard !versions.marksDeletes(.unversioned) else { return .refuse(MarksDeletes()) }
+                try request.check(versions.current, nowMilliseconds: now)
+                return versions.current == nil ? .keep : .write(.tombstone)
             } catch {
-                return error
+                return .refuse(error)
             }
         }
+    }
+
+    /// One version, for good.
+    private func delete(_ version: String, _ request: DeleteRequest, _ call: S3Call) async throws -> DeleteOutcome {
+        let now = clock()
+        let removed = try await versions.remove(version, of: request.key, context: call.context) {
+            try request.check($0, nowMilliseconds: now)
+        }
+        return DeleteOutcome(
+            version: version.isEmpty ? "null" : version, isMarker: removed?.isDeleteMarker ?? false)
+    }
+
+    private func putMarker(_ request: DeleteRequest, _ call: S3Call) async throws -> DeleteOutcome {
+        let marker = ObjectRecord(
+            version: ObjectRecord.formatVersion, modifiedMilliseconds: clock(), owner: call.owner,
+            kind: .versionDeleteMarker)
+        let mode = try buckets.checkWritable(call.bucket).versioning
+        let write = VersionedWrite(
+            marker, mode: mode, condition: .none, nowMilliseconds: clock(), pass: { .write($0) })
+        let written = try await perform(write, on: request.key, call) { state in
+            do {
+                let present = try KeyVersions(state).current
+                try request.condition.check(present?.judged)
+                return nil
+            } catch {
+                return .refuse(error)
+            }
+        }
+        return DeleteOutcome(
+            version: written.isNull ? "null" : written.versionId, isMarker: true, putsMarker: true)
     }
 
     // MARK: - Many at once
@@ -49,10 +123,13 @@ extension S3Operations {
         return .xml(Self.deleteResult(document, outcomes))
     }
 
-    /// What went wrong with each target, in order; nil: deleted.
-    private func deleteAll(_ targets: [DeleteDocument.Target], _ call: S3Call) async -> [S3Error?] {
-        await withTaskGroup(of: (Int, S3Error?).self) { group in
-            var outcomes = [S3Error?](repeating: nil, count: targets.count)
+    /// What became of each target, in order.
+    private func deleteAll(
+        _ targets: [DeleteDocument.Target], _ call: S3Call
+    ) async -> [Result<DeleteOutcome, S3Error>] {
+        await withTaskGroup(of: (Int, Result<DeleteOutcome, S3Error>).self) { group in
+            var outcomes = [Result<DeleteOutcome, S3Error>](
+                repeating: .failure(S3Error(.internalError)), count: targets.count)
             for (index, target) in targets.enumerated() {
                 if index >= Self.deletesAtOnce, let (done, outcome) = await group.next() { outcomes[done] = outcome }
                 group.addTask { (index, await self.outcome(of: target, call)) }
@@ -62,39 +139,69 @@ extension S3Operations {
         }
     }
 
-    private func outcome(of target: DeleteDocument.Target, _ call: S3Call) async -> S3Error? {
+    private func outcome(
+        of target: DeleteDocument.Target, _ call: S3Call
+    ) async -> Result<DeleteOutcome, S3Error> {
         do {
-            try checkVersion(target.versionID)
             try checkKey(target.key)
             let action = target.versionID == nil ? S3Action.deleteObject : .deleteObjectVersion
             guard call.allows(action, key: Array(target.key.utf8)) else { throw S3Error(.accessDenied) }
-            let name = RegisterName(bucket: call.bucketID, key: Array(target.key.utf8))
-            try await delete(name, call, onlyIf: target.etag)
-            return nil
+            let request = DeleteRequest(
+                key: RegisterName(bucket: call.bucketID, key: Array(target.key.utf8)),
+                version: try requestedVersion(target.versionID), condition: target.condition,
+                bypass: bypassesGovernance(call, key: Array(target.key.utf8)))
+            return .success(try await delete(request, call))
         } catch {
-            return S3Error(error)
+            return .failure(S3Error(error))
         }
     }
 
-    private static func deleteResult(_ document: DeleteDocument, _ outcomes: [S3Error?]) -> [UInt8] {
+    private static func deleteResult(
+        _ document: DeleteDocument, _ outcomes: [Result<DeleteOutcome, S3Error>]
+    ) -> [UInt8] {
         var writer = XMLWriter()
         writer.element("DeleteResult", namespace: XMLWriter.s3Namespace) { result in
             for (target, outcome) in zip(document.targets, outcomes) {
-                if let error = outcome {
+                switch outcome {
+                case .success(let outcome):
+                    if !document.quiet { write(outcome, target, to: &result) }
+                case .failure(let error):
                     result.element("Error") { element in
                         element.element("Key", target.key)
                         element.element("VersionId", ifPresent: target.versionID)
                         element.element("Code", error.code.rawValue)
                         element.element("Message", error.message)
                     }
-                } else if !document.quiet {
-                    result.element("Deleted") { element in
-                        element.element("Key", target.key)
-                        element.element("VersionId", ifPresent: target.versionID)
-                    }
                 }
             }
         }
         return writer.bytes
+    }
+
+    private static func write(
+        _ outcome: DeleteOutcome, _ target: DeleteDocument.Target, to result: inout XMLWriter
+    ) {
+        result.element("Deleted") { element in
+            element.element("Key", target.key)
+            element.element("VersionId", ifPresent: target.versionID)
+            guard outcome.isMarker else { return }
+            element.element("DeleteMarker", true)
+            element.element("DeleteMarkerVersionId", ifPresent: outcome.version)
+        }
+    }
+}
+
+extension DeleteRequest {
+    /// Throws unless the version may go.
+    func check(_ version: ObjectRecord?, nowMilliseconds: Int64) throws {
+        try condition.check(version?.judged)
+        if let version { try ObjectLock.checkRemoval(of: version, bypass: bypass, nowMilliseconds: nowMilliseconds) }
+    }
+}
+
+extension ObjectRecord {
+    /// What conditions on a delete look at; nil: a delete marker has none of it.
+    fileprivate var judged: (etag: String, modified: Int64, size: UInt64)? {
+        isDeleteMarker ? nil : (etag, modifiedSeconds, size)
     }
 }

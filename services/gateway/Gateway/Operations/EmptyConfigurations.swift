@@ -5,8 +5,6 @@ import S3Protocol
 extension S3Operations {
     private enum Answer: Sendable {
         case error(S3ErrorCode)
-        /// A document with nothing in it but these elements.
-        case document(StaticString, [(String, String)])
         /// Nothing was there, so it is gone.
         case gone
     }
@@ -22,10 +20,6 @@ extension S3Operations {
         .getBucketLifecycleConfiguration: .error(.noSuchLifecycleConfiguration),
         .getBucketMetricsConfiguration: .error(.noSuchConfiguration),
         .getBucketReplication: .error(.replicationConfigurationNotFound),
-        .getBucketVersioning: .document("VersioningConfiguration", []),
-        .getObjectLegalHold: .error(.noSuchObjectLockConfiguration),
-        .getObjectLockConfiguration: .error(.objectLockConfigurationNotFound),
-        .getObjectRetention: .error(.noSuchObjectLockConfiguration),
         .deleteBucketLifecycle: .gone,
         .deleteBucketReplication: .gone,
     ]
@@ -34,12 +28,6 @@ extension S3Operations {
         switch answer {
         case .error(let code): throw S3Error(code)
         case .gone: return S3Response(status: .noContent)
-        case .document(let name, let elements):
-            var writer = XMLWriter()
-            writer.element(name, namespace: XMLWriter.s3Namespace) { root in
-                for (name, value) in elements { root.element(name, value) }
-            }
-            return .xml(writer.bytes)
         }
     }
 }

@@ -40,8 +40,10 @@ extension S3Error {
     /// The answer to a request that failed.
     func response(to request: S3Request) -> S3Response {
         var response = S3Response(status: HTTPResponseStatus(statusCode: status))
-        guard request.method != .HEAD, code != .notModified else { return response }
-        response = .xml(xml(requestID: request.id, resource: request.resource), status: response.status)
+        if request.method != .HEAD, code != .notModified {
+            response = .xml(xml(requestID: request.id, resource: request.resource), status: response.status)
+        }
+        for header in headers { response.headers.add(name: header.name, value: header.value) }
         return response
     }
 

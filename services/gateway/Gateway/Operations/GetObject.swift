@@ -20,6 +20,7 @@ extension S3Operations {
         let (object, blob) = try await readObject(call, withBlob: true)
         let encryption = try openEncryption(object, call)
         var answer = try ObjectAnswer(object, call.request)
+        addState(of: object, call, to: &answer.response.headers)
         guard answer.response.status != .notModified, !answer.range.isEmpty else { return answer.response }
         let stream = try content(
             of: object, encryption, range: answer.range, beside: blob, context: call.context)
@@ -40,35 +41,86 @@ extension S3Operations {
         let (object, _) = try await readObject(call, withBlob: false)
         _ = try openEncryption(object, call)
         var answer = try ObjectAnswer(object, call.request)
+        addState(of: object, call, to: &answer.response.headers)
         if answer.response.status != .notModified {
             answer.response.headers.replaceOrAdd(name: "Content-Length", value: String(answer.range.count))
         }
         return answer.response
     }
 
-    /// An object without tags has an empty set of them.
-    func getObjectTagging(_ call: S3Call) async throws -> S3Response {
-        _ = try await readObject(call, withBlob: false)
-        var writer = XMLWriter()
-        writer.element("Tagging", namespace: XMLWriter.s3Namespace) { $0.element("TagSet") { _ in } }
-        return .xml(writer.bytes)
+    /// What is true of the object besides its content: its version, its lock, how many tags it has.
+    private func addState(of object: ObjectRecord, _ call: S3Call, to headers: inout HTTPHeaders) {
+        addVersion(of: object, call, to: &headers)
+        if !object.tags.isEmpty { headers.add(name: "x-amz-tagging-count", value: String(object.tags.count)) }
+        if !object.lockMode.isEmpty {
+            headers.add(name: "x-amz-object-lock-mode", value: object.lockMode)
+            headers.add(
+                name: "x-amz-object-lock-retain-until-date",
+                value: HTTPDate.iso8601(milliseconds: object.lockUntilMilliseconds))
+        }
+        if call.bucket.objectLock != nil {
+            headers.add(name: "x-amz-object-lock-legal-hold", value: object.legalHold ? "ON" : "OFF")
+        }
     }
 
     /// The object that the request names, once it is certain that it may be read.
     func readObject(_ call: S3Call, withBlob: Bool) async throws -> (record: ObjectRecord, blob: ByteBuffer?) {
-        try checkVersion(call.request.query["versionId"])
-        let snapshot = try await storage.read(call.object, withBlob: withBlob, context: call.context)
-        let object = try ObjectRecord(snapshot)
+        let version = try requestedVersion(call.request.query["versionId"])
+        let (object, blob) = try await read(version, of: call.object, withBlob: withBlob, call)
         try call.authorize(object)
-        guard let object else { throw S3Error.noSuchKey(call.key) }
-        return (object, snapshot.blob)
+        return (try present(object, version, call), blob)
     }
-}
 
-/// Buckets have no versions yet: each object has the one called null.
-func checkVersion(_ id: String?) throws {
-    guard let id, id != "null" else { return }
-    throw S3Error.invalidArgument("Invalid version id specified", name: "versionId", value: id)
+    /// The version, unless it is missing or a delete marker.
+    private func present(_ object: ObjectRecord?, _ version: String?, _ call: S3Call) throws -> ObjectRecord {
+        guard let object else {
+            guard version != nil else { throw S3Error.noSuchKey(call.key) }
+            throw S3Error(
+                .noSuchVersion,
+                fields: [.init("Key", call.key), .init("VersionId", call.request.query["versionId"] ?? "")])
+        }
+        guard object.isDeleteMarker else { return object }
+        var error = version == nil ? S3Error.noSuchKey(call.key) : S3Error(.methodNotAllowed)
+        error.headers.append(.init("x-amz-delete-marker", "true"))
+        if let id = shownVersion(object, call.bucket) { error.headers.append(.init("x-amz-version-id", id)) }
+        if version != nil {
+            error.headers.append(.init("Allow", "DELETE"))
+            error.headers.append(.init("Last-Modified", HTTPDate.format(object.modifiedSeconds)))
+        }
+        throw error
+    }
+
+    /// A version of an object, nil the current one, with what stands beside its register. May be a delete marker.
+    func read(
+        _ version: String?, of name: RegisterName, withBlob: Bool, _ call: S3Call
+    ) async throws -> (object: ObjectRecord?, blob: ByteBuffer?) {
+        let snapshot = try await storage.read(name, withBlob: withBlob, context: call.context)
+        let versions = try KeyVersions(snapshot.state)
+        guard let version else { return (versions.current, snapshot.blob) }
+        switch versions.find(version) {
+        case .current(let object): return (object, snapshot.blob)
+        case .pending(_, let entry): return (try ObjectRecord(bytes: entry.record), nil)
+        case .absent: return (nil, nil)
+        case .archived(let archived):
+            let snapshot = try await storage.read(
+                archived.register(of: name), withBlob: false, context: call.context)
+            return (try ObjectRecord(snapshot), nil)
+        }
+    }
+
+    /// Changes what is said about the version that the request names; its content stays.
+    func changeObject(
+        _ call: S3Call, _ body: @escaping @Sendable (inout ObjectRecord) throws -> Void
+    ) async throws -> ObjectRecord {
+        let version = try requestedVersion(call.request.query["versionId"])
+        let changed = try await versions.change(version, of: call.object, context: call.context) { object in
+            try call.authorize(object)
+            _ = try self.present(object, version, call)
+            try body(&object)
+        }
+        if changed == nil { try call.authorize(nil) }
+        return try present(changed, version, call)
+    }
 }
 
 /// Status and headers of the answer to a GET or HEAD, and which bytes belong to it.

@@ -4,7 +4,7 @@ import ObjectAccess
 import S3Protocol
 import Wire
 
-/// What the three forms of listing have in common.
+/// What the forms of listing have in common.
 struct ListingRequest: Sendable {
     var prefix: String
     var delimiter: String
@@ -46,7 +46,7 @@ struct ObjectPage: Sendable {
     var count: Int { objects.count + commonPrefixes.count }
 }
 
-/// ListObjects, ListObjectsV2 and ListObjectVersions.
+/// ListObjects and ListObjectsV2.
 extension S3Operations {
     func listObjects(_ call: S3Call) async throws -> S3Response {
         let query = call.request.query
@@ -61,7 +61,7 @@ extension S3Operations {
             if let next = page.next, !request.delimiter.isEmpty || next.key != page.objects.last?.key {
                 result.element("NextMarker", request.shown(next.key))
             }
-            for entry in page.objects { Self.write(entry, as: "Contents", request, owner: true, to: &result) }
+            for entry in page.objects { Self.write(entry, request, owner: true, to: &result) }
             Self.write(page.commonPrefixes, request, to: &result)
         }
         return .xml(writer.bytes)
@@ -89,30 +89,7 @@ extension S3Operations {
                     ContinuationToken.encode(position: next.key, afterPrefix: next.isPrefix))
             }
             result.element("StartAfter", ifPresent: query["start-after"].map(request.shown))
-            for entry in page.objects {
-                Self.write(entry, as: "Contents", request, owner: fetchesOwner, to: &result)
-            }
-            Self.write(page.commonPrefixes, request, to: &result)
-        }
-        return .xml(writer.bytes)
-    }
-
-    /// Each object has one version, called null.
-    func listObjectVersions(_ call: S3Call) async throws -> S3Response {
-        let query = call.request.query
-        let request = try ListingRequest(query)
-        let marker = query["key-marker"] ?? ""
-        let page = try await page(request, after: Self.position(marker, request), call)
-        var writer = XMLWriter(reservingCapacity: 512 + page.count * 256)
-        writer.element("ListVersionsResult", namespace: XMLWriter.s3Namespace) { result in
-            Self.head(of: &result, request, call, truncated: page.next != nil)
-            result.element("KeyMarker", request.shown(marker))
-            result.element("VersionIdMarker", query["version-id-marker"] ?? "")
-            if let next = page.next {
-                result.element("NextKeyMarker", request.shown(next.key))
-                if !next.isPrefix { result.element("NextVersionIdMarker", "null") }
-            }
-            for entry in page.objects { Self.write(entry, as: "Version", request, owner: true, to: &result) }
+            for entry in page.objects { Self.write(entry, request, owner: fetchesOwner, to: &result) }
             Self.write(page.commonPrefixes, request, to: &result)
         }
         return .xml(writer.bytes)
@@ -155,7 +132,7 @@ extension S3Operations {
 
     // MARK: - Writing
 
-    private static func head(
+    static func head(
         of result: inout XMLWriter, _ request: ListingRequest, _ call: S3Call, truncated: Bool
     ) {
         result.element("Name", call.bucket.name)
@@ -167,18 +144,15 @@ extension S3Operations {
     }
 
     private static func write(
-        _ entry: (key: [UInt8], summary: ListingSummary), as name: StaticString, _ request: ListingRequest,
-        owner: Bool, to result: inout XMLWriter
+        _ entry: (key: [UInt8], summary: ListingSummary), _ request: ListingRequest, owner: Bool,
+        to result: inout XMLWriter
     ) {
         let (key, summary) = entry
-        result.element(name) { element in
+        result.element("Contents") { element in
             element.element("Key", request.shown(key))
-            if name.description == "Version" {
-                element.element("VersionId", "null")
-                element.element("IsLatest", true)
-            }
             element.element("LastModified", listedDate(summary.modifiedMilliseconds))
             element.element("ETag", ETag.quoted(summary.etag))
+            element.checksum(of: summary)
             element.element("Size", summary.size)
             if owner { element.owner(summary.owner) }
             element.element(
@@ -186,9 +160,18 @@ extension S3Operations {
         }
     }
 
-    private static func write(_ prefixes: [[UInt8]], _ request: ListingRequest, to result: inout XMLWriter) {
+    static func write(_ prefixes: [[UInt8]], _ request: ListingRequest, to result: inout XMLWriter) {
         for prefix in prefixes {
             result.element("CommonPrefixes") { $0.element("Prefix", request.shown(prefix)) }
         }
+    }
+}
+
+extension XMLWriter {
+    /// Which checksum an object has; nothing when it has none.
+    mutating func checksum(of summary: ListingSummary) {
+        guard !summary.checksumAlgorithm.isEmpty else { return }
+        element("ChecksumAlgorithm", summary.checksumAlgorithm)
+        if !summary.checksumType.isEmpty { element("ChecksumType", summary.checksumType) }
     }
 }

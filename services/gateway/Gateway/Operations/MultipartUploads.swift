@@ -10,13 +10,16 @@ extension S3Operations {
         let headers = try ObjectHeaders(call.request.headers)
         let access = try newObjectAccess(call)
         let encryption = try newEncryption(call)
+        let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
         let (algorithm, type) = try Self.checksum(call.request.headers)
         let name = UploadName(bucket: call.bucketID, key: call.object.key, id: .random())
         let upload = UploadRecord(
             version: UploadRecord.formatVersion, initiatedMilliseconds: clock(), state: .uploadOpen,
             owner: access.owner, headers: headers.content, metadata: headers.metadata,
             storageClass: headers.storageClass, checksumAlgorithm: algorithm?.rawValue ?? "", checksumType: type,
-            acl: access.acl, key: call.key, grants: access.grants, encryption: encryption?.record)
+            acl: access.acl, key: call.key, tags: headers.tags, lockMode: lock.mode?.rawValue ?? "",
+            lockUntilMilliseconds: lock.untilMilliseconds, legalHold: lock.legalHold, grants: access.grants,
+            encryption: encryption?.record)
         try buckets.checkWritable(call.bucket)
         _ = try await storage.update(name.register, context: call.context) { _ in .write(upload.stored) }
         var writer = XMLWriter()
@@ -92,8 +95,9 @@ extension S3Operations {
             of: origin, range: range, to: name.register, encryption, call, besideRegister: false)
         let part = try await commitPart(
             name, number, content, etag: ETag.ofContent(md5: md5, encryption), checksums: [], call)
-        var response = S3Response.xml(
-            Self.copyResult("CopyPartResult", etag: part.etag, modified: part.modifiedMilliseconds))
+        let shown = ObjectRecord(modifiedMilliseconds: part.modifiedMilliseconds, etag: part.etag)
+        var response = S3Response.xml(Self.copyResult("CopyPartResult", shown))
+        origin.addVersion(to: &response.headers)
         response.add(encryption?.record)
         return response
     }

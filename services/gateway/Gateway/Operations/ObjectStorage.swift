@@ -8,21 +8,12 @@ typealias RegisterName = Model.RegisterName
 typealias StoredRegister = RegisterState<StoredRecord>
 
 /// What operations need of the cluster's storage: `ObjectAccess`, or a fake in tests.
-protocol ObjectStorage: Sendable {
-    func read(_ name: RegisterName, withBlob: Bool, context: MessageContext) async throws -> RegisterSnapshot
-
-    /// Returns the decided state.
-    func update(
-        _ name: RegisterName, deleting: Bool, staged: StagedBlob?, operation: OperationID, context: MessageContext,
-        change: @escaping @Sendable (StoredRegister?) -> Change
-    ) async throws -> StoredRegister?
-
+protocol ObjectStorage: RegisterStoring {
     /// - Parameter owner: the register that is to refer to the chunk; of a part, the register of its upload.
     func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, owner: RegisterName, context: MessageContext) async throws
     func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer
     /// Returns whether all replicas have dropped them.
     func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool
-    func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage
 }
 
 extension ObjectStorage {

@@ -10,17 +10,19 @@ extension S3Operations {
         let headers = try ObjectHeaders(call.request.headers)
         let access = try newObjectAccess(call)
         let encryption = try newEncryption(call)
+        let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
         let condition = try WriteCondition(call.request.headers)
         let body = call.request.body
         let content = try await writer(of: call.object, call, encryption).write(
-            body, expected: body.declaredLength, besideRegister: true)
+            body, expected: body.declaredLength, besideRegister: keepsBesideRegister(call))
         guard let md5 = body.digests.md5 else { throw S3Error(.internalError) }
         var object = newObject(
             headers, access, content: content, etag: ETag.ofContent(md5: md5, encryption))
         object.encryption = encryption?.record
         object.checksums = body.checksumFields
         object.checksumType = object.checksums.isEmpty ? "" : "FULL_OBJECT"
-        try await commit(object, call, content, condition: condition)
+        object.set(lock)
+        let written = try await commit(object, call, content, condition: condition)
         var response = S3Response(headers: ["ETag": ETag.quoted(object.etag)])
         response.add(object.encryption)
         for (algorithm, value) in object.checksums.checksums {
@@ -29,6 +31,7 @@ extension S3Operations {
         if !object.checksumType.isEmpty {
             response.headers.add(name: "x-amz-checksum-type", value: object.checksumType)
         }
+        addVersion(of: written, call, to: &response.headers)
         return response
     }
 
@@ -38,27 +41,23 @@ extension S3Operations {
         ObjectRecord(
             version: ObjectRecord.formatVersion, modifiedMilliseconds: clock(), size: content.size, etag: etag,
             headers: headers.content, metadata: headers.metadata, blobs: content.blob.map { [$0] } ?? [],
-            owner: access.owner, storageClass: headers.storageClass, acl: access.acl, grants: access.grants)
+            owner: access.owner, storageClass: headers.storageClass, acl: access.acl, tags: headers.tags,
+            grants: access.grants)
     }
 
-    /// Makes the object the one of its key, if the condition holds.
+    /// Where predecessors stay, content must be able to go with its version to another register.
+    func keepsBesideRegister(_ call: S3Call) -> Bool { call.bucket.versioning == .unversioned }
+
+    /// Makes the object the current version of its key, if the condition holds. Returns it as it was written.
     func commit(
         _ object: ObjectRecord, _ call: S3Call, _ content: WrittenContent, condition: WriteCondition
-    ) async throws {
-        let record = object.stored
+    ) async throws -> ObjectRecord {
         let deadline = ProposalDeadline(content.deadline, late: .uploadTooSlow, now: now)
-        try await referring(to: content) {
-            try buckets.checkWritable(call.bucket)
-            _ = try await storage.update(
-                call.object, deleting: false, staged: content.staged, operation: .random(), context: call.context
-            ) { state in
-                do {
-                    try condition.check(presentIn: state)
-                    return deadline.pass(record)
-                } catch {
-                    return .refuse(error)
-                }
-            }
+        return try await referring(to: content) {
+            let bucket = try buckets.checkWritable(call.bucket)
+            let write = VersionedWrite(
+                object, mode: bucket.versioning, condition: condition, nowMilliseconds: clock(), pass: deadline.pass)
+            return try await perform(write, on: call.object, staged: content.staged, call)
         }
     }
 }

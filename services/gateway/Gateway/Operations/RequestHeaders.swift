@@ -7,6 +7,7 @@ struct ObjectHeaders: Sendable {
     var content: [HeaderField]
     var metadata: [HeaderField]
     var storageClass: String
+    var tags: [HeaderField]
 
     init(_ headers: HTTPHeaders) throws {
         try refuseUnsupported(headers)
@@ -22,6 +23,7 @@ struct ObjectHeaders: Sendable {
         metadata = Self.metadata(headers)
         try ContentHeaders.checkMetadata(metadata.map { ($0.name, $0.value) })
         storageClass = try Self.storageClass(headers.first(name: "x-amz-storage-class"))
+        tags = try TagSet(header: headers.first(name: "x-amz-tagging") ?? "").fields
     }
 
     /// Kept among the content headers: whoever reads the object sees it. A copy does not take it over.
@@ -64,14 +66,11 @@ struct ObjectHeaders: Sendable {
     }
 }
 
-/// Headers that ask for what we cannot do are refused: an object must not look locked or tagged and not be.
+/// Headers that ask for what we cannot do are refused, not ignored.
 private func refuseUnsupported(_ headers: HTTPHeaders) throws {
     for (name, value) in headers where !value.isEmpty {
         let name = name.lowercased()
-        if name.hasPrefix("x-amz-object-lock-") {
-            throw S3Error(.invalidRequest, "Bucket is missing Object Lock Configuration")
-        }
-        if name == "x-amz-tagging" || name == "x-amz-write-offset-bytes" {
+        if name == "x-amz-write-offset-bytes" {
             throw S3Error(.notImplemented, fields: [.init("Header", name)])
         }
     }

@@ -2,6 +2,7 @@ import ClusterState
 import Logging
 import MessageBus
 import Model
+import ObjectAccess
 import Observability
 import S3Protocol
 import Wire
@@ -47,6 +48,8 @@ final class S3Operations: S3Handling {
     let now: @Sendable () -> ContinuousClock.Instant
     let abandoned: AbandonedContent
     private let rules: BucketRulesCache
+    let versions: ObjectVersions
+    let archive: VersionArchive
 
     /// - Parameter listCoversObjects: the access control list of a bucket also opens the objects in it.
     init(
@@ -63,6 +66,8 @@ final class S3Operations: S3Handling {
         self.now = now
         rules = BucketRulesCache(listCoversObjects: listCoversObjects)
         abandoned = AbandonedContent(storage: storage, logger: logger, metrics: metrics)
+        versions = ObjectVersions(storage, clock: clock)
+        archive = VersionArchive(versions, logger: logger)
     }
 
     func handle(_ request: S3Request) async -> S3Response {
@@ -107,6 +112,7 @@ final class S3Operations: S3Handling {
         guard let name = request.bucket else { throw S3Error(.methodNotAllowed) }
         let bucket = try await buckets.find(name)
         guard let id = bucket.bucketID else { throw S3Error(.internalError) }
+        try checkOwner(request.headers.first(name: "x-amz-expected-bucket-owner"), of: bucket)
         let call = S3Call(
             request: request, bucket: bucket, bucketID: id, context: context, rules: try rules(of: bucket),
             now: clock(), dependsOnObject: false)
@@ -114,6 +120,11 @@ final class S3Operations: S3Handling {
         guard decision != .denied else { throw S3Error(.accessDenied) }
         if request.key != nil { try checkKey(request.key ?? "") }
         return decision == .dependsOnObject ? call.withDependence : call
+    }
+
+    /// A client may say whose bucket it expects.
+    func checkOwner(_ expected: String?, of bucket: BucketRecord) throws {
+        guard expected == nil || expected == bucket.owner else { throw S3Error(.accessDenied) }
     }
 
     func rules(of bucket: BucketRecord) throws(S3Error) -> BucketRules { try rules.rules(of: bucket) }
@@ -145,6 +156,8 @@ final class S3Operations: S3Handling {
         .merging(bucketExtrasTable) { first, _ in first }
         .merging(encryptionTable) { first, _ in first }
         .merging(websiteTable) { first, _ in first }
+        .merging(versioningTable) { first, _ in first }
+        .merging(objectLockTable) { first, _ in first }
         .merging(emptyConfigurationTable) { first, _ in first }
 
     private static let bucketTable: [S3Operation: Operation] = [
@@ -155,7 +168,6 @@ final class S3Operations: S3Handling {
         .putBucketAcl: { $0.putBucketACL },
         .listObjects: { $0.listObjects },
         .listObjectsV2: { $0.listObjectsV2 },
-        .listObjectVersions: { $0.listObjectVersions },
         .deleteObjects: { $0.deleteObjects },
     ]
 
@@ -168,7 +180,10 @@ final class S3Operations: S3Handling {
         .copyObject: { $0.copyObject },
         .getObjectAcl: { $0.getObjectACL },
         .putObjectAcl: { $0.putObjectACL },
+        .getObjectAttributes: { $0.getObjectAttributes },
         .getObjectTagging: { $0.getObjectTagging },
+        .putObjectTagging: { $0.putObjectTagging },
+        .deleteObjectTagging: { $0.deleteObjectTagging },
     ]
 
     private static let multipartTable: [S3Operation: Operation] = [

@@ -3,61 +3,14 @@ import ObjectAccess
 import S3Protocol
 import Wire
 
-/// Conversions between what registers hold and the records in it.
+/// What clients see of records.
 extension ObjectRecord {
-    static let formatVersion: UInt32 = 1
-
-    /// The present object; nil when there is none.
-    init?(_ snapshot: RegisterSnapshot) throws {
-        guard let record = snapshot.liveRecord else { return nil }
-        try self.init(stored: record)
-    }
-
-    init(stored: StoredRecord) throws {
-        do {
-            try self.init(decoding: stored.bytes)
-        } catch {
-            throw AccessError.damaged("an object's record cannot be read")
-        }
-        guard version == Self.formatVersion else {
-            throw AccessError.damaged("an object's record has the format \(version)")
-        }
-    }
-
-    /// What the register is to hold.
-    var stored: StoredRecord {
-        let summary = ListingSummary(
-            size: size, etag: etag, modifiedMilliseconds: modifiedMilliseconds, storageClass: storageClass,
-            owner: owner)
-        return StoredRecord(
-            bytes: encoded(), summary: summary.encoded(),
-            blobs: blobs.filter { $0.chunkSize == 0 }.compactMap { BlobID($0.id) })
-    }
-
     /// Last-Modified: S3 knows whole seconds only.
     var modifiedSeconds: Int64 { modifiedMilliseconds / 1000 }
 
-    var cannedACL: CannedACL { CannedACL(rawValue: acl) ?? .private }
 }
 
-extension UploadRecord {
-    static let formatVersion: UInt32 = 1
-
-    init(stored: StoredRecord) throws {
-        do {
-            try self.init(decoding: stored.bytes)
-        } catch {
-            throw AccessError.damaged("an upload's record cannot be read")
-        }
-    }
-
-    var stored: StoredRecord {
-        let summary = ListingSummary(
-            modifiedMilliseconds: initiatedMilliseconds, storageClass: storageClass, owner: owner)
-        return StoredRecord(bytes: encoded(), summary: summary.encoded())
-    }
-}
-
+/// Conversions between what registers hold and the records of parts.
 extension PartRecord {
     static let formatVersion: UInt32 = 1
 

@@ -46,8 +46,14 @@ extension StoredRegister {
     /// Whether the completion of this upload is among the last operations on the object, or made what is there now.
     func wasWritten(by upload: UploadName) -> Bool {
         if recentOperations.contains(upload.id) { return true }
-        guard isLive, let record, let object = try? ObjectRecord(stored: record) else { return false }
-        return object.uploadId == upload.id.description
+        return (try? object(madeBy: upload)) != nil
+    }
+
+    /// The version that the upload has become, if it is the current one or was a short time ago.
+    func object(madeBy upload: UploadName) throws -> ObjectRecord? {
+        let versions = try KeyVersions(self)
+        let pending = try versions.pending.filter { !$0.record.isEmpty }.map { try ObjectRecord(bytes: $0.record) }
+        return ([versions.current].compactMap(\.self) + pending).first { $0.uploadId == upload.id.description }
     }
 }
 

@@ -8,6 +8,8 @@ struct NodeMemory: Sendable {
     var doubts: [Doubt]
     /// The highest ballot counter that it has promised up to, or knows to be in use.
     var ceiling: UInt64
+    /// What it has purged.
+    var floor = PurgeFloor.zero
 }
 
 /// A disk that has forgotten something.

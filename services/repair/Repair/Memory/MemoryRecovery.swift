@@ -3,6 +3,7 @@ import Logging
 import MessageBus
 import Model
 import ObjectAccess
+import Register
 import Ring
 import Synchronization
 import Wire
@@ -182,9 +183,15 @@ final class MemoryRecovery: Sendable {
 
     private func trust(_ plan: MemoryPlan, _ bound: UInt64, _ ring: RingTable) async throws {
         guard cluster.view.ring?.hash == ring.hash else { throw Failure(description: "the ring has changed meanwhile") }
-        guard plan.isStill(await memories(ring)) else {
+        let memories = await memories(ring)
+        guard plan.isStill(memories) else {
             throw Failure(description: "another replica has lost its memory meanwhile, or this one has once more")
         }
+        // What the others had purged when they were listed, the disk may have forgotten.
+        let floor = memories.values.reduce(PurgeFloor.zero) { $0.joined(with: $1.floor) }
+        _ = try await bus.request(
+            .raiseFloor, RaiseFloorRequest(floor: Floor(floor)), to: plan.target.node, timeout: Self.timeout,
+            answer: RaiseFloorReply.self)
         for var doubt in plan.doubts {
             doubt.ceiling = bound
             let reply = try await bus.request(
@@ -205,7 +212,8 @@ final class MemoryRecovery: Sendable {
         }
         var memories: [NodeName: NodeMemory] = [:]
         for case (let node, .success(let reply?)) in zip(ring.nodes, replies) {
-            memories[node] = NodeMemory(doubts: reply.doubts, ceiling: reply.ceiling)
+            memories[node] = NodeMemory(
+                doubts: reply.doubts, ceiling: reply.ceiling, floor: PurgeFloor(reply.floor))
         }
         return memories
     }

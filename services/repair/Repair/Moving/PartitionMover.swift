@@ -3,6 +3,7 @@ import Logging
 import MessageBus
 import Model
 import ObjectAccess
+import Register
 import Ring
 import Wire
 
@@ -46,7 +47,8 @@ final class PartitionMover: Sendable {
         metrics.moving.set(moving)
         guard let ring = cluster.view.ring, moving > 0 else { return .proved("no partition moves") }
         handle.update { $0.total = UInt64(moving) }
-        let plan = MovePlan(ring, level: cluster.view.consistency, ready: await readyNodes(ring))
+        let ready = await carryFloor(await readyNodes(ring), ring)
+        let plan = MovePlan(ring, level: cluster.view.consistency, ready: ready)
         var outcome = TaskOutcome.unproved("\(moving) partitions wait for replicas that do not answer or remember")
         outcome.again = .seconds(1)
         guard !plan.partitions.isEmpty else { return outcome }
@@ -66,22 +68,45 @@ final class PartitionMover: Sendable {
         return outcome
     }
 
-    /// Those that have adopted this ring and remember everything.
-    private func readyNodes(_ ring: RingTable) async -> Set<NodeName> {
+    /// Those that have adopted this ring and remember everything, and what they have purged. Nothing more is purged of these
+    /// partitions there.
+    private func readyNodes(_ ring: RingTable) async -> [NodeName: PurgeFloor] {
         let nodes = Set(ring.partitions.filter { !$0.next.isEmpty }.flatMap(\.nodes)).sorted()
         let bus = bus
         let answers = await boundedResults(nodes, concurrency: max(nodes.count, 1)) {
-            (node) async throws(AccessError) -> Bool in
+            (node) async throws(AccessError) -> PurgeFloor? in
             do throws(BusError) {
                 _ = try await bus.request(
                     .adoptRing, AdoptRingRequest(epoch: ring.epoch), to: node, timeout: Self.adoptionTimeout,
                     answer: AdoptRingReply.self)
-                return try await bus.request(
+                let memory = try await bus.request(
                     .fetchDoubts, FetchDoubtsRequest(), to: node, timeout: Self.timeout, answer: FetchDoubtsReply.self
-                ).message.doubts.isEmpty
+                ).message
+                return memory.doubts.isEmpty ? PurgeFloor(memory.floor) : nil
+            } catch { return nil }
+        }
+        var ready: [NodeName: PurgeFloor] = [:]
+        for case (let node, .success(let floor?)) in zip(nodes, answers) { ready[node] = floor }
+        return ready
+    }
+
+    /// The new replicas take over what the old ones have purged, before they are listed: else something older could still
+    /// come to them, behind the list. Those that have are ready, and all of the old sets.
+    private func carryFloor(_ ready: [NodeName: PurgeFloor], _ ring: RingTable) async -> Set<NodeName> {
+        let floor = ready.values.reduce(PurgeFloor.zero) { $0.joined(with: $1) }
+        let behind = Set(ring.partitions.flatMap(\.next)).filter { ready[$0].map { $0 != floor } ?? false }.sorted()
+        let bus = bus
+        let answers = await boundedResults(behind, concurrency: max(behind.count, 1)) {
+            (node) async throws(AccessError) -> Bool in
+            do throws(BusError) {
+                _ = try await bus.request(
+                    .raiseFloor, RaiseFloorRequest(floor: Floor(floor)), to: node, timeout: Self.timeout,
+                    answer: RaiseFloorReply.self)
+                return true
             } catch { return false }
         }
-        return Set(zip(nodes, answers).filter { (try? $1.get()) ?? false }.map(\.0))
+        let failed = zip(behind, answers).filter { !((try? $1.get()) ?? false) }.map(\.0)
+        return Set(ready.keys).subtracting(failed)
     }
 
     // MARK: - Walks

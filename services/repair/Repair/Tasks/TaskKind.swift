@@ -7,6 +7,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
     case releases = "release-collection"
     case move = "partition-move"
     case garbage = "garbage-collection"
+    case tombstones = "tombstone-purge"
 
     // Asked for by an operator.
     case recoverFile = "recover-file"
@@ -16,7 +17,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
 
     /// Tasks of one lane run one after the other, those of different lanes at the same time.
     enum Lane: Hashable, Sendable {
-        case comparison, damage, memory, releases, moves, garbage, files
+        case comparison, damage, memory, releases, moves, garbage, tombstones, files
     }
 
     var lane: Lane {
@@ -27,13 +28,14 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
         case .releases: .releases
         case .move: .moves
         case .garbage: .garbage
+        case .tombstones: .tombstones
         case .recoverFile: .files
         }
     }
 
     var isStanding: Bool {
         switch self {
-        case .antiEntropy, .damage, .memory, .releases, .move, .garbage: true
+        case .antiEntropy, .damage, .memory, .releases, .move, .garbage, .tombstones: true
         case .recoverFile, .recoverDisk, .recoverNode, .recoverConsistency: false
         }
     }

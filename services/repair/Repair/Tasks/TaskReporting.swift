@@ -37,6 +37,7 @@ extension TaskKind {
         case .releases: "releases"
         case .move: "partitions"
         case .garbage: "blobs"
+        case .tombstones: "tombstones"
         case .recoverFile: "chunks"
         }
     }

@@ -16,7 +16,10 @@ protocol CompactionKnowledge {
     func blob(_ key: BlobKey) throws -> BlobLocation?
     func droppedMarker(of key: BlobKey) throws -> DroppedMarker?
     func hasHint(_ id: UInt64) throws -> Bool
+    /// What remains of a key whose tombstone was purged.
+    func purgedMarker(of name: RegisterName) throws -> PurgedMarker?
     var ceiling: UInt64 { get }
+    var floor: IndexFloor { get }
     /// Before which raw position nothing of a slot can be trusted; 0: everything can.
     func doubt(ofSlot slot: Int) -> UInt64
     /// Whether what stands at a raw position went to another disk with its slot.
@@ -42,6 +45,8 @@ enum CompactionVerdict: Equatable, Sendable {
     /// The drop is still needed: copies of the chunks may stand up to the watermark.
     case keepDrop(BlobID, [UInt32], watermark: UInt64)
     case keepForgotten([UInt64])
+    /// The purge is still needed: older records of the keys may stand up to the watermark.
+    case keepPurge([PurgedRegister], watermark: UInt64)
 
     static func of(_ record: CompactedRecord, _ known: some CompactionKnowledge) throws -> CompactionVerdict {
         if let slot = record.head.slot, known.hasLeft(slot: slot, position: record.position) { return .garbage }
@@ -66,6 +71,9 @@ enum CompactionVerdict: Equatable, Sendable {
             known.otherSegments.contains { $0 <= UInt32(truncatingIfNeeded: before >> 32) } ? .move : .garbage
         case .dropChunks(let blob, let indexes, let watermark):
             try drop(blob, indexes, watermark == 0 ? record.position : watermark, known)
+        case .floor(let floor): floor != known.floor && known.floor.covers(floor) ? .garbage : .move
+        case .purge(let purged, let watermark):
+            try purge(purged, watermark == 0 ? record.position : watermark, known)
         }
     }
 
@@ -75,6 +83,7 @@ enum CompactionVerdict: Equatable, Sendable {
         if let found = try known.register(name), found.position != record.position, value.tag <= found.value.tag {
             return .garbage
         }
+        if try isPurged(PurgedRegister(name: name, tag: value.tag), known) { return .garbage }
         return record.position < known.doubt(ofSlot: SlotSet.slot(ofKey: name.indexKey)) ? .doubtful : .move
     }
 
@@ -86,7 +95,12 @@ enum CompactionVerdict: Equatable, Sendable {
         if let state = try known.register(owner.name)?.value, owner.tag < state.tag, !state.blobs.contains(key.blob) {
             return .garbage
         }
+        if try isPurged(PurgedRegister(name: owner.name, tag: owner.tag), known) { return .garbage }
         return record.payloadIntact ? .move : .garbage
+    }
+
+    private static func isPurged(_ owner: PurgedRegister, _ known: some CompactionKnowledge) throws -> Bool {
+        try known.purgedMarker(of: owner.name).map { owner.tag <= $0.tag } ?? false
     }
 
     private static func chunk(
@@ -122,9 +136,28 @@ enum CompactionVerdict: Equatable, Sendable {
         guard known.otherSegments.contains(where: { $0 <= lastSegment }) else { return .garbage }
         return .keepDrop(blob, indexes, watermark: last)
     }
+
+    private static func purge(
+        _ purged: [PurgedRegister], _ watermark: UInt64, _ known: some CompactionKnowledge
+    ) throws -> CompactionVerdict {
+        var last = watermark
+        for item in purged { last = max(last, try known.purgedMarker(of: item.name)?.watermark ?? 0) }
+        let lastSegment = UInt32(truncatingIfNeeded: last >> 32)
+        guard known.otherSegments.contains(where: { $0 <= lastSegment }) else { return .garbage }
+        return .keepPurge(purged, watermark: last)
+    }
 }
 
 extension RecordHead {
+    /// The register that it is, or beside which it stands, with the tag for which it came; nil: it is neither.
+    var owner: PurgedRegister? {
+        switch self {
+        case .register(let name, let value): PurgedRegister(name: name, tag: value.tag)
+        case .blob(_, let owner): PurgedRegister(name: owner.name, tag: owner.tag)
+        default: nil
+        }
+    }
+
     /// The slot of the key; nil: the record has none, or several.
     var slot: Int? {
         switch self {

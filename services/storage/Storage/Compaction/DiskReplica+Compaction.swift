@@ -2,10 +2,11 @@ import MetadataIndex
 import Model
 import ObjectLog
 
-/// A record that is to be copied: where it stands, and the slot of its key.
+/// A record that is to be copied: where it stands, the slot of its key, and the register to which it belongs.
 struct CopiedRecord: Sendable {
     let slot: Int
     let position: UInt64
+    var owner: PurgedRegister?
 }
 
 extension DiskReplica {
@@ -14,7 +15,7 @@ extension DiskReplica {
 
     /// Appends copies of records that belong together; `answer` is called when they are durable and in the index. Blocks
     /// while there is no room. They may use the reserve of a full disk. A copy must not stand behind the word that its
-    /// slot went to another disk, nor behind a doubt that covers the record: then nothing is appended.
+    /// slot went to another disk, nor behind its purge, nor behind a doubt that covers the record: then nothing is appended.
     /// - Parameter source: nil for records without a slot.
     func appendCopies(_ entries: [LogEntry], of source: CopiedRecord?, urgency: Urgency, answer: @escaping Held) throws
     {
@@ -37,10 +38,11 @@ extension DiskReplica {
         }
     }
 
-    /// Since the record was judged its slot may have been left, taken over again, and doubted.
+    /// Since the record was judged its slot may have been left, taken over again, and doubted, or its key purged.
     private func checkCopy(of source: CopiedRecord, _ state: State) throws {
         try checkOwner(source.slot, state)
         if index.hasLeft(slot: source.slot, position: source.position) { throw StorageError.moved }
+        if let owner = source.owner, try isPurged(owner, state) { throw StorageError.moved }
         if source.position < index.doubt(ofSlot: source.slot) {
             throw StorageError.abstained("the record is older than the doubt of its slot")
         }

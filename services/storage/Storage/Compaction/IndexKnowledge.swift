@@ -12,7 +12,11 @@ struct IndexKnowledge: CompactionKnowledge {
     func hasHint(_ id: UInt64) throws -> Bool {
         try index.hints(after: id == 0 ? 0 : id - 1, limit: 1).first?.id == id
     }
+    func purgedMarker(of name: RegisterName) throws -> PurgedMarker? {
+        index.purgedCount == 0 ? nil : try index.purgedMarker(of: name)
+    }
     var ceiling: UInt64 { index.ceiling }
+    var floor: IndexFloor { index.floor }
     func hasLeft(slot: Int, position: UInt64) -> Bool { index.hasLeft(slot: slot, position: position) }
     func doubt(ofSlot slot: Int) -> UInt64 { index.doubt(ofSlot: slot) }
 }

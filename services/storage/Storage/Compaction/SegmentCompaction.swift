@@ -37,6 +37,8 @@ struct SegmentCompaction {
     private var unreadable: [Range<LogPosition>] = []
     /// Chunks whose last drop record is in this segment and no longer needed.
     private var settledDrops: [BlobKey] = []
+    /// Keys whose last purge record is in this segment and no longer needed.
+    private var settledPurges: [RegisterName] = []
     private(set) var movedBytes: UInt64 = 0
 
     init(
@@ -104,7 +106,8 @@ struct SegmentCompaction {
         let record = CompactedRecord(position: position.rawValue, head: head, payloadIntact: payloadIntact)
         switch try CompactionVerdict.of(record, known) {
         case .move:
-            try move([entry], of: head.slot.map { CopiedRecord(slot: $0, position: record.position) })
+            try move(
+                [entry], of: head.slot.map { CopiedRecord(slot: $0, position: record.position, owner: head.owner) })
         case .garbage: try discard(record)
         case .doubtful: isDoubtful = true
         case .damaged(let key, let owner):
@@ -113,14 +116,22 @@ struct SegmentCompaction {
         case .keepDrop(let blob, let indexes, let watermark):
             try move([.dropChunks(blob, indexes, watermark: watermark)])
         case .keepForgotten(let ids): try move([.forgetHints(ids)])
+        case .keepPurge(let purged, let watermark): try move([.purge(purged, watermark: watermark)])
         }
     }
 
     private mutating func discard(_ record: CompactedRecord) throws {
-        guard case .dropChunks(let blob, let indexes, _) = record.head else { return }
-        for index in indexes {
-            let key = BlobKey(ChunkName(blob: blob, index: index))
-            if try disk.index.droppedMarker(of: key)?.position == record.position { settledDrops.append(key) }
+        switch record.head {
+        case .dropChunks(let blob, let indexes, _):
+            for index in indexes {
+                let key = BlobKey(ChunkName(blob: blob, index: index))
+                if try disk.index.droppedMarker(of: key)?.position == record.position { settledDrops.append(key) }
+            }
+        case .purge(let purged, _):
+            for item in purged where try disk.index.purgedMarker(of: item.name)?.position == record.position {
+                settledPurges.append(item.name)
+            }
+        default: break
         }
     }
 
@@ -134,7 +145,7 @@ struct SegmentCompaction {
                 window.leave(bytes, $0)
             }
         } catch StorageError.moved {
-            // What the slot has here becomes garbage when the disk says that it has left.
+            // What the slot has here becomes garbage when the disk says that it has left; what was purged is already.
             return window.leave(bytes, nil)
         } catch StorageError.abstained {
             isDoubtful = true
@@ -153,6 +164,7 @@ struct SegmentCompaction {
     private mutating func rescueUnreadable() throws {
         for range in unreadable { try rescue(range.lowerBound.rawValue..<range.upperBound.rawValue) }
         if disk.index.ceiling > 0 { try move([.ceiling(disk.index.ceiling)]) }
+        if disk.index.floor != IndexFloor() { try move([.floor(disk.index.floor)]) }
         for (slots, before) in disk.index.doubts {
             try move([.doubt(before: LogPosition(rawValue: before), slots: slots)])
         }
@@ -179,8 +191,10 @@ struct SegmentCompaction {
                 if register.position < disk.index.doubt(ofSlot: slot) {
                     isDoubtful = true
                 } else {
+                    let owner = PurgedRegister(name: name, tag: register.value.tag)
                     try move(
-                        [.register(name, register.value)], of: CopiedRecord(slot: slot, position: register.position))
+                        [.register(name, register.value)],
+                        of: CopiedRecord(slot: slot, position: register.position, owner: owner))
                 }
             case .blob(let key, let location): try rescue(key, location)
             }
@@ -221,6 +235,7 @@ struct SegmentCompaction {
         try disk.log.remove(segment: segment.number)
         try disk.index.removeSegmentTotals(segment.number)
         if !settledDrops.isEmpty { try disk.index.forgetDropped(settledDrops) }
+        if !settledPurges.isEmpty { try disk.index.forgetPurged(settledPurges) }
         return .removed(freed: segment.capacity)
     }
 }

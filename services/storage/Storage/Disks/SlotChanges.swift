@@ -27,6 +27,7 @@ struct SlotChanges: Sendable {
             }
         case .dropChunks(let blob, let indexes, _, _):
             for index in indexes { note(ChunkName(blob: blob, index: index)) }
+        case .purge(let purged, _, _): for item in purged { note(item.name) }
         default: break
         }
     }

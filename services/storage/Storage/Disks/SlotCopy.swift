@@ -74,10 +74,18 @@ struct SlotCopy {
     // MARK: - One key
 
     private mutating func copy(_ name: RegisterName) throws {
-        guard let register = try source.index.register(name) else { return }
+        guard let register = try source.index.register(name) else { return try copyPurge(of: name) }
         for blob in register.value.blobs { try copy(BlobKey(blob), of: name) }
         if let there = try target.index.register(name), there.value.tag == register.value.tag { return }
         try add(.register(name, register.value))
+    }
+
+    /// The tombstone was purged since it, or what it replaced, was copied.
+    private mutating func copyPurge(of name: RegisterName) throws {
+        try send()
+        guard let there = try target.index.register(name) else { return }
+        try target.raiseFloor(to: source.floor)
+        try add(.purge([PurgedRegister(name: name, tag: there.value.tag)]))
     }
 
     private mutating func copy(_ chunk: ChunkName) throws {

@@ -7,7 +7,7 @@ import ObjectLog
 /// 1. disks.json notes that the target may have records of the slots (a *remnant*): after a crash they are dropped again.
 /// 2. Everything is copied, then what has changed meanwhile, until little is left.
 /// 3. Cutover: the source decides nothing more about the slots, requests are parked; the last changes are copied; the
-///    target promises whatever the source may have promised; disks.json gives the slots to the target, durably; the
+///    target promises whatever the source may have promised, and takes over its floor; disks.json gives the slots to the target, durably; the
 ///    target decides from then on, and the parked requests ask it.
 /// 4. What the source has is the remnant now, and dropped in its own time.
 ///
@@ -31,6 +31,7 @@ struct SlotMove {
     /// Returns how many records of content could not be read.
     func run() throws -> Int {
         try set.change { $0.addRemnant(slots.slots, of: to.slot.number) }
+        try to.replica.raiseFloor(to: from.replica.floor)
         from.replica.track(slots)
         defer { from.replica.untrack() }
         var copy = SlotCopy(source: from.replica, target: to.replica, slots: slots, pace: pace)
@@ -79,6 +80,7 @@ struct SlotMove {
     /// Afterwards the target has, durably, everything that the source ever answered for.
     private func handOver(promised: UInt64) throws {
         try from.replica.settleAll()
+        try to.replica.raiseFloor(to: from.replica.floor)
         if let last = from.replica.takeChanges() {
             guard !last.isOverflowing else { throw StorageError.overloaded }
             // Not slowed down: requests wait.

@@ -30,6 +30,9 @@ enum RecordDescription {
                 ("type", "dropChunks"), ("blob", "\(blob)"), ("chunks", "\(indexes.count)"),
                 ("watermark", "\(LogPosition(rawValue: watermark))"),
             ]
+        case .floor(let floor): [("type", "floor"), ("ballot", "\(floor.ballot)"), ("sequence", "\(floor.sequence)")]
+        case .purge(let purged, let watermark):
+            [("type", "purge"), ("keys", "\(purged.count)"), ("watermark", "\(LogPosition(rawValue: watermark))")]
         }
     }
 

@@ -43,6 +43,8 @@ extension DiagnosisRow {
         case .doubt: kind = .doubt
         case .trust: kind = .trust
         case .leftSlots: kind = .leftSlots
+        case .floor: kind = .floor
+        case .purge: kind = .purge
         case .dropChunks(let blob, _, _):
             kind = .dropChunks
             address = blob.description

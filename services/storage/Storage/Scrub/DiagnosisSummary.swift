@@ -36,7 +36,7 @@ struct DiagnosisSummary: Encodable, Sendable, Equatable {
 /// One line of a diagnosis: a record of the log, or a stretch that is none.
 struct DiagnosisRow: Sendable, Equatable {
     enum Kind: String, Sendable {
-        case register, blob, chunk, ceiling, hint, doubt, trust
+        case register, blob, chunk, ceiling, hint, doubt, trust, floor, purge
         case forgetHints = "forget-hints"
         case leftSlots = "left-slots"
         case dropChunks = "drop-chunks"

@@ -8,7 +8,7 @@ enum RecordStanding: String, Sendable, Equatable {
     case live
     /// Replaced, dropped, or another copy counts.
     case garbage
-    /// Of the node itself: ceilings, drops, forgotten hints, doubt.
+    /// Of the node itself: ceilings, drops, forgotten hints, doubt, purges.
     case control
 }
 
@@ -20,7 +20,7 @@ extension MetadataIndex {
         case .chunk(let chunk, _, _): try blob(BlobKey(chunk))?.position == position ? .live : .garbage
         case .hint:
             try position > 0 && hints(after: position - 1, limit: 1).first?.id == position ? .live : .garbage
-        case .ceiling, .forgetHints, .doubt, .trust, .leftSlots, .dropChunks: .control
+        case .ceiling, .forgetHints, .doubt, .trust, .leftSlots, .dropChunks, .floor, .purge: .control
         }
     }
 }

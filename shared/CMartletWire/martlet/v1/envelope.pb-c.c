@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[35] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[38] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -264,6 +264,9 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "FENCE", "MARTLET__V1__MESSAGE_TYPE__FENCE", 49 },
   { "TRUST", "MARTLET__V1__MESSAGE_TYPE__TRUST", 50 },
   { "ADOPT_RING", "MARTLET__V1__MESSAGE_TYPE__ADOPT_RING", 51 },
+  { "FETCH_TOMBSTONES", "MARTLET__V1__MESSAGE_TYPE__FETCH_TOMBSTONES", 52 },
+  { "PURGE", "MARTLET__V1__MESSAGE_TYPE__PURGE", 53 },
+  { "RAISE_FLOOR", "MARTLET__V1__MESSAGE_TYPE__RAISE_FLOOR", 54 },
   { "ENROL", "MARTLET__V1__MESSAGE_TYPE__ENROL", 60 },
   { "FETCH_STATE", "MARTLET__V1__MESSAGE_TYPE__FETCH_STATE", 61 },
   { "ADMIN_COMMAND", "MARTLET__V1__MESSAGE_TYPE__ADMIN_COMMAND", 62 },
@@ -272,25 +275,26 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "FETCH_USAGE", "MARTLET__V1__MESSAGE_TYPE__FETCH_USAGE", 70 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 9},{30, 14},{40, 17},{60, 29},{70, 34},{0, 35}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 32},{70, 37},{0, 38}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[35] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[38] =
 {
-  { "ADMIN_COMMAND", 31 },
+  { "ADMIN_COMMAND", 34 },
   { "ADOPT_RING", 28 },
-  { "CHANGE_BUCKET", 32 },
+  { "CHANGE_BUCKET", 35 },
   { "COMMIT", 11 },
   { "DAMAGE_FOUND", 7 },
   { "DIGEST_PARTITIONS", 20 },
   { "DROP_CHUNKS", 16 },
-  { "ENROL", 29 },
+  { "ENROL", 32 },
   { "FENCE", 26 },
   { "FETCH_DAMAGE", 22 },
   { "FETCH_DOUBTS", 25 },
   { "FETCH_HINTS", 18 },
   { "FETCH_RELEASES", 23 },
-  { "FETCH_STATE", 30 },
-  { "FETCH_USAGE", 34 },
+  { "FETCH_STATE", 33 },
+  { "FETCH_TOMBSTONES", 29 },
+  { "FETCH_USAGE", 37 },
   { "FORGET_HINTS", 19 },
   { "FORGET_RELEASES", 24 },
   { "GET_CHUNK", 15 },
@@ -304,9 +308,11 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "NOTE_HINT", 17 },
   { "PING", 1 },
   { "PROBE", 8 },
+  { "PURGE", 30 },
   { "PUT_CHUNK", 14 },
+  { "RAISE_FLOOR", 31 },
   { "READ", 9 },
-  { "REPORT_MOVES", 33 },
+  { "REPORT_MOVES", 36 },
   { "STAGE", 10 },
   { "STATE_CHANGED", 4 },
   { "TAP", 6 },
@@ -319,9 +325,9 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  35,
+  38,
   martlet__v1__message_type__enum_values_by_number,
-  35,
+  38,
   martlet__v1__message_type__enum_values_by_name,
   6,
   martlet__v1__message_type__value_ranges,

@@ -232,6 +232,51 @@ void   martlet__v1__part_summary__free_unpacked
   assert(message->base.descriptor == &martlet__v1__part_summary__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__pending_version__init
+                     (Martlet__V1__PendingVersion         *message)
+{
+  static const Martlet__V1__PendingVersion init_value = MARTLET__V1__PENDING_VERSION__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__pending_version__get_packed_size
+                     (const Martlet__V1__PendingVersion *message)
+{
+  assert(message->base.descriptor == &martlet__v1__pending_version__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__pending_version__pack
+                     (const Martlet__V1__PendingVersion *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__pending_version__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__pending_version__pack_to_buffer
+                     (const Martlet__V1__PendingVersion *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__pending_version__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__PendingVersion *
+       martlet__v1__pending_version__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__PendingVersion *)
+     protobuf_c_message_unpack (&martlet__v1__pending_version__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__pending_version__free_unpacked
+                     (Martlet__V1__PendingVersion *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__pending_version__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__grant_record__init
                      (Martlet__V1__GrantRecord         *message)
 {
@@ -861,6 +906,83 @@ const ProtobufCMessageDescriptor martlet__v1__part_summary__descriptor =
   (ProtobufCMessageInit) martlet__v1__part_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor martlet__v1__pending_version__field_descriptors[4] =
+{
+  {
+    "version_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PendingVersion, version_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "place",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PendingVersion, place),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "revision",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PendingVersion, revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "record",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PendingVersion, record),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__pending_version__field_indices_by_name[] = {
+  1,   /* field[1] = place */
+  3,   /* field[3] = record */
+  2,   /* field[2] = revision */
+  0,   /* field[0] = version_id */
+};
+static const ProtobufCIntRange martlet__v1__pending_version__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor martlet__v1__pending_version__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.PendingVersion",
+  "PendingVersion",
+  "Martlet__V1__PendingVersion",
+  "martlet.v1",
+  sizeof(Martlet__V1__PendingVersion),
+  4,
+  martlet__v1__pending_version__field_descriptors,
+  martlet__v1__pending_version__field_indices_by_name,
+  1,  martlet__v1__pending_version__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__pending_version__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor martlet__v1__grant_record__field_descriptors[2] =
 {
   {
@@ -1041,7 +1163,7 @@ const ProtobufCMessageDescriptor martlet__v1__encryption_record__descriptor =
   (ProtobufCMessageInit) martlet__v1__encryption_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descriptors[16] =
+static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descriptors[28] =
 {
   {
     "version",
@@ -1212,6 +1334,150 @@ static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "tags",
+    15,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__ObjectRecord, n_tags),
+    offsetof(Martlet__V1__ObjectRecord, tags),
+    &martlet__v1__header_field__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version_id",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, version_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "place",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, place),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, kind),
+    &martlet__v1__version_kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lock_mode",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, lock_mode),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lock_until_milliseconds",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, lock_until_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "legal_hold",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, legal_hold),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "revision",
+    22,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "archived",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, archived),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "noncurrent",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, noncurrent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "null_place",
+    25,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, null_place),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pending",
+    26,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__ObjectRecord, n_pending),
+    offsetof(Martlet__V1__ObjectRecord, pending),
+    &martlet__v1__pending_version__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "grants",
     30,
     PROTOBUF_C_LABEL_REPEATED,
@@ -1238,27 +1504,39 @@ static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descript
 };
 static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   12,   /* field[12] = acl */
+  22,   /* field[22] = archived */
   6,   /* field[6] = blobs */
   13,   /* field[13] = checksum_type */
   10,   /* field[10] = checksums */
-  15,   /* field[15] = encryption */
+  27,   /* field[27] = encryption */
   3,   /* field[3] = etag */
-  14,   /* field[14] = grants */
+  26,   /* field[26] = grants */
   4,   /* field[4] = headers */
+  17,   /* field[17] = kind */
+  20,   /* field[20] = legal_hold */
+  18,   /* field[18] = lock_mode */
+  19,   /* field[19] = lock_until_milliseconds */
   5,   /* field[5] = metadata */
   1,   /* field[1] = modified_milliseconds */
+  23,   /* field[23] = noncurrent */
+  24,   /* field[24] = null_place */
   8,   /* field[8] = owner */
   7,   /* field[7] = parts */
+  25,   /* field[25] = pending */
+  16,   /* field[16] = place */
+  21,   /* field[21] = revision */
   2,   /* field[2] = size */
   9,   /* field[9] = storage_class */
+  14,   /* field[14] = tags */
   11,   /* field[11] = upload_id */
   0,   /* field[0] = version */
+  15,   /* field[15] = version_id */
 };
 static const ProtobufCIntRange martlet__v1__object_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 30, 14 },
-  { 0, 16 }
+  { 30, 26 },
+  { 0, 28 }
 };
 const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor =
 {
@@ -1268,14 +1546,14 @@ const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor =
   "Martlet__V1__ObjectRecord",
   "martlet.v1",
   sizeof(Martlet__V1__ObjectRecord),
-  16,
+  28,
   martlet__v1__object_record__field_descriptors,
   martlet__v1__object_record__field_indices_by_name,
   2,  martlet__v1__object_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__object_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__listing_summary__field_descriptors[5] =
+static const ProtobufCFieldDescriptor martlet__v1__listing_summary__field_descriptors[12] =
 {
   {
     "size",
@@ -1337,18 +1615,109 @@ static const ProtobufCFieldDescriptor martlet__v1__listing_summary__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "version_id",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, version_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "place",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, place),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, kind),
+    &martlet__v1__version_kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "removed",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, removed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pending",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Martlet__V1__ListingSummary, n_pending),
+    offsetof(Martlet__V1__ListingSummary, pending),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "checksum_algorithm",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, checksum_algorithm),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "checksum_type",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, checksum_type),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__listing_summary__field_indices_by_name[] = {
+  10,   /* field[10] = checksum_algorithm */
+  11,   /* field[11] = checksum_type */
   1,   /* field[1] = etag */
+  7,   /* field[7] = kind */
   2,   /* field[2] = modified_milliseconds */
   4,   /* field[4] = owner */
+  9,   /* field[9] = pending */
+  6,   /* field[6] = place */
+  8,   /* field[8] = removed */
   0,   /* field[0] = size */
   3,   /* field[3] = storage_class */
+  5,   /* field[5] = version_id */
 };
 static const ProtobufCIntRange martlet__v1__listing_summary__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor martlet__v1__listing_summary__descriptor =
 {
@@ -1358,14 +1727,14 @@ const ProtobufCMessageDescriptor martlet__v1__listing_summary__descriptor =
   "Martlet__V1__ListingSummary",
   "martlet.v1",
   sizeof(Martlet__V1__ListingSummary),
-  5,
+  12,
   martlet__v1__listing_summary__field_descriptors,
   martlet__v1__listing_summary__field_indices_by_name,
   1,  martlet__v1__listing_summary__number_ranges,
   (ProtobufCMessageInit) martlet__v1__listing_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__upload_record__field_descriptors[13] =
+static const ProtobufCFieldDescriptor martlet__v1__upload_record__field_descriptors[17] =
 {
   {
     "version",
@@ -1500,6 +1869,54 @@ static const ProtobufCFieldDescriptor martlet__v1__upload_record__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "tags",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__UploadRecord, n_tags),
+    offsetof(Martlet__V1__UploadRecord, tags),
+    &martlet__v1__header_field__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lock_mode",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UploadRecord, lock_mode),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lock_until_milliseconds",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UploadRecord, lock_until_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "legal_hold",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UploadRecord, legal_hold),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "grants",
     20,
     PROTOBUF_C_LABEL_REPEATED,
@@ -1528,22 +1945,26 @@ static const unsigned martlet__v1__upload_record__field_indices_by_name[] = {
   9,   /* field[9] = acl */
   7,   /* field[7] = checksum_algorithm */
   8,   /* field[8] = checksum_type */
-  12,   /* field[12] = encryption */
-  11,   /* field[11] = grants */
+  16,   /* field[16] = encryption */
+  15,   /* field[15] = grants */
   4,   /* field[4] = headers */
   1,   /* field[1] = initiated_milliseconds */
   10,   /* field[10] = key */
+  14,   /* field[14] = legal_hold */
+  12,   /* field[12] = lock_mode */
+  13,   /* field[13] = lock_until_milliseconds */
   5,   /* field[5] = metadata */
   3,   /* field[3] = owner */
   2,   /* field[2] = state */
   6,   /* field[6] = storage_class */
+  11,   /* field[11] = tags */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange martlet__v1__upload_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 20, 11 },
-  { 0, 13 }
+  { 20, 15 },
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor martlet__v1__upload_record__descriptor =
 {
@@ -1553,7 +1974,7 @@ const ProtobufCMessageDescriptor martlet__v1__upload_record__descriptor =
   "Martlet__V1__UploadRecord",
   "martlet.v1",
   sizeof(Martlet__V1__UploadRecord),
-  13,
+  17,
   martlet__v1__upload_record__field_descriptors,
   martlet__v1__upload_record__field_indices_by_name,
   2,  martlet__v1__upload_record__number_ranges,
@@ -1688,6 +2109,36 @@ const ProtobufCMessageDescriptor martlet__v1__part_record__descriptor =
   1,  martlet__v1__part_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__part_record__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue martlet__v1__version_kind__enum_values_by_number[3] =
+{
+  { "VERSION_OBJECT", "MARTLET__V1__VERSION_KIND__VERSION_OBJECT", 0 },
+  { "VERSION_DELETE_MARKER", "MARTLET__V1__VERSION_KIND__VERSION_DELETE_MARKER", 1 },
+  { "VERSION_NONE", "MARTLET__V1__VERSION_KIND__VERSION_NONE", 2 },
+};
+static const ProtobufCIntRange martlet__v1__version_kind__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex martlet__v1__version_kind__enum_values_by_name[3] =
+{
+  { "VERSION_DELETE_MARKER", 1 },
+  { "VERSION_NONE", 2 },
+  { "VERSION_OBJECT", 0 },
+};
+const ProtobufCEnumDescriptor martlet__v1__version_kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "martlet.v1.VersionKind",
+  "VersionKind",
+  "Martlet__V1__VersionKind",
+  "martlet.v1",
+  3,
+  martlet__v1__version_kind__enum_values_by_number,
+  3,
+  martlet__v1__version_kind__enum_values_by_name,
+  1,
+  martlet__v1__version_kind__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue martlet__v1__encryption_mode__enum_values_by_number[4] =
 {

@@ -1942,6 +1942,366 @@ void   martlet__v1__fetch_doubts_reply__free_unpacked
   assert(message->base.descriptor == &martlet__v1__fetch_doubts_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__floor__init
+                     (Martlet__V1__Floor         *message)
+{
+  static const Martlet__V1__Floor init_value = MARTLET__V1__FLOOR__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__floor__get_packed_size
+                     (const Martlet__V1__Floor *message)
+{
+  assert(message->base.descriptor == &martlet__v1__floor__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__floor__pack
+                     (const Martlet__V1__Floor *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__floor__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__floor__pack_to_buffer
+                     (const Martlet__V1__Floor *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__floor__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__Floor *
+       martlet__v1__floor__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__Floor *)
+     protobuf_c_message_unpack (&martlet__v1__floor__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__floor__free_unpacked
+                     (Martlet__V1__Floor *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__floor__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__raise_floor_request__init
+                     (Martlet__V1__RaiseFloorRequest         *message)
+{
+  static const Martlet__V1__RaiseFloorRequest init_value = MARTLET__V1__RAISE_FLOOR_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__raise_floor_request__get_packed_size
+                     (const Martlet__V1__RaiseFloorRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__raise_floor_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__raise_floor_request__pack
+                     (const Martlet__V1__RaiseFloorRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__raise_floor_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__raise_floor_request__pack_to_buffer
+                     (const Martlet__V1__RaiseFloorRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__raise_floor_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__RaiseFloorRequest *
+       martlet__v1__raise_floor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__RaiseFloorRequest *)
+     protobuf_c_message_unpack (&martlet__v1__raise_floor_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__raise_floor_request__free_unpacked
+                     (Martlet__V1__RaiseFloorRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__raise_floor_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__raise_floor_reply__init
+                     (Martlet__V1__RaiseFloorReply         *message)
+{
+  static const Martlet__V1__RaiseFloorReply init_value = MARTLET__V1__RAISE_FLOOR_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__raise_floor_reply__get_packed_size
+                     (const Martlet__V1__RaiseFloorReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__raise_floor_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__raise_floor_reply__pack
+                     (const Martlet__V1__RaiseFloorReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__raise_floor_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__raise_floor_reply__pack_to_buffer
+                     (const Martlet__V1__RaiseFloorReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__raise_floor_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__RaiseFloorReply *
+       martlet__v1__raise_floor_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__RaiseFloorReply *)
+     protobuf_c_message_unpack (&martlet__v1__raise_floor_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__raise_floor_reply__free_unpacked
+                     (Martlet__V1__RaiseFloorReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__raise_floor_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__tombstone__init
+                     (Martlet__V1__Tombstone         *message)
+{
+  static const Martlet__V1__Tombstone init_value = MARTLET__V1__TOMBSTONE__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__tombstone__get_packed_size
+                     (const Martlet__V1__Tombstone *message)
+{
+  assert(message->base.descriptor == &martlet__v1__tombstone__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__tombstone__pack
+                     (const Martlet__V1__Tombstone *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__tombstone__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__tombstone__pack_to_buffer
+                     (const Martlet__V1__Tombstone *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__tombstone__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__Tombstone *
+       martlet__v1__tombstone__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__Tombstone *)
+     protobuf_c_message_unpack (&martlet__v1__tombstone__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__tombstone__free_unpacked
+                     (Martlet__V1__Tombstone *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__tombstone__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fetch_tombstones_request__init
+                     (Martlet__V1__FetchTombstonesRequest         *message)
+{
+  static const Martlet__V1__FetchTombstonesRequest init_value = MARTLET__V1__FETCH_TOMBSTONES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_tombstones_request__get_packed_size
+                     (const Martlet__V1__FetchTombstonesRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_tombstones_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_tombstones_request__pack
+                     (const Martlet__V1__FetchTombstonesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_tombstones_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_tombstones_request__pack_to_buffer
+                     (const Martlet__V1__FetchTombstonesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_tombstones_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchTombstonesRequest *
+       martlet__v1__fetch_tombstones_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchTombstonesRequest *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_tombstones_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_tombstones_request__free_unpacked
+                     (Martlet__V1__FetchTombstonesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_tombstones_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fetch_tombstones_reply__init
+                     (Martlet__V1__FetchTombstonesReply         *message)
+{
+  static const Martlet__V1__FetchTombstonesReply init_value = MARTLET__V1__FETCH_TOMBSTONES_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_tombstones_reply__get_packed_size
+                     (const Martlet__V1__FetchTombstonesReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_tombstones_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_tombstones_reply__pack
+                     (const Martlet__V1__FetchTombstonesReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_tombstones_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_tombstones_reply__pack_to_buffer
+                     (const Martlet__V1__FetchTombstonesReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_tombstones_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchTombstonesReply *
+       martlet__v1__fetch_tombstones_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchTombstonesReply *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_tombstones_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_tombstones_reply__free_unpacked
+                     (Martlet__V1__FetchTombstonesReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_tombstones_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__purge_request__init
+                     (Martlet__V1__PurgeRequest         *message)
+{
+  static const Martlet__V1__PurgeRequest init_value = MARTLET__V1__PURGE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__purge_request__get_packed_size
+                     (const Martlet__V1__PurgeRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__purge_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__purge_request__pack
+                     (const Martlet__V1__PurgeRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__purge_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__purge_request__pack_to_buffer
+                     (const Martlet__V1__PurgeRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__purge_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__PurgeRequest *
+       martlet__v1__purge_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__PurgeRequest *)
+     protobuf_c_message_unpack (&martlet__v1__purge_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__purge_request__free_unpacked
+                     (Martlet__V1__PurgeRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__purge_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__purge_reply__init
+                     (Martlet__V1__PurgeReply         *message)
+{
+  static const Martlet__V1__PurgeReply init_value = MARTLET__V1__PURGE_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__purge_reply__get_packed_size
+                     (const Martlet__V1__PurgeReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__purge_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__purge_reply__pack
+                     (const Martlet__V1__PurgeReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__purge_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__purge_reply__pack_to_buffer
+                     (const Martlet__V1__PurgeReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__purge_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__PurgeReply *
+       martlet__v1__purge_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__PurgeReply *)
+     protobuf_c_message_unpack (&martlet__v1__purge_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__purge_reply__free_unpacked
+                     (Martlet__V1__PurgeReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__purge_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__fence_request__init
                      (Martlet__V1__FenceRequest         *message)
 {
@@ -2629,7 +2989,7 @@ const ProtobufCMessageDescriptor martlet__v1__stage_request__descriptor =
   (ProtobufCMessageInit) martlet__v1__stage_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__stage_reply__field_descriptors[4] =
+static const ProtobufCFieldDescriptor martlet__v1__stage_reply__field_descriptors[5] =
 {
   {
     "promised",
@@ -2679,8 +3039,21 @@ static const ProtobufCFieldDescriptor martlet__v1__stage_reply__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "chain_base",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__StageReply, chain_base),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__stage_reply__field_indices_by_name[] = {
+  4,   /* field[4] = chain_base */
   3,   /* field[3] = counter */
   2,   /* field[2] = promise */
   0,   /* field[0] = promised */
@@ -2689,7 +3062,7 @@ static const unsigned martlet__v1__stage_reply__field_indices_by_name[] = {
 static const ProtobufCIntRange martlet__v1__stage_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor martlet__v1__stage_reply__descriptor =
 {
@@ -2699,7 +3072,7 @@ const ProtobufCMessageDescriptor martlet__v1__stage_reply__descriptor =
   "Martlet__V1__StageReply",
   "martlet.v1",
   sizeof(Martlet__V1__StageReply),
-  4,
+  5,
   martlet__v1__stage_reply__field_descriptors,
   martlet__v1__stage_reply__field_indices_by_name,
   1,  martlet__v1__stage_reply__number_ranges,
@@ -5085,7 +5458,7 @@ const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_request__descriptor =
   (ProtobufCMessageInit) martlet__v1__fetch_doubts_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__fetch_doubts_reply__field_descriptors[2] =
+static const ProtobufCFieldDescriptor martlet__v1__fetch_doubts_reply__field_descriptors[3] =
 {
   {
     "doubts",
@@ -5111,15 +5484,28 @@ static const ProtobufCFieldDescriptor martlet__v1__fetch_doubts_reply__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "floor",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchDoubtsReply, floor),
+    &martlet__v1__floor__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__fetch_doubts_reply__field_indices_by_name[] = {
   1,   /* field[1] = ceiling */
   0,   /* field[0] = doubts */
+  2,   /* field[2] = floor */
 };
 static const ProtobufCIntRange martlet__v1__fetch_doubts_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_reply__descriptor =
 {
@@ -5129,11 +5515,373 @@ const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_reply__descriptor =
   "Martlet__V1__FetchDoubtsReply",
   "martlet.v1",
   sizeof(Martlet__V1__FetchDoubtsReply),
-  2,
+  3,
   martlet__v1__fetch_doubts_reply__field_descriptors,
   martlet__v1__fetch_doubts_reply__field_indices_by_name,
   1,  martlet__v1__fetch_doubts_reply__number_ranges,
   (ProtobufCMessageInit) martlet__v1__fetch_doubts_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__floor__field_descriptors[2] =
+{
+  {
+    "ballot",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Floor, ballot),
+    &martlet__v1__ballot_number__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sequence",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Floor, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__floor__field_indices_by_name[] = {
+  0,   /* field[0] = ballot */
+  1,   /* field[1] = sequence */
+};
+static const ProtobufCIntRange martlet__v1__floor__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__floor__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.Floor",
+  "Floor",
+  "Martlet__V1__Floor",
+  "martlet.v1",
+  sizeof(Martlet__V1__Floor),
+  2,
+  martlet__v1__floor__field_descriptors,
+  martlet__v1__floor__field_indices_by_name,
+  1,  martlet__v1__floor__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__floor__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__raise_floor_request__field_descriptors[1] =
+{
+  {
+    "floor",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RaiseFloorRequest, floor),
+    &martlet__v1__floor__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__raise_floor_request__field_indices_by_name[] = {
+  0,   /* field[0] = floor */
+};
+static const ProtobufCIntRange martlet__v1__raise_floor_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__raise_floor_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.RaiseFloorRequest",
+  "RaiseFloorRequest",
+  "Martlet__V1__RaiseFloorRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__RaiseFloorRequest),
+  1,
+  martlet__v1__raise_floor_request__field_descriptors,
+  martlet__v1__raise_floor_request__field_indices_by_name,
+  1,  martlet__v1__raise_floor_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__raise_floor_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define martlet__v1__raise_floor_reply__field_descriptors NULL
+#define martlet__v1__raise_floor_reply__field_indices_by_name NULL
+#define martlet__v1__raise_floor_reply__number_ranges NULL
+const ProtobufCMessageDescriptor martlet__v1__raise_floor_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.RaiseFloorReply",
+  "RaiseFloorReply",
+  "Martlet__V1__RaiseFloorReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__RaiseFloorReply),
+  0,
+  martlet__v1__raise_floor_reply__field_descriptors,
+  martlet__v1__raise_floor_reply__field_indices_by_name,
+  0,  martlet__v1__raise_floor_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__raise_floor_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__tombstone__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Tombstone, name),
+    &martlet__v1__register_name__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__Tombstone, tag),
+    &martlet__v1__ballot_number__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__tombstone__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+  1,   /* field[1] = tag */
+};
+static const ProtobufCIntRange martlet__v1__tombstone__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__tombstone__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.Tombstone",
+  "Tombstone",
+  "Martlet__V1__Tombstone",
+  "martlet.v1",
+  sizeof(Martlet__V1__Tombstone),
+  2,
+  martlet__v1__tombstone__field_descriptors,
+  martlet__v1__tombstone__field_indices_by_name,
+  1,  martlet__v1__tombstone__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__tombstone__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__fetch_tombstones_request__field_descriptors[4] =
+{
+  {
+    "partitions",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Martlet__V1__FetchTombstonesRequest, n_partitions),
+    offsetof(Martlet__V1__FetchTombstonesRequest, partitions),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchTombstonesRequest, after),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchTombstonesRequest, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "age_milliseconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchTombstonesRequest, age_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fetch_tombstones_request__field_indices_by_name[] = {
+  1,   /* field[1] = after */
+  3,   /* field[3] = age_milliseconds */
+  2,   /* field[2] = limit */
+  0,   /* field[0] = partitions */
+};
+static const ProtobufCIntRange martlet__v1__fetch_tombstones_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fetch_tombstones_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchTombstonesRequest",
+  "FetchTombstonesRequest",
+  "Martlet__V1__FetchTombstonesRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchTombstonesRequest),
+  4,
+  martlet__v1__fetch_tombstones_request__field_descriptors,
+  martlet__v1__fetch_tombstones_request__field_indices_by_name,
+  1,  martlet__v1__fetch_tombstones_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_tombstones_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__fetch_tombstones_reply__field_descriptors[2] =
+{
+  {
+    "tombstones",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__FetchTombstonesReply, n_tombstones),
+    offsetof(Martlet__V1__FetchTombstonesReply, tombstones),
+    &martlet__v1__tombstone__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cursor",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__FetchTombstonesReply, cursor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fetch_tombstones_reply__field_indices_by_name[] = {
+  1,   /* field[1] = cursor */
+  0,   /* field[0] = tombstones */
+};
+static const ProtobufCIntRange martlet__v1__fetch_tombstones_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fetch_tombstones_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchTombstonesReply",
+  "FetchTombstonesReply",
+  "Martlet__V1__FetchTombstonesReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchTombstonesReply),
+  2,
+  martlet__v1__fetch_tombstones_reply__field_descriptors,
+  martlet__v1__fetch_tombstones_reply__field_indices_by_name,
+  1,  martlet__v1__fetch_tombstones_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_tombstones_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__purge_request__field_descriptors[1] =
+{
+  {
+    "tombstones",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__PurgeRequest, n_tombstones),
+    offsetof(Martlet__V1__PurgeRequest, tombstones),
+    &martlet__v1__tombstone__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__purge_request__field_indices_by_name[] = {
+  0,   /* field[0] = tombstones */
+};
+static const ProtobufCIntRange martlet__v1__purge_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__purge_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.PurgeRequest",
+  "PurgeRequest",
+  "Martlet__V1__PurgeRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__PurgeRequest),
+  1,
+  martlet__v1__purge_request__field_descriptors,
+  martlet__v1__purge_request__field_indices_by_name,
+  1,  martlet__v1__purge_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__purge_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__purge_reply__field_descriptors[1] =
+{
+  {
+    "purged",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PurgeReply, purged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__purge_reply__field_indices_by_name[] = {
+  0,   /* field[0] = purged */
+};
+static const ProtobufCIntRange martlet__v1__purge_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__purge_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.PurgeReply",
+  "PurgeReply",
+  "Martlet__V1__PurgeReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__PurgeReply),
+  1,
+  martlet__v1__purge_reply__field_descriptors,
+  martlet__v1__purge_reply__field_indices_by_name,
+  1,  martlet__v1__purge_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__purge_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor martlet__v1__fence_request__field_descriptors[3] =

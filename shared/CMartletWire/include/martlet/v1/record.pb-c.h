@@ -20,6 +20,7 @@ typedef struct Martlet__V1__StoredState Martlet__V1__StoredState;
 typedef struct Martlet__V1__HeaderField Martlet__V1__HeaderField;
 typedef struct Martlet__V1__BlobReference Martlet__V1__BlobReference;
 typedef struct Martlet__V1__PartSummary Martlet__V1__PartSummary;
+typedef struct Martlet__V1__PendingVersion Martlet__V1__PendingVersion;
 typedef struct Martlet__V1__GrantRecord Martlet__V1__GrantRecord;
 typedef struct Martlet__V1__EncryptionRecord Martlet__V1__EncryptionRecord;
 typedef struct Martlet__V1__ObjectRecord Martlet__V1__ObjectRecord;
@@ -30,6 +31,18 @@ typedef struct Martlet__V1__PartRecord Martlet__V1__PartRecord;
 
 /* --- enums --- */
 
+/*
+ * What a version of a key is.
+ */
+typedef enum _Martlet__V1__VersionKind {
+  MARTLET__V1__VERSION_KIND__VERSION_OBJECT = 0,
+  MARTLET__V1__VERSION_KIND__VERSION_DELETE_MARKER = 1,
+  /*
+   * nothing is current, and something is still to be done among the archived versions
+   */
+  MARTLET__V1__VERSION_KIND__VERSION_NONE = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MARTLET__V1__VERSION_KIND)
+} Martlet__V1__VersionKind;
 /*
  * What the key that seals an object's data key belongs to.
  */
@@ -159,6 +172,31 @@ struct  Martlet__V1__PartSummary
 
 
 /*
+ * A decided change of one archived version that its register may not have yet.
+ */
+struct  Martlet__V1__PendingVersion
+{
+  ProtobufCMessage base;
+  /*
+   * empty: the null version
+   */
+  char *version_id;
+  /*
+   * see ObjectRecord
+   */
+  uint64_t place;
+  uint64_t revision;
+  /*
+   * encoded ObjectRecord; empty: the version is deleted
+   */
+  ProtobufCBinaryData record;
+};
+#define MARTLET__V1__PENDING_VERSION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__pending_version__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, {0,NULL} }
+
+
+/*
  * One line of an access control list.
  */
 struct  Martlet__V1__GrantRecord
@@ -277,6 +315,44 @@ struct  Martlet__V1__ObjectRecord
    * COMPOSITE or FULL_OBJECT
    */
   char *checksum_type;
+  size_t n_tags;
+  Martlet__V1__HeaderField **tags;
+  /*
+   * 32 hex digits; empty: the null version
+   */
+  char *version_id;
+  /*
+   * among the versions of the key, higher is newer; 0: from before versioning
+   */
+  uint64_t place;
+  Martlet__V1__VersionKind kind;
+  /*
+   * GOVERNANCE or COMPLIANCE; empty: no retention
+   */
+  char *lock_mode;
+  int64_t lock_until_milliseconds;
+  protobuf_c_boolean legal_hold;
+  /*
+   * counts the decisions on the versions of the key; of an archived version: the last one on it
+   */
+  uint64_t revision;
+  /*
+   * Only in the register of the key:
+   */
+  /*
+   * a copy of this version stands among the archived ones
+   */
+  protobuf_c_boolean archived;
+  /*
+   * versions besides this one
+   */
+  uint64_t noncurrent;
+  /*
+   * of the noncurrent null version; 0: there is none
+   */
+  uint64_t null_place;
+  size_t n_pending;
+  Martlet__V1__PendingVersion **pending;
   /*
    * in place of acl, when no canned list says the same
    */
@@ -289,7 +365,7 @@ struct  Martlet__V1__ObjectRecord
 };
 #define MARTLET__V1__OBJECT_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__object_record__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, NULL }
 
 
 struct  Martlet__V1__ListingSummary
@@ -300,10 +376,24 @@ struct  Martlet__V1__ListingSummary
   int64_t modified_milliseconds;
   char *storage_class;
   char *owner;
+  char *version_id;
+  uint64_t place;
+  Martlet__V1__VersionKind kind;
+  /*
+   * among pending ones: the version is deleted
+   */
+  protobuf_c_boolean removed;
+  /*
+   * encoded ListingSummary of archived versions as they are to be
+   */
+  size_t n_pending;
+  ProtobufCBinaryData *pending;
+  char *checksum_algorithm;
+  char *checksum_type;
 };
 #define MARTLET__V1__LISTING_SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__listing_summary__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, 0, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -325,13 +415,18 @@ struct  Martlet__V1__UploadRecord
   char *checksum_type;
   char *acl;
   char *key;
+  size_t n_tags;
+  Martlet__V1__HeaderField **tags;
+  char *lock_mode;
+  int64_t lock_until_milliseconds;
+  protobuf_c_boolean legal_hold;
   size_t n_grants;
   Martlet__V1__GrantRecord **grants;
   Martlet__V1__EncryptionRecord *encryption;
 };
 #define MARTLET__V1__UPLOAD_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__upload_record__descriptor) \
-    , 0, 0, MARTLET__V1__UPLOAD_STATE__UPLOAD_OPEN, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL }
+    , 0, 0, MARTLET__V1__UPLOAD_STATE__UPLOAD_OPEN, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0,NULL, NULL }
 
 
 /*
@@ -452,6 +547,25 @@ Martlet__V1__PartSummary *
                       const uint8_t       *data);
 void   martlet__v1__part_summary__free_unpacked
                      (Martlet__V1__PartSummary *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__PendingVersion methods */
+void   martlet__v1__pending_version__init
+                     (Martlet__V1__PendingVersion         *message);
+size_t martlet__v1__pending_version__get_packed_size
+                     (const Martlet__V1__PendingVersion   *message);
+size_t martlet__v1__pending_version__pack
+                     (const Martlet__V1__PendingVersion   *message,
+                      uint8_t             *out);
+size_t martlet__v1__pending_version__pack_to_buffer
+                     (const Martlet__V1__PendingVersion   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__PendingVersion *
+       martlet__v1__pending_version__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__pending_version__free_unpacked
+                     (Martlet__V1__PendingVersion *message,
                       ProtobufCAllocator *allocator);
 /* Martlet__V1__GrantRecord methods */
 void   martlet__v1__grant_record__init
@@ -584,6 +698,9 @@ typedef void (*Martlet__V1__BlobReference_Closure)
 typedef void (*Martlet__V1__PartSummary_Closure)
                  (const Martlet__V1__PartSummary *message,
                   void *closure_data);
+typedef void (*Martlet__V1__PendingVersion_Closure)
+                 (const Martlet__V1__PendingVersion *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__GrantRecord_Closure)
                  (const Martlet__V1__GrantRecord *message,
                   void *closure_data);
@@ -608,6 +725,7 @@ typedef void (*Martlet__V1__PartRecord_Closure)
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    martlet__v1__version_kind__descriptor;
 extern const ProtobufCEnumDescriptor    martlet__v1__encryption_mode__descriptor;
 extern const ProtobufCEnumDescriptor    martlet__v1__upload_state__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__ballot_number__descriptor;
@@ -615,6 +733,7 @@ extern const ProtobufCMessageDescriptor martlet__v1__stored_state__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__header_field__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__blob_reference__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__part_summary__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__pending_version__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__grant_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__encryption_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor;

@@ -59,6 +59,14 @@ typedef struct Martlet__V1__ForgetReleasesReply Martlet__V1__ForgetReleasesReply
 typedef struct Martlet__V1__Doubt Martlet__V1__Doubt;
 typedef struct Martlet__V1__FetchDoubtsRequest Martlet__V1__FetchDoubtsRequest;
 typedef struct Martlet__V1__FetchDoubtsReply Martlet__V1__FetchDoubtsReply;
+typedef struct Martlet__V1__Floor Martlet__V1__Floor;
+typedef struct Martlet__V1__RaiseFloorRequest Martlet__V1__RaiseFloorRequest;
+typedef struct Martlet__V1__RaiseFloorReply Martlet__V1__RaiseFloorReply;
+typedef struct Martlet__V1__Tombstone Martlet__V1__Tombstone;
+typedef struct Martlet__V1__FetchTombstonesRequest Martlet__V1__FetchTombstonesRequest;
+typedef struct Martlet__V1__FetchTombstonesReply Martlet__V1__FetchTombstonesReply;
+typedef struct Martlet__V1__PurgeRequest Martlet__V1__PurgeRequest;
+typedef struct Martlet__V1__PurgeReply Martlet__V1__PurgeReply;
 typedef struct Martlet__V1__FenceRequest Martlet__V1__FenceRequest;
 typedef struct Martlet__V1__FenceReply Martlet__V1__FenceReply;
 typedef struct Martlet__V1__TrustRequest Martlet__V1__TrustRequest;
@@ -92,7 +100,7 @@ typedef enum _Martlet__V1__LearnOutcome {
   MARTLET__V1__LEARN_OUTCOME__KNOWN = 1,
   MARTLET__V1__LEARN_OUTCOME__LEARN_BLOB_MISSING = 2,
   /*
-   * cannot replace what this replica may have lost: decide it again above `counter`
+   * cannot replace what this replica may have lost or purged: decide it again above `counter`
    */
   MARTLET__V1__LEARN_OUTCOME__LEARN_TOO_OLD = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MARTLET__V1__LEARN_OUTCOME)
@@ -111,7 +119,7 @@ struct  Martlet__V1__RegisterName
    */
   ProtobufCBinaryData bucket;
   /*
-   * 0 objects, 1 uploads, 2 parts
+   * 0 objects, 1 uploads, 2 parts, 3 versions
    */
   uint32_t keyspace;
   ProtobufCBinaryData key;
@@ -196,10 +204,14 @@ struct  Martlet__V1__StageReply
    */
   Martlet__V1__BallotNumber *promise;
   uint64_t counter;
+  /*
+   * promised, and nothing is here: the chain of the key begins above this sequence
+   */
+  uint64_t chain_base;
 };
 #define MARTLET__V1__STAGE_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__stage_reply__descriptor) \
-    , 0, NULL, NULL, 0 }
+    , 0, NULL, NULL, 0, 0 }
 
 
 /*
@@ -837,10 +849,127 @@ struct  Martlet__V1__FetchDoubtsReply
    * the highest ballot counter that the node has promised up to, or knows to be in use
    */
   uint64_t ceiling;
+  /*
+   * the highest of all its disks
+   */
+  Martlet__V1__Floor *floor;
 };
 #define MARTLET__V1__FETCH_DOUBTS_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_doubts_reply__descriptor) \
-    , 0,NULL, 0 }
+    , 0,NULL, 0, NULL }
+
+
+/*
+ * What a replica has purged: keys without a state may have been purged up to here.
+ */
+struct  Martlet__V1__Floor
+{
+  ProtobufCMessage base;
+  Martlet__V1__BallotNumber *ballot;
+  uint64_t sequence;
+};
+#define MARTLET__V1__FLOOR__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__floor__descriptor) \
+    , NULL, 0 }
+
+
+/*
+ * Make the floor of every disk at least this one, durably.
+ */
+struct  Martlet__V1__RaiseFloorRequest
+{
+  ProtobufCMessage base;
+  Martlet__V1__Floor *floor;
+};
+#define MARTLET__V1__RAISE_FLOOR_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__raise_floor_request__descriptor) \
+    , NULL }
+
+
+struct  Martlet__V1__RaiseFloorReply
+{
+  ProtobufCMessage base;
+};
+#define MARTLET__V1__RAISE_FLOOR_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__raise_floor_reply__descriptor) \
+     }
+
+
+struct  Martlet__V1__Tombstone
+{
+  ProtobufCMessage base;
+  Martlet__V1__RegisterName *name;
+  Martlet__V1__BallotNumber *tag;
+};
+#define MARTLET__V1__TOMBSTONE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__tombstone__descriptor) \
+    , NULL, NULL }
+
+
+/*
+ * Tombstones that the node durably holds as the state of their keys, in the order of names.
+ */
+struct  Martlet__V1__FetchTombstonesRequest
+{
+  ProtobufCMessage base;
+  size_t n_partitions;
+  uint32_t *partitions;
+  /*
+   * opaque cursor of the last reply
+   */
+  ProtobufCBinaryData after;
+  uint32_t limit;
+  /*
+   * only those that this node has had for so long
+   */
+  int64_t age_milliseconds;
+};
+#define MARTLET__V1__FETCH_TOMBSTONES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_tombstones_request__descriptor) \
+    , 0,NULL, {0,NULL}, 0, 0 }
+
+
+struct  Martlet__V1__FetchTombstonesReply
+{
+  ProtobufCMessage base;
+  size_t n_tombstones;
+  Martlet__V1__Tombstone **tombstones;
+  /*
+   * empty: the end; a page without tombstones may have one
+   */
+  ProtobufCBinaryData cursor;
+};
+#define MARTLET__V1__FETCH_TOMBSTONES_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_tombstones_reply__descriptor) \
+    , 0,NULL, {0,NULL} }
+
+
+/*
+ * Every replica of these keys durably holds the tombstone with this tag, as the sender has seen. Each is dropped if it is
+ * still exactly that.
+ */
+struct  Martlet__V1__PurgeRequest
+{
+  ProtobufCMessage base;
+  size_t n_tombstones;
+  Martlet__V1__Tombstone **tombstones;
+};
+#define MARTLET__V1__PURGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__purge_request__descriptor) \
+    , 0,NULL }
+
+
+struct  Martlet__V1__PurgeReply
+{
+  ProtobufCMessage base;
+  /*
+   * how many are gone by this request
+   */
+  uint32_t purged;
+};
+#define MARTLET__V1__PURGE_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__purge_reply__descriptor) \
+    , 0 }
 
 
 /*
@@ -1785,6 +1914,158 @@ Martlet__V1__FetchDoubtsReply *
 void   martlet__v1__fetch_doubts_reply__free_unpacked
                      (Martlet__V1__FetchDoubtsReply *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__Floor methods */
+void   martlet__v1__floor__init
+                     (Martlet__V1__Floor         *message);
+size_t martlet__v1__floor__get_packed_size
+                     (const Martlet__V1__Floor   *message);
+size_t martlet__v1__floor__pack
+                     (const Martlet__V1__Floor   *message,
+                      uint8_t             *out);
+size_t martlet__v1__floor__pack_to_buffer
+                     (const Martlet__V1__Floor   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__Floor *
+       martlet__v1__floor__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__floor__free_unpacked
+                     (Martlet__V1__Floor *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__RaiseFloorRequest methods */
+void   martlet__v1__raise_floor_request__init
+                     (Martlet__V1__RaiseFloorRequest         *message);
+size_t martlet__v1__raise_floor_request__get_packed_size
+                     (const Martlet__V1__RaiseFloorRequest   *message);
+size_t martlet__v1__raise_floor_request__pack
+                     (const Martlet__V1__RaiseFloorRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__raise_floor_request__pack_to_buffer
+                     (const Martlet__V1__RaiseFloorRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__RaiseFloorRequest *
+       martlet__v1__raise_floor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__raise_floor_request__free_unpacked
+                     (Martlet__V1__RaiseFloorRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__RaiseFloorReply methods */
+void   martlet__v1__raise_floor_reply__init
+                     (Martlet__V1__RaiseFloorReply         *message);
+size_t martlet__v1__raise_floor_reply__get_packed_size
+                     (const Martlet__V1__RaiseFloorReply   *message);
+size_t martlet__v1__raise_floor_reply__pack
+                     (const Martlet__V1__RaiseFloorReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__raise_floor_reply__pack_to_buffer
+                     (const Martlet__V1__RaiseFloorReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__RaiseFloorReply *
+       martlet__v1__raise_floor_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__raise_floor_reply__free_unpacked
+                     (Martlet__V1__RaiseFloorReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__Tombstone methods */
+void   martlet__v1__tombstone__init
+                     (Martlet__V1__Tombstone         *message);
+size_t martlet__v1__tombstone__get_packed_size
+                     (const Martlet__V1__Tombstone   *message);
+size_t martlet__v1__tombstone__pack
+                     (const Martlet__V1__Tombstone   *message,
+                      uint8_t             *out);
+size_t martlet__v1__tombstone__pack_to_buffer
+                     (const Martlet__V1__Tombstone   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__Tombstone *
+       martlet__v1__tombstone__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__tombstone__free_unpacked
+                     (Martlet__V1__Tombstone *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchTombstonesRequest methods */
+void   martlet__v1__fetch_tombstones_request__init
+                     (Martlet__V1__FetchTombstonesRequest         *message);
+size_t martlet__v1__fetch_tombstones_request__get_packed_size
+                     (const Martlet__V1__FetchTombstonesRequest   *message);
+size_t martlet__v1__fetch_tombstones_request__pack
+                     (const Martlet__V1__FetchTombstonesRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_tombstones_request__pack_to_buffer
+                     (const Martlet__V1__FetchTombstonesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchTombstonesRequest *
+       martlet__v1__fetch_tombstones_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_tombstones_request__free_unpacked
+                     (Martlet__V1__FetchTombstonesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchTombstonesReply methods */
+void   martlet__v1__fetch_tombstones_reply__init
+                     (Martlet__V1__FetchTombstonesReply         *message);
+size_t martlet__v1__fetch_tombstones_reply__get_packed_size
+                     (const Martlet__V1__FetchTombstonesReply   *message);
+size_t martlet__v1__fetch_tombstones_reply__pack
+                     (const Martlet__V1__FetchTombstonesReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_tombstones_reply__pack_to_buffer
+                     (const Martlet__V1__FetchTombstonesReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchTombstonesReply *
+       martlet__v1__fetch_tombstones_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_tombstones_reply__free_unpacked
+                     (Martlet__V1__FetchTombstonesReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__PurgeRequest methods */
+void   martlet__v1__purge_request__init
+                     (Martlet__V1__PurgeRequest         *message);
+size_t martlet__v1__purge_request__get_packed_size
+                     (const Martlet__V1__PurgeRequest   *message);
+size_t martlet__v1__purge_request__pack
+                     (const Martlet__V1__PurgeRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__purge_request__pack_to_buffer
+                     (const Martlet__V1__PurgeRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__PurgeRequest *
+       martlet__v1__purge_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__purge_request__free_unpacked
+                     (Martlet__V1__PurgeRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__PurgeReply methods */
+void   martlet__v1__purge_reply__init
+                     (Martlet__V1__PurgeReply         *message);
+size_t martlet__v1__purge_reply__get_packed_size
+                     (const Martlet__V1__PurgeReply   *message);
+size_t martlet__v1__purge_reply__pack
+                     (const Martlet__V1__PurgeReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__purge_reply__pack_to_buffer
+                     (const Martlet__V1__PurgeReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__PurgeReply *
+       martlet__v1__purge_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__purge_reply__free_unpacked
+                     (Martlet__V1__PurgeReply *message,
+                      ProtobufCAllocator *allocator);
 /* Martlet__V1__FenceRequest methods */
 void   martlet__v1__fence_request__init
                      (Martlet__V1__FenceRequest         *message);
@@ -2087,6 +2368,30 @@ typedef void (*Martlet__V1__FetchDoubtsRequest_Closure)
 typedef void (*Martlet__V1__FetchDoubtsReply_Closure)
                  (const Martlet__V1__FetchDoubtsReply *message,
                   void *closure_data);
+typedef void (*Martlet__V1__Floor_Closure)
+                 (const Martlet__V1__Floor *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__RaiseFloorRequest_Closure)
+                 (const Martlet__V1__RaiseFloorRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__RaiseFloorReply_Closure)
+                 (const Martlet__V1__RaiseFloorReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__Tombstone_Closure)
+                 (const Martlet__V1__Tombstone *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FetchTombstonesRequest_Closure)
+                 (const Martlet__V1__FetchTombstonesRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FetchTombstonesReply_Closure)
+                 (const Martlet__V1__FetchTombstonesReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__PurgeRequest_Closure)
+                 (const Martlet__V1__PurgeRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__PurgeReply_Closure)
+                 (const Martlet__V1__PurgeReply *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__FenceRequest_Closure)
                  (const Martlet__V1__FenceRequest *message,
                   void *closure_data);
@@ -2165,6 +2470,14 @@ extern const ProtobufCMessageDescriptor martlet__v1__forget_releases_reply__desc
 extern const ProtobufCMessageDescriptor martlet__v1__doubt__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__fetch_doubts_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__floor__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__raise_floor_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__raise_floor_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__tombstone__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_tombstones_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_tombstones_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__purge_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__purge_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__fence_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__fence_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__trust_request__descriptor;

@@ -1,0 +1,74 @@
+"""Storage nodes beyond those that a cluster was made with."""
+import contextlib
+import os
+import subprocess
+
+from conftest import wait_until
+
+
+def states(cluster):
+    """Node to its state, as the manager says."""
+    return {node["node"]: node["state"] for node in cluster.adm("status")["node_list"]}
+
+
+def holds(cluster):
+    """Node to the number of its replicas of partitions."""
+    return {node["node"]: node["holds"] for node in cluster.adm("rebalance-status")["nodes"]}
+
+
+@contextlib.contextmanager
+def more_storage_nodes(cluster, *numbers):
+    """Starts nodes of these numbers, waits until they are attached, and stops them at the end."""
+    started = {}
+    try:
+        for place, number in enumerate(numbers):
+            started[f"storage-{number}"] = start_storage_node(cluster, number, cluster.port_base + 100 + 10 * place)
+        for name in started:
+            wait_until(f"{name} to attach", lambda: states(cluster).get(name) == "attached", 30)
+        yield started
+    finally:
+        for process in started.values():
+            process.terminate()
+        for process in started.values():
+            process.wait(30)
+
+
+def start_storage_node(cluster, number, port):
+    """The process of a node that is configured as storage-3 is, on other ports."""
+    name = f"storage-{number}"
+    text = (cluster.folder / "config" / "storage-3.toml").read_text()
+    for offset in (0, 1, 3):
+        text = text.replace(f"127.0.0.1:{cluster.port_base + 70 + offset}\"", f"127.0.0.1:{port + offset}\"")
+    config = cluster.folder / "config" / f"{name}.toml"
+    config.write_text(text.replace("storage-3", name))
+    with open(cluster.folder / "log" / f"{name}.log", "ab") as log:
+        return subprocess.Popen(
+            [cluster.program("storage"), "--config", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env=os.environ | cluster.env)
+
+
+# Plans
+
+def wait_for_plan(cluster, seconds=60):
+    """The report of the plan, once it is over."""
+    def over():
+        report = cluster.adm("rebalance-status")
+        return report if report["phase"] in ("done", "withdrawn") else None
+    return wait_until("the plan to be over", over, seconds, 0.5)
+
+
+# Digests
+
+def all_equal(cluster):
+    """The digests of all replicas, as a comparison of everything finds them."""
+    for node in sorted(holds(cluster)):
+        cluster.adm("recover-consistency", node)
+        status = wait_until("the comparison to end", lambda: finished(cluster), 60)
+        if not status["all_equal"]:
+            return False
+    return True
+
+
+def finished(cluster):
+    status = cluster.adm("repair-status")
+    return status if status["state"] in ("done", "failed") else None

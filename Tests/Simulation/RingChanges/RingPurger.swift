@@ -1,0 +1,56 @@
+import Model
+import Register
+import Ring
+import TestKit
+
+/// Purges tombstones that all replicas of the partition hold, while its replicas do not change.
+final class RingPurger {
+    private static let address = 91
+
+    private unowned let simulation: RingChangeSimulation
+    private let client: RingClient
+    private let pause: Range<Int>
+
+    init(simulation: RingChangeSimulation, pause: Range<Int>) {
+        self.simulation = simulation
+        self.pause = pause
+        client = RingClient(writer: UInt64(Self.address), operations: 0, simulation: simulation)
+    }
+
+    /// Until everything has healed.
+    func start() {
+        guard !simulation.isHealed else { return }
+        simulation.scheduler.after(simulation.random.number(pause)) { [self] in
+            // It may know an older ring than there is.
+            if simulation.random.chance(0.7) { client.refresh {} }
+            look(simulation.random.number(0..<simulation.keys))
+            start()
+        }
+    }
+
+    private func look(_ key: Int) {
+        let (epoch, replicas) = (client.table.epoch, client.table.partitions[0])
+        guard replicas.next.isEmpty else { return }
+        let rule = QuorumRule(sets: [replicas.current], level: simulation.level)
+        var held: [NodeName: Ballot] = [:]
+        var isOver = false
+        for node in replicas.current {
+            _ = client.exchange(node, { $0.tombstone(key, $1) }) { [self] (tag: Ballot?) in
+                guard let tag, !isOver else { return }
+                held[node] = tag
+                let holders = Set(held.filter { $0.value == tag }.keys)
+                let isEnough =
+                    holders.count == replicas.current.count
+                    || simulation.has(.purgeWithoutProof) && rule.isWriteQuorum(holders)
+                guard isEnough else { return }
+                isOver = true
+                for node in replicas.current { purge(epoch, key, tag, at: node) }
+            }
+        }
+    }
+
+    private func purge(_ epoch: UInt64, _ key: Int, _ tag: Ballot, at node: NodeName) {
+        let replica = simulation.replica(node)
+        _ = simulation.network.send(from: Self.address, to: replica.address) { replica.purge(epoch, key, tag) }
+    }
+}

@@ -1,0 +1,11 @@
+import Wire
+
+/// What a bucket does with the predecessor of an object. Once not `unversioned` it never is again.
+public enum VersioningMode: String, Sendable {
+    /// There is one version, the null version, and it is replaced.
+    case unversioned = ""
+    /// It stays as a noncurrent version.
+    case enabled = "Enabled"
+    /// It stays, unless it is the null version: that one is replaced.
+    case suspended = "Suspended"
+}
