@@ -92,7 +92,7 @@ let libraries: [Target] = [
     shared(5, "MessageBus", ["CZeroMQ", "Model", "Wire", "Observability", nio, log]),
     shared(
         5, "ObjectLog", ["CWriteBack", "Model", "Checksums", "Threads", "PlantedBugs", nio, log], settings: optimised),
-    shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Wire"], settings: optimised),
+    shared(5, "MetadataIndex", ["CRocksDB", "Checksums", "Model", "Ring", "Wire"], settings: optimised),
     shared(5, "ClusterStore", ["Model", sqlite]),
     shared(6, "EtcdStore", ["ClusterStore", "Model", log, nio, nioPosix, nioHTTP, nioTLS]),
     shared(6, "ClusterState", ["COpenSSL", "Model", "Wire", "Ring", "Checksums", "MessageBus", log, toml]),
@@ -130,13 +130,13 @@ let services: [Target] =
         "storage", "Storage",
         process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", "PlantedBugs", nio])
     + service("replicator", "Replicator", process + ["ObjectAccess", "Ring", "Register", nio])
-    + service("repair", "Repair", process + ["ObjectAccess", "Ring", "Register", nio, sqlite])
+    + service("repair", "Repair", process + ["ObjectAccess", "S3Protocol", "Ring", "Register", nio, sqlite])
     + service(
         "manager", "Manager",
         process + [
             "ClusterStore", "EtcdStore", "ObjectAccess", "Ring", "FailureDetection", "Checksums", nio, nioPosix,
         ])
-    + service("admin", "Admin", process + [])
+    + service("admin", "Admin", process + ["Checksums"])
     + service("tap", "Tap", process + [nio])
     + service(
         "load", "Load",
@@ -208,7 +208,10 @@ let testTargets: [Target] = [
         ["Replicator", "ObjectAccess", "AccessTestKit", "Observability", "Register", "Wire", "Model", nio, log]),
     tests(
         "RepairTests",
-        ["Repair", "ObjectAccess", "AccessTestKit", "Observability", "Register", "Ring", "Wire", "Model", nio, log]),
+        [
+            "Repair", "ObjectAccess", "AccessTestKit", "S3Protocol", "MessageBus", "Observability", "Register", "Ring", "Wire",
+            "Model", nio, log,
+        ]),
     tests("Simulation", ["Register", "Ring", "Model", "Linearizability", "TestKit"], settings: optimised),
 ]
 

@@ -1,5 +1,6 @@
 """Storage nodes beyond those that a cluster was made with."""
 import contextlib
+import json
 import os
 import subprocess
 
@@ -22,7 +23,7 @@ def more_storage_nodes(cluster, *numbers):
     started = {}
     try:
         for place, number in enumerate(numbers):
-            started[f"storage-{number}"] = start_storage_node(cluster, number, cluster.port_base + 100 + 10 * place)
+            started[f"storage-{number}"] = start_storage_node(cluster, number, cluster.port_base + 110 + 5 * place)
         for name in started:
             wait_until(f"{name} to attach", lambda: states(cluster).get(name) == "attached", 30)
         yield started
@@ -37,8 +38,9 @@ def start_storage_node(cluster, number, port):
     """The process of a node that is configured as storage-3 is, on other ports."""
     name = f"storage-{number}"
     text = (cluster.folder / "config" / "storage-3.toml").read_text()
+    first = cluster.admin_port("storage-3") - 3
     for offset in (0, 1, 3):
-        text = text.replace(f"127.0.0.1:{cluster.port_base + 70 + offset}\"", f"127.0.0.1:{port + offset}\"")
+        text = text.replace(f"127.0.0.1:{first + offset}\"", f"127.0.0.1:{port + offset}\"")
     config = cluster.folder / "config" / f"{name}.toml"
     config.write_text(text.replace("storage-3", name))
     with open(cluster.folder / "log" / f"{name}.log", "ab") as log:
@@ -57,11 +59,20 @@ def wait_for_plan(cluster, seconds=60):
     return wait_until("the plan to be over", over, seconds, 0.5)
 
 
+def ring_nodes(cluster):
+    """Those that hold replicas, as one of them says."""
+    for node in (name for name in states(cluster) if name.startswith("storage-")):
+        code, out, _ = cluster.run_program("adm", "dump-ring", node, "--json")
+        if code == 0:
+            return sorted({name for partition in json.loads(out)["partitions"] for name in partition["nodes"]})
+    raise AssertionError("no storage node tells its ring")
+
+
 # Digests
 
 def all_equal(cluster):
     """The digests of all replicas, as a comparison of everything finds them."""
-    for node in sorted(holds(cluster)):
+    for node in ring_nodes(cluster):
         cluster.adm("recover-consistency", node)
         status = wait_until("the comparison to end", lambda: finished(cluster), 60)
         if not status["all_equal"]:

@@ -3,6 +3,7 @@
 While clients write, managers are killed one after the other; users and buckets are made all the same. With all managers
 away clients go on, and changes of the cluster's state are refused in bounded time.
 """
+import json
 import shutil
 import subprocess
 import time
@@ -11,9 +12,10 @@ import botocore.exceptions
 import pytest
 
 from conftest import wait_until
+from storage_nodes import all_equal, holds, more_storage_nodes, wait_for_plan
 from writers import Writers, undisturbed
 
-CLUSTER_OPTIONS = ["--managers", "3", "--nodes", "3"]
+CLUSTER_OPTIONS = ["--managers", "3", "--nodes", "3", "--set", "manager.partitions=256"]
 MANAGERS = ["manager", "manager-2", "manager-3"]
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed: apt-get install etcd-server")
@@ -98,6 +100,60 @@ def test_members_of_etcd_may_die(cluster):
         wait_until("changes to work again", lambda: works(lambda: s3.create_bucket(Bucket="bucket-with-etcd")), 40)
         change_state(cluster, "with-etcd-back")
         undisturbed(clients)
+
+
+def begun(cluster):
+    """The plan moves partitions, and is not near its end."""
+    report = cluster.adm("rebalance-status")
+    return report if report["partitions_moving"] > 0 and report["partitions_left"] > report["partitions"] // 4 else None
+
+
+def test_a_plan_outlives_two_managers_one_after_the_other(cluster):
+    cluster.s3().create_bucket(Bucket="load-3")
+    with more_storage_nodes(cluster, 4), Writers(cluster, "load-3", threads=2, sizes=(100, 4096)) as clients:
+        undisturbed(clients)
+        cluster.adm("rebalance")
+        for _ in range(2):
+            report = wait_until("the plan to be under way", lambda: begun(cluster), 30)
+            victim = wait_until("one manager to lead", lambda: leader(cluster))
+            cluster.kill(victim)
+            wait_until("another manager to lead", lambda: leader(cluster) not in (None, victim))
+            cluster.release(victim)
+            if report["partitions_left"] < report["partitions"] // 2:
+                break
+        assert wait_for_plan(cluster, 90)["phase"] == "done"
+        assert holds(cluster) == {f"storage-{i}": 192 for i in (1, 2, 3, 4)}
+        undisturbed(clients)
+
+        # All are killed in the midst of the way back. Processes that start know the ring from their disks or from each other.
+        cluster.adm("detach", "storage-4")
+        cluster.adm("rebalance")
+        wait_until("the plan to be under way", lambda: begun(cluster), 30)
+        for manager in MANAGERS:
+            cluster.kill(manager)
+        undisturbed(clients, 30)
+        cluster.kill("storage-2")
+        undisturbed(clients, 30)
+        cluster.release("storage-2")
+        cluster.kill("repair")
+        cluster.kill("replicator")
+        undisturbed(clients, 30)
+        assert refused(lambda: cluster.s3().create_bucket(Bucket="bucket-during-the-plan")) < 20
+        for name in ("repair", "replicator", *MANAGERS):
+            cluster.release(name)
+        assert wait_until("the plan to go on", lambda: over(cluster), 90, 0.5)["phase"] == "done"
+        assert holds(cluster) == {f"storage-{i}": 256 for i in (1, 2, 3)}
+        undisturbed(clients)
+    assert clients.verify(cluster.s3()) == []
+    wait_until("equal digests of all replicas", lambda: all_equal(cluster), 60, 1)
+
+
+def over(cluster):
+    """The report of a plan that is over; nothing while managers come back."""
+    run = subprocess.run([cluster.program("adm"), "rebalance-status", "--json"], capture_output=True, text=True, timeout=60,
+                         env=cluster.env)
+    report = json.loads(run.stdout) if run.returncode == 0 else {}
+    return report if report.get("phase") in ("done", "withdrawn") else None
 
 
 def works(call):

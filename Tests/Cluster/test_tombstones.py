@@ -19,7 +19,7 @@ def key(number):
 
 
 def body(number):
-    return hashlib.shake_128(str(number).encode()).digest(20_000)
+    return hashlib.shake_128(str(number).encode()).digest(100_000)
 
 
 def each(work, numbers):
@@ -94,9 +94,9 @@ def test_tombstones_go_and_give_their_space_back(cluster):
     wait_until("proof", lambda: task(cluster)["proved"], 30, 0.5)
     assert cluster.adm("repair-status")["tombstones"]["purged"] >= 280
     assert_only(cluster, "gone", range(20), range(20, 300))
-    # What is live is 20 objects of 20 kB on three nodes, and one open segment each.
+    # What is live is 20 objects of 300 on three nodes, beside one open segment each.
     before = used(cluster)
-    wait_until("space", lambda: is_less(cluster, before // 4), 60, 1)
+    wait_until("space", lambda: is_less(cluster, before // 3), 60, 1)
     assert_only(cluster, "gone", range(20), range(20, 300))
 
 

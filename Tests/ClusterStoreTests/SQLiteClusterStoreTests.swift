@@ -56,6 +56,13 @@ struct SQLiteFileTests {
         return image.appendingPathComponent("state.sqlite").path
     }
 
+    @Test("Every commit is synced: the library's own choice for this journal would sync at checkpoints only")
+    func synced() throws {
+        let store = try SQLiteClusterStore(path: path)
+        let mode = try store.queue.read { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+        #expect(mode == 2)
+    }
+
     @Test("Every acknowledged change is there after a crash, with its history")
     func crash() async throws {
         let store = try SQLiteClusterStore(path: path)

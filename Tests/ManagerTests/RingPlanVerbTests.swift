@@ -90,6 +90,51 @@ struct RingPlanVerbTests {
         #expect(report.nodes.last?.gets == 16)
     }
 
+    @Test("another number of replicas is announced with its level, and brought about by the next plan")
+    func replicas() async throws {
+        let fixture = try await cluster(4)
+        await #expect(throws: VerbError(.conflict, "Not satisfy conditions: 6 replicas need 6 nodes, there are 5")) {
+            try await fixture.json("update-consistency-level", ["4", "4", "4", "6"])
+        }
+        try await fixture.run("update-consistency-level", "3", "3", "3", "5")
+        #expect(fixture.view.consistency == .majority(of: 5))
+        #expect(fixture.view.ring!.partitions.allSatisfy { $0.current.count == 3 })
+        let report = try await fixture.run("rebalance", as: RebalanceReport.self)
+        #expect(report.changes == ["attach storage-5", "5 replicas of each object"] && report.moves == 32)
+        let plan = try #require(fixture.cluster.state.ringPlan?.plan)
+        #expect(plan.open.count == 16 && plan.open.values.allSatisfy { Set($0).count == 5 })
+        await #expect(throws: VerbError(.conflict, "plan 1 is running: see rebalance-status")) {
+            try await fixture.json("update-consistency-level", ["1", "1", "1"])
+        }
+    }
+
+    @Test("fewer replicas are a plan as well, in which nodes only give")
+    func fewerReplicas() async throws {
+        let fixture = try await Fixture()
+        try await fixture.attach(4)
+        try await fixture.run("start", as: StartReport.self)
+        try await fixture.run("update-consistency-level", "2", "2", "2", "2")
+        let report = try await fixture.run("rebalance", as: RebalanceReport.self)
+        #expect(report.moves == 0 && report.partitions == 16 && report.nodes.map(\.gives) == [4, 4, 4, 4])
+    }
+
+    @Test("what would move is estimated from what nodes hold")
+    func sizes() async throws {
+        let fixture = try await cluster(3)
+        let ring = try #require(fixture.view.ring)
+        let plan = try RingGoal(fixture.cluster.state, ring).plan(fixture.cluster.state, ring)
+        var report = RebalanceReport(RingPlanRecord(plan, changes: [], now: 0), plan, ring)
+        // Every node holds all 16 partitions; the new one gets 12.
+        let usage: [NodeName: RebalanceReport.Usage] = [
+            "storage-1": .init(objects: 160, bytes: 16_000), "storage-2": .init(objects: 320, bytes: 32_000),
+        ]
+        report.estimate(plan.moves(from: ring), ring, usage)
+        #expect(
+            report.nodes.map(\.getsObjects) == [0, 0, 0, 180] && report.nodes.map(\.getsBytes) == [0, 0, 0, 18_000])
+        report.estimate(plan.moves(from: ring), ring, [:])
+        #expect(report.nodes.last?.getsBytes == 0)
+    }
+
     @Test("a plan is paused, resumed and taken back")
     func steering() async throws {
         let fixture = try await cluster(3)

@@ -13,13 +13,13 @@ struct ClusterProbeTests {
 
     @Test("Good with all, degraded but good with a quorum, bad without one")
     func verdicts() {
-        let all = ClusterProbe.judge(ring, writeQuorum: 2, reachable: ["a", "b", "c", "d"])
+        let all = ClusterProbe.judge(ring, level: .majority(of: 3), reachable: ["a", "b", "c", "d"])
         #expect(all.isGood && all.json.contains("\"status\":\"ok\""))
-        let one = ClusterProbe.judge(ring, writeQuorum: 2, reachable: ["b", "c", "d"])
+        let one = ClusterProbe.judge(ring, level: .majority(of: 3), reachable: ["b", "c", "d"])
         #expect(
             one.isGood && one.json.contains("\"status\":\"degraded\"") && one.json.contains("\"partitions_degraded\":1")
         )
-        let two = ClusterProbe.judge(ring, writeQuorum: 2, reachable: ["a", "b"])
+        let two = ClusterProbe.judge(ring, level: .majority(of: 3), reachable: ["a", "b"])
         #expect(!two.isGood && two.json.contains("\"partitions_without_quorum\":1"))
     }
 
@@ -28,8 +28,8 @@ struct ClusterProbeTests {
         let moving = RingTable(
             epoch: 2, hashKey: [UInt8](repeating: 7, count: 16),
             partitions: [PartitionReplicas(current: ["a", "b", "c"], next: ["d", "e", "f"])])!
-        #expect(!ClusterProbe.judge(moving, writeQuorum: 2, reachable: ["a", "b", "c", "d"]).isGood)
-        #expect(ClusterProbe.judge(moving, writeQuorum: 2, reachable: ["a", "b", "d", "e"]).isGood)
+        #expect(!ClusterProbe.judge(moving, level: .majority(of: 3), reachable: ["a", "b", "c", "d"]).isGood)
+        #expect(ClusterProbe.judge(moving, level: .majority(of: 3), reachable: ["a", "b", "d", "e"]).isGood)
     }
 
     @Test("An advertised host replaces the bound one, and keeps the port")

@@ -38,7 +38,7 @@ import Wire
         cluster.names.map { cluster.node($0).registers.count }
     }
 
-    @Test("Tombstones that all replicas hold are gone, with proof; other registers stay, and a new chain begins further on")
+    @Test("Tombstones that all replicas hold are gone, with proof; others stay, and a new chain begins further on")
     func purges() async throws {
         let cluster = FakeStorageCluster()
         try await delete((0..<30).map { "k\($0)" }, cluster)
@@ -66,7 +66,7 @@ import Wire
         #expect(registers(cluster) == [1, 2, 2])
     }
 
-    @Test("Nothing is purged of partitions of which a replica does not answer or has lost its memory", arguments: [false, true])
+    @Test("Nothing is purged where a replica does not answer, or has lost its memory", arguments: [false, true])
     func silent(isDoubtful: Bool) async throws {
         let cluster = FakeStorageCluster()
         try await delete(["a", "b"], cluster)

@@ -142,7 +142,8 @@ final class MemoryHealer {
             // What the others have purged before they were listed, the target does not know of.
             let floor = memories.values.reduce(PurgeFloor.zero) { $0.joined(with: $1.floor) }
             guard !simulation.has(.trustWithoutFloor) else { return trust(healing) }
-            gather([healing.target], { $0.raiseFloor(to: floor, $1) }) { [self] (_: [NodeName: Bool]) in trust(healing) }
+            gather([healing.target], { $0.raiseFloor(to: floor, $1) }) { [self] (_: [NodeName: Bool]) in trust(healing)
+            }
         }
     }
 

@@ -247,7 +247,8 @@ final class RegisterSimulation {
             let chain = ChainCheck(observations.filter { $0.key == key })
             if let violation = chain.violation() { return "key \(key): \(violation)" }
             let ignorant = replicas.filter {
-                !$0.isWiped && !$0.unreadable.contains(key) && !$0.isDoubtful(key) && !chain.isKnown(to: purged.known($0.index[key], $0.storedFloor, of: key))
+                !$0.isWiped && !$0.unreadable.contains(key) && !$0.isDoubtful(key)
+                    && !chain.isKnown(to: purged.known($0.index[key], $0.storedFloor, of: key))
             }
             if rule.isReadQuorum(rule.memberSet(ignorant.map(\.name))) {
                 return "key \(key): a quorum does not know what was answered"

@@ -17,8 +17,10 @@ struct DiskCheck {
     /// `scrubbing`: reads every segment, and asks what was noted.
     mutating func run(scrubbing: Bool) throws {
         checkDoubt()
+        try disk.forgetLeft { true }
         for name in DiskModel.names { try check(name) }
         for name in DiskModel.chunkNames { try check(name) }
+        model.departing = []
         try checkHints()
         try checkReleases()
         try checkSums()
@@ -60,10 +62,11 @@ struct DiskCheck {
 
     /// What the index has of a register that the disk owns.
     private mutating func note(_ state: ReplicaState?, _ register: DiskModel.Register, _ name: RegisterName) {
-        if !register.allowed.contains(state) {
+        let allowed = model.allowed(name)
+        if !allowed.contains(state) {
             faults.append(
                 "found \(state.map { "\($0.tag)" } ?? "nothing"), allowed "
-                    + register.allowed.map { $0.map { "\($0.tag)" } ?? "nothing" }.joined(separator: ", "))
+                    + allowed.map { $0.map { "\($0.tag)" } ?? "nothing" }.joined(separator: ", "))
         }
         model.registers[name] = .init(durable: state, promise: register.promise)
     }

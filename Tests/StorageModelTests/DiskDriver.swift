@@ -54,6 +54,7 @@ struct DiskDriver {
         if generator.chance(0.05) { try? disk.index.flush() }
         if generator.chance(0.15) { compact() }
         if generator.chance(0.2), events.contains(.moves) { moveSlots() }
+        if generator.chance(0.1), events.contains(.moves) { depart() }
         if generator.chance(0.1), events.contains(.doubt) { distrust() }
         if disk.index.hasDoubt, generator.chance(0.4) { heal() }
         if generator.chance(0.15), events.contains(.damage) { damage() }

@@ -67,6 +67,8 @@ struct DiskModel {
     var doubts: [Int: Presence] = [:]
     /// Registers that have a state from after the doubt of their slot.
     var taught: [Model.RegisterName: Presence] = [:]
+    /// Partitions of which everything may have been dropped.
+    var departing: Set<UInt32> = []
     /// Segments in which a byte was flipped, one in each, and the content that it may have hit.
     var damagedSegments: Set<UInt32> = []
     var damaged: Set<BlobKey> = []
@@ -77,6 +79,7 @@ struct DiskModel {
         var doubts = 0
         var damages = 0
         var purges = 0
+        var departures = 0
 
         static func += (a: inout Self, b: Self) {
             a.removedSegments += b.removedSegments
@@ -84,6 +87,7 @@ struct DiskModel {
             a.doubts += b.doubts
             a.damages += b.damages
             a.purges += b.purges
+            a.departures += b.departures
         }
     }
 
@@ -139,6 +143,17 @@ struct DiskModel {
 }
 
 extension DiskModel {
+    // MARK: - Partitions
+
+    static let cut = PartitionCut(hashKey: scheme.ring.hashKey, count: scheme.ring.partitionCount)!
+    static func partition(_ name: Model.RegisterName) -> UInt32 { cut.partition(of: name.indexKey) }
+    static func partition(_ chunk: ChunkName) -> UInt32 { cut.partition(of: chunk.ringKey) }
+
+    /// What a start may find of a register.
+    func allowed(_ name: Model.RegisterName) -> [ReplicaState?] {
+        (registers[name] ?? .init()).allowed + (departing.contains(Self.partition(name)) ? [nil] : [])
+    }
+
     // MARK: - Content: a function of its id
 
     static let sizes = [0, 1, 500, 512, 4000, 20_000, 90_000]

@@ -30,7 +30,7 @@ import Testing
         // A few points need not have met everything.
         guard points >= 1000 else { return }
         #expect(tally.removedSegments > 0 && tally.moves > 0 && tally.doubts > 0 && tally.damages > 0)
-        #expect(tally.purges > 0)
+        #expect(tally.purges > 0 && tally.departures > 0)
     }
 }
 

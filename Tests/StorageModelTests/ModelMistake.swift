@@ -13,7 +13,8 @@ enum ModelMistake: Hashable, Sendable, CaseIterable {
     case unloggedPurge
 
     static var allCases: [ModelMistake] {
-        SimulatedDirectory.Lie.allCases.map { .lie($0) } + [.hastyRemoval, .keptRemnants, .unloggedDoubt, .unloggedPurge]
+        SimulatedDirectory.Lie.allCases.map { .lie($0) }
+            + [.hastyRemoval, .keptRemnants, .unloggedDoubt, .unloggedPurge]
     }
 
     var lie: SimulatedDirectory.Lie? { if case .lie(let lie) = self { lie } else { nil } }

@@ -23,7 +23,9 @@ private struct FakeKnowledge: CompactionKnowledge {
     var purged: [RegisterName: PurgedMarker] = [:]
     var floor = IndexFloor()
     func purgedMarker(of name: RegisterName) throws -> PurgedMarker? { purged[name] }
-    func hasLeft(slot: Int, position: UInt64) -> Bool { left[slot].map { position < $0 } ?? false }
+    func hasLeft(key: [UInt8], position: UInt64) -> Bool {
+        left[SlotSet.slot(ofKey: key)].map { position < $0 } ?? false
+    }
     func hasHint(_ id: UInt64) -> Bool { hints.contains(id) }
     func doubt(ofSlot slot: Int) -> UInt64 { doubts[slot] ?? 0 }
 }

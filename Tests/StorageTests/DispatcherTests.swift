@@ -20,7 +20,7 @@ import Wire
         var options = StorageEngine.Options(node: "storage-1", dataDirectory: path, disks: [path + "/disk-1"])
         options.segmentSize = 4 << 20
         options.indexMemory = 16 << 20
-        gate = try RingGate(path: path + "/adopted-epoch") { nil }
+        gate = try RingGate(path: path + "/adopted-epoch", node: "storage-1", ring: { nil })
         engine = try StorageEngine(
             options, metrics: MetricsRegistry(),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))

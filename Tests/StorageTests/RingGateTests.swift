@@ -12,13 +12,16 @@ import Wire
 @Suite final class RingGateTests {
     private let directory = NSTemporaryDirectory() + "gate-" + UUID().uuidString
     private let ring = Monitor(RingTable?.none)
+    private let leaving = Monitor(Set<UInt32>())
 
     init() throws { try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true) }
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
     private func gate() throws -> RingGate {
-        try RingGate(path: directory + "/adopted-epoch") { [ring] in ring.withLock { $0 } }
+        try RingGate(
+            path: directory + "/adopted-epoch", node: "a", ring: { [ring] in ring.withLock { $0 } },
+            leaving: { [leaving] in leaving.withLock { $0 } })
     }
 
     private func install(epoch: UInt64, partitions: [UInt64]) {
@@ -52,6 +55,40 @@ import Wire
         #expect(status(admit(gate, 2, partition: 0)) == .staleEpoch)
         #expect(status(admit(gate, 8, partition: 1)) == .staleEpoch)
         #expect(status(admit(gate, 9, partition: 1)) == .ok)
+    }
+
+    @Test("while what departed is being dropped its partition is not held again, others are")
+    func departed() throws {
+        let gate = try gate()
+        install(epoch: 9, partitions: [3, 9])
+        leaving.withLock { $0 = [1] }
+        #expect(status(admit(gate, 9, partition: 0)) == .ok)
+        #expect(status(admit(gate, 9, partition: 1)) == .unavailable)
+        #expect(throws: BusError.self) { try gate.adopt(9) }
+        leaving.withLock { $0 = [] }
+        #expect(try gate.adopt(9) == 9)
+        #expect(status(admit(gate, 9, partition: 1)) == .ok)
+    }
+
+    @Test("no newer ring is adopted while something goes by the present one")
+    func withAdopted() throws {
+        let gate = try gate()
+        install(epoch: 9, partitions: [9])
+        let adopted = Monitor(UInt64?.none)
+        let thread = try gate.withAdopted { ring in
+            #expect(ring.epoch == 9)
+            install(epoch: 10, partitions: [10])
+            let thread = BlockingThread(name: "adopt") {
+                let epoch = try? gate.adopt(10)
+                adopted.withLock { $0 = epoch }
+            }
+            #expect(status(admit(gate, 10, partition: 0)) == .ok)
+            #expect(adopted.withLock { $0 } == nil)
+            return thread
+        }
+        // The request that was let in by the newer ring is no obstacle.
+        thread.join()
+        #expect(adopted.withLock { $0 } == 10)
     }
 
     @Test("a request about everything needs the newest ring")

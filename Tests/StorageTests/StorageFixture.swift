@@ -119,7 +119,7 @@ extension RegisterState where Record == ReplicaRecord {
         ReplicaState(
             tag: ballot(counter), sequence: counter, recentOperations: [OperationID(high: 3, low: counter)],
             record: ReplicaRecord(
-                bytes: [1, 2], isTombstone: deleted, summary: ListingSummary(size: 10 * counter).encoded(), blobs: blobs
-            ))
+                bytes: [1, 2], isTombstone: deleted,
+                summary: deleted ? [] : ListingSummary(size: 10 * counter).encoded(), blobs: blobs))
     }
 }

@@ -48,13 +48,15 @@ public final class FakeStorageCluster: RequestSending, ClusterViewing, TimerSche
 
     public init(
         nodes count: Int = 3, consistency: ConsistencyLevel = .majority(of: 3), partitions: Int = 16, seed: UInt64 = 1,
-        buckets: [String: BucketID] = [:], owner: String = ""
+        buckets: [String: BucketID] = [:], owner: String = "",
+        documents: [BucketDocument] = []
     ) {
         names = (1...count).map { NodeName("storage-\($0)") }
         let entries = buckets.map { name, id in
             StateEntry(
-                key: "buckets/\(name)", value: BucketRecord(name: name, id: id.bytes, owner: owner).encoded(),
-                revision: 1)
+                key: "buckets/\(name)",
+                value: BucketRecord(name: name, id: id.bytes, owner: owner, documents: documents).encoded(), revision: 1
+            )
         }
         let view = Self.makeView(names, consistency, partitions).applying(entries, revision: 1)
         state = Mutex(

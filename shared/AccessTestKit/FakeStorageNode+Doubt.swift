@@ -29,7 +29,8 @@ extension FakeStorageNode {
     }
 
     func fetchDoubts() -> Reply {
-        let reply = FetchDoubtsReply(doubts: isInDoubt ? [doubt] : [], ceiling: max(replica.ceiling, noted),
+        let reply = FetchDoubtsReply(
+            doubts: isInDoubt ? [doubt] : [], ceiling: max(replica.ceiling, noted),
             floor: Floor(ballot: BallotNumber(replica.floor.ballot), sequence: replica.floor.sequence))
         return (reply.encoded(), [])
     }

@@ -14,7 +14,8 @@ extension FakeStorageNode {
         let partitions = Set(request.partitions.map(Int.init))
         let after = request.after.isEmpty ? nil : Model.RegisterName(indexKey: request.after)
         let wanted = registers.filter { name, state in
-            state.record?.isTombstone == true && partitions.contains(ring.partition(of: name))
+            state.record?.isTombstone == true && state.record?.summary.isEmpty == true
+                && partitions.contains(ring.partition(of: name))
                 && after.map { $0 < name } ?? true
         }.sorted { $0.key < $1.key }
         let page = wanted.prefix(Int(request.limit))

@@ -57,6 +57,7 @@ extension ClusterStateMirror {
                 state.withLock { _ = $0.announcedTo.remove(manager) }
             }
         }
+        await askPeers(over: bus)
         throw ClusterStateError.noManagerReachable(reasons.joined(separator: "; "))
     }
 
@@ -79,7 +80,7 @@ extension ClusterStateMirror {
         publish(entries, changes)
     }
 
-    private func keep(_ entries: ClusterEntries) async {
+    func keep(_ entries: ClusterEntries) async {
         await withCheckedContinuation { continuation in
             files.async { [file, logger] in
                 do {
@@ -92,7 +93,7 @@ extension ClusterStateMirror {
         }
     }
 
-    private func publish(_ entries: ClusterEntries, _ changes: [StateEntry]) {
+    func publish(_ entries: ClusterEntries, _ changes: [StateEntry]) {
         let (view, handlers, reached) = state.withLock { state in
             state.entries = entries
             state.view = state.view.applying(changes, revision: entries.revision)

@@ -30,6 +30,7 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
         var pull: Task<Void, any Error>?
         var nextPull: Task<Void, any Error>?
         var follower: Task<Void, Never>?
+        var isLost = false
     }
 
     struct RevisionWaiter {
@@ -42,6 +43,7 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
     let addresses: [NodeName: String]
     let file: SnapshotFile
     let logger: Logger
+    private let clock: any Clock<Duration>
     /// File writes block: they have a thread of their own.
     let files = DispatchQueue(label: "martlet.cluster-state")
 
@@ -49,8 +51,13 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
     ///   - file: where the state is kept; a state that is there already is in force at once.
     ///   - bootstrap: the managers that are known without the state.
     ///   - addresses: of further managers, where the configuration knows better than the state.
-    public init(file: String, bootstrap: [PeerEndpoint], addresses: [NodeName: String] = [:], logger: Logger) {
+    ///   - clock: counts the time between two looks.
+    public init(
+        file: String, bootstrap: [PeerEndpoint], addresses: [NodeName: String] = [:], logger: Logger,
+        clock: any Clock<Duration> = ContinuousClock()
+    ) {
         self.addresses = addresses
+        self.clock = clock
         self.file = SnapshotFile(path: file)
         self.bootstrap = Dictionary(bootstrap.map { ($0.name, $0) }) { first, _ in first }
         self.logger = logger
@@ -72,6 +79,9 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
 
     public var view: ClusterView { state.withLock { $0.view } }
 
+    /// The last look found a manager that answered.
+    public var isFollowing: Bool { !state.withLock { $0.isLost } }
+
     /// Calls the handler after every change, from any thread. Must not block.
     public func onChange(_ handler: @escaping ChangeHandler) {
         state.withLock { $0.handlers.append(handler) }
@@ -87,11 +97,11 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
             $0.bus = bus
             $0.announcement = announcement
         }
-        let follower = Task { [weak self] in
+        let follower = Task { [weak self, clock] in
             var isLost = false
             while !Task.isCancelled {
                 isLost = await self?.poll(wasLost: isLost) ?? false
-                try? await Task.sleep(for: Self.pollInterval)
+                try? await clock.sleep(for: Self.pollInterval)
             }
         }
         state.withLock { $0.follower = follower }
@@ -102,9 +112,11 @@ public final class ClusterStateMirror: ClusterViewing, PeerDirectory {
     private func poll(wasLost: Bool) async -> Bool {
         do {
             try await refresh()
+            state.withLock { $0.isLost = false }
             if wasLost { logger.notice("a manager answers again") }
             return false
         } catch {
+            state.withLock { $0.isLost = true }
             guard !wasLost, !Task.isCancelled else { return wasLost }
             logger.warning(
                 "no manager answers: the last known state stays in force",

@@ -39,6 +39,28 @@ public struct ClusterView: Sendable {
     /// Names of the enrolled managers, sorted.
     public var managers: [NodeName] { contents.managers }
 
+    /// Projects of Keystone by id: accounts of Swift.
+    public var projects: [String: ProjectRecord] { contents.projects }
+    /// Tokens that were revoked before their end, by audit id in hex.
+    public var revokedTokens: [String: RevokedToken] { contents.revokedTokens }
+
+    public func project(name: String) -> ProjectRecord? {
+        contents.projectIDs[name].flatMap { contents.projects[$0] }
+    }
+
+    /// The bucket that is this container of a project's account: see ``BucketRecord/qualifiedName(_:project:)``.
+    public func container(_ name: String, project: String) -> BucketRecord? {
+        if let bucket = contents.buckets[BucketRecord.qualifiedName(name, project: project)] { return bucket }
+        // Strings that differ in bytes may be equal, but not to one of S3's names.
+        guard name.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
+        return contents.buckets[name].flatMap { $0.project == project ? $0 : nil }
+    }
+
+    /// Of a project's account, unsorted.
+    public func containers(project: String) -> [BucketRecord] {
+        contents.buckets.values.filter { $0.project == project }
+    }
+
     public func user(id: String) -> UserRecord? { contents.users[id] }
 
     public func user(accessKey: String) -> UserRecord? {
@@ -76,9 +98,12 @@ private final class Contents: @unchecked Sendable {
     var users: [String: UserRecord] = [:]
     var encryptionKeys: [String: EncryptionKeyRecord] = [:]
     var endpoints: Set<String> = []
+    var projects: [String: ProjectRecord] = [:]
+    var revokedTokens: [String: RevokedToken] = [:]
 
     // Derived by `index()`.
     var userIDs: [String: String] = [:]
+    var projectIDs: [String: String] = [:]
     var memberNames: [[UInt8]: NodeName] = [:]
     var storageNodes: [NodeName] = []
     var managers: [NodeName] = []
@@ -86,6 +111,7 @@ private final class Contents: @unchecked Sendable {
     var usersChanged = false
     var membersChanged = false
     var ringChanged = false
+    var projectsChanged = false
 
     init() {}
 
@@ -99,6 +125,9 @@ private final class Contents: @unchecked Sendable {
         users = other.users
         encryptionKeys = other.encryptionKeys
         endpoints = other.endpoints
+        projects = other.projects
+        projectIDs = other.projectIDs
+        revokedTokens = other.revokedTokens
         userIDs = other.userIDs
         memberNames = other.memberNames
         storageNodes = other.storageNodes
@@ -128,6 +157,11 @@ private final class Contents: @unchecked Sendable {
         case let key where key.hasPrefix(ClusterKeys.endpointPrefix):
             let host = String(key.dropFirst(ClusterKeys.endpointPrefix.count))
             if value == nil { endpoints.remove(host) } else { endpoints.insert(host) }
+        case let key where key.hasPrefix(ClusterKeys.projectPrefix):
+            update(&projects[String(key.dropFirst(ClusterKeys.projectPrefix.count))], value)
+            projectsChanged = true
+        case let key where key.hasPrefix(ClusterKeys.revokedTokenPrefix):
+            update(&revokedTokens[String(key.dropFirst(ClusterKeys.revokedTokenPrefix.count))], value)
         default: break
         }
     }
@@ -140,6 +174,9 @@ private final class Contents: @unchecked Sendable {
     func index() {
         if usersChanged {
             userIDs = Dictionary(users.values.map { ($0.accessKeyId, $0.id) }) { first, _ in first }
+        }
+        if projectsChanged {
+            projectIDs = Dictionary(projects.values.map { ($0.name, $0.id) }) { first, _ in first }
         }
         if membersChanged {
             memberNames = Dictionary(members.map { ($1.publicKey, $0) }) { first, _ in first }

@@ -32,15 +32,14 @@ public final class SQLiteClusterStore: ClusterStore {
             let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             if descriptor >= 0 { Foundation.close(descriptor) }
         }
-        configuration.prepareDatabase { database in
-            // With WAL this syncs the log at every commit: what is acknowledged survives a power failure.
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
         self.options = options
         do {
             queue =
                 try path == ":memory:"
                 ? DatabaseQueue(configuration: configuration) : DatabaseQueue(path: path, configuration: configuration)
+            // With WAL this syncs the log at every commit: what is acknowledged survives a power failure. Not before the
+            // queue is open: GRDB sets NORMAL, which syncs at checkpoints only, when it turns WAL on.
+            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try queue.write { try StoreSchema.prepare($0, path: path) }
             let now = options.now()
             let (revision, deadline) = try queue.write { database in

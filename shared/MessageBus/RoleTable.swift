@@ -37,6 +37,8 @@ public enum RoleTable {
         .fetchState: Set(members + [.admin]),
         .adminCommand: [.admin, .manager],
         .changeBucket: [.gateway, .repair, .manager],
+        .revokeToken: [.gateway],
+        .changeAccount: [.gateway],
         .reportMoves: [.repair],
         .fetchUsage: [.gateway, .manager],
     ]

@@ -97,9 +97,10 @@ extension IndexApplication {
 
     // MARK: - Slots that were left
 
-    /// Content of a slot that was left.
+    /// Content of a slot or partition that was left.
     mutating func forget(_ key: BlobKey) throws {
         guard case .stored(let location)? = try entry(key) else { return }
+        if let index = key.index { applied.droppedChunks.append(ChunkName(blob: key.blob, index: index)) }
         retire(location)
         delete(key)
         if location.isDamaged { unlistDamage(key) }

@@ -14,6 +14,7 @@ struct IndexApplication {
     var floor: IndexFloor
     private(set) var doubts: SlotDoubts?
     var left: LeftSlots?
+    var leftPartitions: LeftPartitions?
     private(set) var segments: [UInt32: SegmentTotals] = [:]
     var applied = AppliedChanges()
 
@@ -58,6 +59,9 @@ struct IndexApplication {
         case .leftSlots(let position, let slots, let place):
             meet(place, .control)
             changeLeft { $0.leave(slots, before: position) }
+        case .leftPartitions(let position, let cut, let partitions, let place):
+            meet(place, .control)
+            changeLeftPartitions { $0.leave(partitions, of: cut, before: position) }
         case .floor(let floor, let place):
             meet(place, .control)
             raiseFloor(to: floor)

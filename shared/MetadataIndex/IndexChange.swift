@@ -21,6 +21,8 @@ public enum IndexChange: Sendable {
     case trust(before: UInt64, slots: SlotSet, RecordPlace = .unknown)
     /// These slots went to another disk: their records before this position count for nothing.
     case leftSlots(before: UInt64, slots: SlotSet, RecordPlace = .unknown)
+    /// The ring took these partitions away from the node: their records before this position count for nothing.
+    case leftPartitions(before: UInt64, PartitionCut, [UInt32], RecordPlace = .unknown)
     /// Tombstones up to here may have been purged.
     case floor(IndexFloor, RecordPlace = .unknown)
     /// These tombstones are gone for good. `watermark`: no older record of their keys stands behind it; 0: behind this

@@ -21,6 +21,7 @@ enum IndexKeys {
     static let totals = metaKey("totals")
     static let doubt = metaKey("doubt")
     static let left = metaKey("left")
+    static let leftPartitions = metaKey("left partitions")
     static let floor = metaKey("floor")
 
     private static func metaKey(_ name: String) -> [UInt8] { [meta] + Array(name.utf8) }

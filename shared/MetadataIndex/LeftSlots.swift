@@ -46,37 +46,42 @@ struct LeftSlots: Sendable, Equatable {
 /// How far ``MetadataIndex/forgetLeft(after:limit:)`` has come.
 public struct LeftCursor: Sendable {
     fileprivate var left: LeftSlots
+    fileprivate var partitions: LeftPartitions
     fileprivate var key: [UInt8]
 }
 
 extension MetadataIndex {
-    /// Whether the index may have entries of slots that were left.
-    public var hasLeft: Bool { !leftSlots.pending.isEmpty }
+    /// Whether the index may have entries of slots or partitions that were left.
+    public var hasLeft: Bool { !leftSlots.pending.isEmpty || !leftPartitions.pending.isEmpty }
 
-    /// Whether a record of a key of this slot counts for nothing, because the slot was left after it was written.
-    public func hasLeft(slot: Int, position: UInt64) -> Bool { leftSlots.contains(position, ofSlot: slot) }
-
-    /// Takes out entries of slots that were left. Looks at about `limit` entries; nil: that was all.
-    public func forgetLeft(after cursor: LeftCursor? = nil, limit: Int) throws -> LeftCursor? {
+    /// Takes out entries of slots and partitions that were left. Looks at about `limit` entries; nil: that was all.
+    /// - Parameter onChange: called with what has gone.
+    public func forgetLeft(
+        after cursor: LeftCursor? = nil, limit: Int, onChange: (AppliedChanges) -> Void = { _ in }
+    ) throws -> LeftCursor? {
         var next: LeftCursor?
-        try change { application in
-            let left = leftSlots
-            guard !left.pending.isEmpty else { return }
-            var start = cursor?.left == left ? cursor!.key : [IndexKeys.registers]
+        let applied = try change { application in
+            let (left, partitions) = (leftSlots, leftPartitions)
+            guard !left.pending.isEmpty || !partitions.pending.isEmpty else { return }
+            let isSame = cursor?.left == left && cursor?.partitions == partitions
+            var start = isSame ? cursor!.key : [IndexKeys.registers]
             var (looked, key) = (0, [UInt8]?.none)
             if start[0] == IndexKeys.registers {
-                key = try forgetRegisters(from: start, left, limit, &looked, &application)
+                key = try forgetRegisters(from: start, limit, &looked, &application)
                 start = [IndexKeys.blobs]
             }
-            if key == nil { key = try forgetChunks(from: start, left, limit, &looked, &application) }
-            next = key.map { LeftCursor(left: left, key: $0) }
-            if next == nil { application.changeLeft { $0.forgotten() } }
+            if key == nil { key = try forgetChunks(from: start, limit, &looked, &application) }
+            next = key.map { LeftCursor(left: left, partitions: partitions, key: $0) }
+            guard next == nil else { return }
+            if !left.pending.isEmpty { application.changeLeft { $0.forgotten() } }
+            if !partitions.pending.isEmpty { application.changeLeftPartitions { $0.forgotten() } }
         }
+        onChange(applied)
         return next
     }
 
     private func forgetRegisters(
-        from start: [UInt8], _ left: LeftSlots, _ limit: Int, _ looked: inout Int,
+        from start: [UInt8], _ limit: Int, _ looked: inout Int,
         _ application: inout IndexApplication
     ) throws -> [UInt8]? {
         let (gone, next) = try choose(from: start, below: IndexKeys.registers + 1, limit, &looked) {
@@ -85,14 +90,14 @@ extension MetadataIndex {
             guard let position = IndexedRegister.position(in: step.value), let name = RegisterName(indexKey: key) else {
                 throw IndexError.corruption("unreadable entry of a register")
             }
-            return left.contains(position, ofSlot: SlotSet.slot(ofKey: key)) ? name : nil
+            return hasLeft(key: key, position: position) ? name : nil
         }
         for name in gone { try application.forget(name) }
         return next
     }
 
     private func forgetChunks(
-        from start: [UInt8], _ left: LeftSlots, _ limit: Int, _ looked: inout Int,
+        from start: [UInt8], _ limit: Int, _ looked: inout Int,
         _ application: inout IndexApplication
     ) throws -> [UInt8]? {
         let (gone, next) = try choose(from: start, below: IndexKeys.blobs + 1, limit, &looked) {
@@ -102,7 +107,7 @@ extension MetadataIndex {
             }
             guard key.index != nil, case .stored(let location) = entry else { return nil }
             // A chunk's key is also its place on the ring.
-            return left.contains(location.position, ofSlot: SlotSet.slot(ofKey: key.bytes)) ? key : nil
+            return hasLeft(key: key.bytes, position: location.position) ? key : nil
         }
         for key in gone { try application.forget(key) }
         return next
@@ -128,7 +133,7 @@ extension MetadataIndex {
 }
 
 extension IndexApplication {
-    /// A register of a slot that was left, with the blobs beside it.
+    /// A register of a slot or partition that was left, with the blobs beside it.
     mutating func forget(_ name: RegisterName) throws {
         guard let old = try register(name) else { return }
         try drop(name, old)
@@ -137,14 +142,17 @@ extension IndexApplication {
     }
 
     func isLeft(_ name: RegisterName, _ position: UInt64) -> Bool {
-        let left = left ?? index.leftSlots
-        return !left.isEmpty && left.contains(position, ofSlot: SlotSet.slot(ofKey: name.indexKey))
+        isLeft(name.indexKey, position)
+    }
+
+    private func isLeft(_ key: @autoclosure () -> [UInt8], _ position: UInt64) -> Bool {
+        let (left, partitions) = (left ?? index.leftSlots, leftPartitions ?? index.leftPartitions)
+        return !left.isEmpty && left.contains(position, ofSlot: SlotSet.slot(ofKey: key()))
+            || partitions.contains(position, key())
     }
 
     func isLeft(_ key: BlobKey, _ owner: BlobOwner?, _ position: UInt64) -> Bool {
-        let left = left ?? index.leftSlots
-        guard !left.isEmpty else { return false }
-        if key.index != nil { return left.contains(position, ofSlot: SlotSet.slot(ofKey: key.bytes)) }
+        if key.index != nil { return isLeft(key.bytes, position) }
         return owner.map { isLeft($0.name, position) } ?? false
     }
 

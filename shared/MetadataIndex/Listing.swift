@@ -120,15 +120,17 @@ public struct RegisterScan: Sendable {
         }
     }
 
-    /// The time is that of the deletion; nil: the register is no tombstone.
+    /// The time is that of the deletion; nil: the register is no tombstone, or one with a summary, which listings show.
     public func visitTombstones(
         _ body: (RegisterName, Ballot, _ deletedMilliseconds: Int64?) throws -> Bool
     ) throws {
         try scan.visit { step in
-            guard let name = RegisterName(indexKey: step.key.dropFirst()), let tag = IndexedRegister.tag(in: step.value),
+            guard let name = RegisterName(indexKey: step.key.dropFirst()),
+                let tag = IndexedRegister.tag(in: step.value),
                 let isTombstone = IndexedRegister.isTombstone(in: step.value)
             else { throw IndexError.corruption("unreadable entry of a register") }
-            let time = isTombstone ? IndexedRegister(decoding: step.value)?.value.deletedMilliseconds : nil
+            let value = isTombstone ? IndexedRegister(decoding: step.value)?.value : nil
+            let time = value.flatMap { $0.summary.isEmpty ? $0.deletedMilliseconds : nil }
             return try body(name, tag, time) ? .next : .stop
         }
     }

@@ -19,6 +19,7 @@ public final class MetadataIndex: Sendable {
         var counts: EntryCounts
         var doubts: SlotDoubts
         var left: LeftSlots
+        var leftPartitions: LeftPartitions
         var segments: [UInt32: SegmentTotals]
         var flushed: UInt64
     }
@@ -57,6 +58,8 @@ public final class MetadataIndex: Sendable {
             counts: try database.get(IndexKeys.counts) { EntryCounts(decoding: $0) }.flatMap { $0 } ?? .init(),
             doubts: try database.get(IndexKeys.doubt) { SlotDoubts(decoding: $0) }.flatMap { $0 } ?? .init(),
             left: try database.get(IndexKeys.left) { LeftSlots(decoding: $0) }.flatMap { $0 } ?? .init(),
+            leftPartitions: try database.get(IndexKeys.leftPartitions) { LeftPartitions(decoding: $0) }
+                .flatMap { $0 } ?? .init(),
             segments: segments, flushed: checkpoint)
     }
 
@@ -96,6 +99,16 @@ public final class MetadataIndex: Sendable {
     public var doubtedThroughout: UInt64 { slotDoubts.throughout }
     var slotDoubts: SlotDoubts { state.withLock { $0.doubts } }
     var leftSlots: LeftSlots { state.withLock { $0.left } }
+    var leftPartitions: LeftPartitions { state.withLock { $0.leftPartitions } }
+
+    /// Whether a record of this key counts for nothing, because its slot or partition was left after it was written.
+    /// - Parameter key: the index key of a register or the ring key of a chunk.
+    public func hasLeft(key: [UInt8], position: UInt64) -> Bool {
+        state.withLock { state in
+            !state.left.isEmpty && state.left.contains(position, ofSlot: SlotSet.slot(ofKey: key))
+                || state.leftPartitions.contains(position, key)
+        }
+    }
 
     // MARK: - Reading
 
@@ -174,8 +187,9 @@ public final class MetadataIndex: Sendable {
     }
 
     /// Changes entries that no record speaks of.
-    func change(_ body: (inout IndexApplication) throws -> Void) throws {
-        try writing.withLock { _ in _ = try run(checkpoint: checkpoint, milliseconds: 0, body) }
+    @discardableResult
+    func change(_ body: (inout IndexApplication) throws -> Void) throws -> AppliedChanges {
+        try writing.withLock { _ in try run(checkpoint: checkpoint, milliseconds: 0, body).applied }
     }
 
     private func run(
@@ -194,6 +208,7 @@ public final class MetadataIndex: Sendable {
             state.counts = application.counts
             if let doubts = application.doubts { state.doubts = doubts }
             if let left = application.left { state.left = left }
+            if let partitions = application.leftPartitions { state.leftPartitions = partitions }
             for (segment, totals) in application.segments { state.segments[segment] = totals }
         }
         return application

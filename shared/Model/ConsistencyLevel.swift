@@ -33,12 +33,13 @@ public struct ConsistencyLevel: Hashable, Sendable {
     /// Whether reads and writes of each key are linearizable: all quorums are majorities.
     public var isLinearizable: Bool { min(write, read, delete) >= majority }
 
-    /// The same for a set of another size: what was a majority stays one, other numbers are cut to the size.
+    /// The same for a set of another size, as partitions have while the number of replicas changes: a majority stays the
+    /// smallest one, what is above it may miss as many replicas as before, what is below it is cut to the size.
     public func inSet(of size: Int) -> ConsistencyLevel {
         if size == replicas { return self }
         func scaled(_ count: Int) -> Int {
-            let cut = min(count, size)
-            return count >= majority ? max(cut, size / 2 + 1) : cut
+            if count < majority { return min(count, size) }
+            return count == majority ? size / 2 + 1 : max(size / 2 + 1, size - (replicas - count))
         }
         var level = self
         (level.replicas, level.write, level.read, level.delete) = (size, scaled(write), scaled(read), scaled(delete))

@@ -35,11 +35,7 @@ struct Placement: Sendable {
     }
 
     /// For repair: a round that hears every replica, so that even a state that only one of them has is carried on.
-    var ruleOfAll: QuorumRule {
-        QuorumRule(
-            sets: sets, prepare: ConsistencyLevel.replicasMax, write: max(consistency.write, consistency.majority),
-            read: consistency.read)
-    }
+    var ruleOfAll: QuorumRule { QuorumRule(hearingAll: sets, level: consistency) }
 
     /// For repair: a round that is right without the promise of a replica that has lost its memory.
     var ruleOfHealing: QuorumRule { QuorumRule(healing: sets, level: consistency) }

@@ -21,7 +21,7 @@ public struct ClusterProbe: Sendable {
     public func run() async -> AdminServer.Health {
         let view = cluster.view
         guard let ring = view.ring else { return .init(isGood: false, json: "{\"status\":\"no ring\"}") }
-        return Self.judge(ring, writeQuorum: view.consistency.write, reachable: await reachable(ring.nodes))
+        return Self.judge(ring, level: view.consistency, reachable: await reachable(ring.nodes))
     }
 
     private func reachable(_ nodes: [NodeName]) async -> Set<NodeName> {
@@ -38,13 +38,14 @@ public struct ClusterProbe: Sendable {
     }
 
     /// The verdict as JSON, for those that know by other means who is reachable.
-    public static func judge(_ ring: RingTable, writeQuorum: Int, reachable: Set<NodeName>) -> AdminServer.Health {
+    public static func judge(_ ring: RingTable, level: ConsistencyLevel, reachable: Set<NodeName>) -> AdminServer.Health
+    {
         var degraded = 0
         var lost = 0
         for partition in ring.partitions {
             if !partition.nodes.allSatisfy(reachable.contains) { degraded += 1 }
             let writable = partition.sets.allSatisfy { set in
-                set.count { reachable.contains($0) } >= min(writeQuorum, set.count)
+                set.count { reachable.contains($0) } >= level.inSet(of: set.count).write
             }
             if !writable { lost += 1 }
         }

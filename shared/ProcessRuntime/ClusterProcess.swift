@@ -19,6 +19,7 @@ actor ClusterProcess {
     private var admin: AdminServer?
     private var service: (any ProcessService)?
     private var heartbeats: Task<Void, Never>?
+    private var membership: MembershipCheck?
 
     private var configuration: Configuration { foundation.configuration }
 
@@ -48,7 +49,10 @@ actor ClusterProcess {
             configuration: configuration, name: foundation.name, role: foundation.role, logger: foundation.logger,
             metrics: foundation.metrics, bus: bus, cluster: mirror, writer: enrolment.writer,
             dataDirectory: foundation.directory.path, masterKey: enrolment.masterKey)
-        try await startService(context, member)
+        try await startService(context, member, mirror)
+        let membership = joining.watchMembership(enrolment, mirror, over: bus, as: member)
+        self.membership = membership
+        membership.start()
     }
 
     private func startBus(_ keys: CurveKeyPair) throws -> MessageBus {
@@ -96,11 +100,13 @@ actor ClusterProcess {
         return mirror
     }
 
-    private func startService(_ context: ProcessContext, _ member: EnrolRequest) async throws {
+    private func startService(
+        _ context: ProcessContext, _ member: EnrolRequest, _ mirror: ClusterStateMirror
+    ) async throws {
         let service = try await make(context)
         try await service.start()
         self.service = service
-        router.open(CommonCommands(context, service: service), service, bus: context.bus)
+        router.open(CommonCommands(context, service: service), service, bus: context.bus, mirror)
         heartbeats = Heartbeats(bus: context.bus, cluster: context.cluster, member: member).start()
     }
 
@@ -108,7 +114,8 @@ actor ClusterProcess {
 
     private func readiness() async -> [String: Bool] {
         guard let service else { return ["running": false] }
-        return await service.readiness()
+        let checks = await service.readiness()
+        return membership?.reason == nil ? checks : checks.merging(["member": false]) { $1 }
     }
 
     private func clusterHealth() async -> AdminServer.Health {
@@ -120,6 +127,7 @@ actor ClusterProcess {
 
     func stop() async {
         heartbeats?.cancel()
+        membership?.stop()
         let stopping = service
         service = nil
         await stopping?.stop()

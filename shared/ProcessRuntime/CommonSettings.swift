@@ -57,6 +57,6 @@ public enum CommonSettings {
 
     /// Sections of a shared file that a process leaves to the others.
     static let serviceSections: Set<String> = [
-        "gateway", "storage", "replicator", "repair", "manager", "tap", "load", "demo",
+        "gateway", "swift", "storage", "replicator", "repair", "manager", "tap", "load", "demo",
     ]
 }

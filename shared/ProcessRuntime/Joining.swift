@@ -40,15 +40,23 @@ struct Joining {
 
     private func enrolOnce(over bus: MessageBus, as member: EnrolRequest) async throws -> EnrolmentResult {
         let token = try joinToken()
-        let manager = PeerEndpoint(
-            name: "enrolment", role: .manager, address: configuration[CommonSettings.managerEnrolment],
-            publicKey: token.managerKey)
-        directory.set(StaticPeerDirectory([manager]))
+        directory.setEnrolment(
+            address: configuration[CommonSettings.managerEnrolment], managerKey: token.managerKey)
         let result = try await Enrolment.enrol(
-            over: bus, manager: manager.name, token: token, member: member, dataDirectory: foundation.directory.path)
+            over: bus, manager: LateDirectory.enrolment, token: token, member: member,
+            dataDirectory: foundation.directory.path)
         foundation.logger.info(
             "enrolled", metadata: ["cluster": "\(result.clusterID)", "writer": "\(result.writer)"])
         return result
+    }
+
+    /// Asks from time to time, while no manager answers, whether this process is a member still.
+    func watchMembership(
+        _ enrolment: EnrolmentResult, _ mirror: ClusterStateMirror, over bus: MessageBus, as member: EnrolRequest
+    ) -> MembershipCheck {
+        directory.setEnrolment(
+            address: configuration[CommonSettings.managerEnrolment], managerKey: enrolment.managerKey)
+        return MembershipCheck(bus: bus, member: member, logger: foundation.logger) { mirror.isFollowing }
     }
 
     private func joinToken() throws -> JoinToken {

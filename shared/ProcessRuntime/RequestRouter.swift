@@ -1,3 +1,4 @@
+import ClusterState
 import Logging
 import MessageBus
 import Model
@@ -10,6 +11,7 @@ final class RequestRouter: RequestHandling {
         var commands: CommonCommands
         var service: any ProcessService
         var probe: MemberProbe
+        var mirror: ClusterStateMirror
     }
 
     private let name: NodeName
@@ -21,8 +23,12 @@ final class RequestRouter: RequestHandling {
         self.logger = logger
     }
 
-    func open(_ commands: CommonCommands, _ service: any ProcessService, bus: any RequestSending) {
-        opened.withLock { $0 = Open(commands: commands, service: service, probe: MemberProbe(bus: bus)) }
+    func open(
+        _ commands: CommonCommands, _ service: any ProcessService, bus: any RequestSending, _ mirror: ClusterStateMirror
+    ) {
+        opened.withLock {
+            $0 = Open(commands: commands, service: service, probe: MemberProbe(bus: bus), mirror: mirror)
+        }
     }
 
     func handle(_ request: IncomingRequest, _ responder: Responder) {
@@ -31,8 +37,20 @@ final class RequestRouter: RequestHandling {
             return responder.reply(PingReply(name: name.rawValue, version: Version.current))
         }
         if request.type == .probe { return open.probe.handle(request, responder) }
+        if request.type == .fetchState { return Self.placement(open.mirror, request, responder) }
         guard request.type == .nodeCommand else { return open.service.handle(request, responder) }
         Task { await Self.run(open.commands, request, responder, logger) }
+    }
+
+    /// Managers tell the whole state; a process only what others need to find what is stored.
+    private static func placement(
+        _ mirror: ClusterStateMirror, _ request: IncomingRequest, _ responder: Responder
+    ) {
+        do {
+            responder.reply(mirror.placement(for: try request.decoded(FetchStateRequest.self)))
+        } catch {
+            responder.fail(.malformed, "\(error)")
+        }
     }
 
     private static func run(

@@ -69,6 +69,14 @@ public struct QuorumRule: Sendable, Equatable {
         }
     }
 
+    /// For rounds that hear every replica, so that even a state that only one of them has is carried on.
+    public init(hearingAll sets: [[NodeName]], level: ConsistencyLevel) {
+        self.init(sets: sets) { size in
+            let scaled = level.inSet(of: size)
+            return (size, max(scaled.write, scaled.majority), scaled.read)
+        }
+    }
+
     private init(sets: [[NodeName]], sizes: (Int) -> (prepare: Int, write: Int, read: Int)) {
         var members: [NodeName] = []
         var requirements: [Requirement] = []

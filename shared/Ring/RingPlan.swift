@@ -58,6 +58,17 @@ public struct RingPlan: Sendable, Hashable {
             id: id, phase: open.isEmpty ? .done : .running, open: open, partitionsTotal: open.count, movesTotal: moves)
     }
 
+    /// For a table that was found without its plan: what moves goes back.
+    public init(id: UInt64, takingBack table: RingTable) {
+        var open: [Int: [NodeName]] = [:]
+        for (partition, replicas) in table.partitions.enumerated() where !replicas.next.isEmpty {
+            open[partition] = replicas.next
+        }
+        self.init(
+            id: id, phase: open.isEmpty ? .withdrawn : .returning, open: open, partitionsTotal: open.count,
+            movesTotal: 0)
+    }
+
     // MARK: - What the operator says
 
     public mutating func pause() { if phase == .running { phase = .paused } }

@@ -43,6 +43,23 @@ public struct XMLWriter: Sendable {
         if let text { element(name, text) }
     }
 
+    /// An element of any name as it was read, with everything in it. Text beside elements is left out.
+    public mutating func node(_ node: XMLNode, namespace: String? = nil) {
+        raw("<")
+        raw(node.name)
+        if let namespace {
+            raw(" xmlns=\"")
+            text(namespace)
+            raw("\"")
+        }
+        raw(">")
+        if node.children.isEmpty { text(node.text) }
+        for child in node.children { self.node(child) }
+        raw("</")
+        raw(node.name)
+        raw(">")
+    }
+
     private mutating func open(
         _ name: StaticString, namespace: String?, attributes: [(name: String, value: String)]
     ) {

@@ -77,7 +77,7 @@ import Testing
     @Test(
         "what is asked for and cannot be done is refused, and nothing is stored",
         arguments: [
-            ("x-amz-server-side-encryption", "rot13", "InvalidArgument"), ("x-amz-tagging", "a=b", "NotImplemented"),
+            ("x-amz-server-side-encryption", "rot13", "InvalidArgument"),
             ("x-amz-storage-class", "GOLD", "InvalidStorageClass"), ("x-amz-acl", "mine", "InvalidArgument"),
             ("x-amz-object-lock-mode", "GOVERNANCE", "InvalidRequest"),
             ("x-amz-meta-a", String(repeating: "x", count: 2048), "MetadataTooLarge"),

@@ -54,6 +54,14 @@ public struct AdminTool: AsyncParsableCommand {
                 name: "Users",
                 subcommands: [
                     CreateUser.self, ImportUser.self, DeleteUser.self, GetUsers.self, UpdateUserRole.self,
+                    UpdateUserPassword.self, RevokeTokens.self,
+                ]),
+            CommandGroup(
+                name: "Projects",
+                subcommands: [
+                    CreateProject.self, DeleteProject.self, GetProjects.self, AddRole.self, RemoveRole.self,
+                    GetRoles.self, CreateApplicationCredential.self, DeleteApplicationCredential.self,
+                    GetApplicationCredentials.self,
                 ]),
             CommandGroup(
                 name: "Buckets and endpoints",

@@ -19,8 +19,12 @@ extension VerbCommand {
     func text(_ json: [UInt8]) throws -> String { "OK" }
     func status(_ json: [UInt8]) throws -> ExitStatus { .done }
 
-    mutating func run() async throws {
-        let json = try await options.call(verb, verbArguments)
+    mutating func run() async throws { try await perform() }
+
+    /// Sends the verb and prints its answer.
+    /// - Parameter arguments: in place of ``verbArguments``.
+    func perform(with arguments: [String]? = nil) async throws {
+        let json = try await options.call(verb, arguments ?? verbArguments)
         try print(options.json ? String(decoding: json, as: UTF8.self) : text(json))
         let status = try status(json)
         if status != .done { throw Finished(status: status) }

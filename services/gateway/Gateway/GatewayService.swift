@@ -6,10 +6,11 @@ import MessageBus
 import NIOCore
 import ObjectAccess
 import ProcessRuntime
+import S3Protocol
 import Synchronization
 import Wire
 
-/// The gateway as a process: S3 in front, the cluster behind.
+/// The gateway as a process: S3 and Swift in front, the cluster behind.
 public final class GatewayService: ProcessService {
     private struct BadAddress: Error, CustomStringConvertible {
         var description: String
@@ -18,6 +19,8 @@ public final class GatewayService: ProcessService {
     private let context: ProcessContext
     private let front: Front
     private let server: FrontServer
+    /// Only with `swift.listen`.
+    private let swiftServer: FrontServer?
     private let accessLog: AccessLog?
     private let isServing = Atomic<Bool>(false)
 
@@ -27,6 +30,7 @@ public final class GatewayService: ProcessService {
         accessLog = try AccessLog(destination: configuration[GatewaySettings.accessLog])
         let cluster = context.cluster
         let master = context.masterKey.flatMap(MasterKey.init(bytes:))
+        let operations = Self.operations(context)
         if master == nil { context.logger.warning("no master key: no signed request can be served") }
         front = Front(
             name: context.name.rawValue, limits: FrontLimits(configuration),
@@ -37,22 +41,54 @@ public final class GatewayService: ProcessService {
             authenticator: Authenticator(
                 cluster: cluster, unseal: { sealed in try? master?.unseal(sealed) },
                 allowsV2: configuration[GatewaySettings.signatureV2]),
-            handler: Self.operations(context), metrics: FrontMetrics(context.metrics), accessLog: accessLog,
+            handler: operations, metrics: FrontMetrics(context.metrics), accessLog: accessLog,
             clock: { Self.milliseconds() / 1000 })
-        let threads = configuration[GatewaySettings.threads]
-        server = FrontServer(
-            front: front, threads: threads > 0 ? threads : System.coreCount, logger: context.logger)
+        let chosen = configuration[GatewaySettings.threads]
+        let threads = chosen > 0 ? chosen : System.coreCount
+        server = FrontServer(front: front, threads: threads, logger: context.logger)
+        swiftServer = Self.swiftFront(context, master, operations, front, accessLog).map {
+            FrontServer(front: $0, threads: threads, logger: context.logger)
+        }
+    }
+
+    /// nil: it is off, or there is no key that tokens could be sealed with.
+    private static func swiftFront(
+        _ context: ProcessContext, _ master: MasterKey?, _ operations: S3Operations, _ front: Front, _ log: AccessLog?
+    ) -> SwiftFront? {
+        let configuration = context.configuration
+        guard configuration[SwiftSettings.listen] != "off", let master else { return nil }
+        let changes = changes(context)
+        let settings = SwiftServiceSettings(configuration)
+        let tokens = TokenService(
+            cluster: context.cluster, master: master, changes: changes,
+            lifetime: configuration[SwiftSettings.tokenLifetime], clock: milliseconds)
+        let service = SwiftService(
+            settings: settings, identity: IdentityAPI(tokens: tokens, settings: settings),
+            operations: SwiftOperations(settings: settings, tokens: tokens, s3: operations, changes: changes),
+            logger: context.logger)
+        return SwiftFront(
+            service: service, limits: front.limits, budget: front.budget, metrics: front.metrics, accessLog: log,
+            clock: { milliseconds() / 1000 })
+    }
+
+    private static func changes(_ context: ProcessContext) -> ManagerBucketChanges {
+        ManagerBucketChanges(bus: context.bus, cluster: context.cluster, timeout: .seconds(5))
     }
 
     public func start() async throws {
-        let text = context.configuration[GatewaySettings.listen]
+        try await start(server, at: GatewaySettings.listen, "S3")
+        if let swiftServer { try await start(swiftServer, at: SwiftSettings.listen, "Swift") }
+        isServing.store(true, ordering: .relaxed)
+    }
+
+    private func start(_ server: FrontServer, at setting: Setting<String>, _ name: String) async throws {
+        let text = context.configuration[setting]
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]) else {
-            throw BadAddress(description: "gateway.listen is not host:port: \(text)")
+            throw BadAddress(description: "\(setting.name) is not host:port: \(text)")
         }
         let host = text[..<colon].trimmingCharacters(in: ["[", "]"])
         try await server.start(host: host, port: port)
-        isServing.store(true, ordering: .relaxed)
-        context.logger.notice("serving S3", metadata: ["address": "\(host):\(server.port)"])
+        context.logger.notice("serving \(name)", metadata: ["address": "\(host):\(server.port)"])
     }
 
     public func handle(_ request: IncomingRequest, _ responder: Responder) {
@@ -79,7 +115,9 @@ public final class GatewayService: ProcessService {
 
     public func stop() async {
         isServing.store(false, ordering: .relaxed)
+        async let swift: Void? = swiftServer?.stop()
         await server.stop()
+        await swift
         await accessLog?.close()
     }
 
@@ -92,11 +130,12 @@ public final class GatewayService: ProcessService {
                 registers: registers, chunks: ChunkClient(registers), lister: Lister(registers)),
             buckets: BucketDirectory(
                 cluster: context.cluster,
-                changes: ManagerBucketChanges(bus: context.bus, cluster: context.cluster, timeout: .seconds(5))),
+                changes: changes(context)),
             encryptionKeys: EncryptionKeys(
                 master: context.masterKey.flatMap(MasterKey.init(bytes:)), cluster: context.cluster),
             logger: context.logger, metrics: context.metrics,
-            listCoversObjects: context.configuration[GatewaySettings.bucketListCoversObjects], clock: milliseconds)
+            listCoversObjects: context.configuration[GatewaySettings.bucketListCoversObjects], clock: milliseconds,
+            lifecycle: LifecycleClock(day: context.configuration[GatewaySettings.lifecycleDay]))
     }
 
     /// Since 1970.

@@ -5,9 +5,10 @@ struct RepairReport: Encodable, Sendable {
     var releases: ReleaseCollection.Status
     var garbage: GarbageCollection.Status
     var memory: MemoryRecoveryStatus
+    var lifecycle: LifecycleExpiry.Status
     var tombstones: TombstonePurge.Status
 
-    private enum CodingKeys: String, CodingKey { case damage, releases, garbage, memory, tombstones }
+    private enum CodingKeys: String, CodingKey { case damage, releases, garbage, memory, lifecycle, tombstones }
 
     func encode(to encoder: any Encoder) throws {
         try comparison.encode(to: encoder)
@@ -16,6 +17,7 @@ struct RepairReport: Encodable, Sendable {
         try fields.encode(releases, forKey: .releases)
         try fields.encode(garbage, forKey: .garbage)
         try fields.encode(memory, forKey: .memory)
+        try fields.encode(lifecycle, forKey: .lifecycle)
         try fields.encode(tombstones, forKey: .tombstones)
     }
 }

@@ -4,6 +4,7 @@ import MessageBus
 import Model
 import ObjectAccess
 import ProcessRuntime
+import S3Protocol
 import Synchronization
 import Wire
 
@@ -17,6 +18,7 @@ public final class RepairService: ProcessService {
     private let damage: DamageRepair
     private let releases: ReleaseCollection
     private let garbage: GarbageCollection
+    private let lifecycle: LifecycleExpiry
     private let memory: MemoryRecovery
     private let recovery: Recovery
     private let mover: PartitionMover
@@ -52,6 +54,10 @@ public final class RepairService: ProcessService {
                 age: configuration[RepairSettings.garbageAge], grace: configuration[RepairSettings.releaseGrace],
                 concurrency: concurrency),
             metrics: context.metrics, logger: context.logger)
+        lifecycle = LifecycleExpiry(
+            registers: ClusterRegisters(registers), cluster: context.cluster,
+            time: LifecycleClock(day: configuration[RepairSettings.lifecycleDay]), metrics: context.metrics,
+            logger: context.logger)
         memory = MemoryRecovery(
             registers: registers, bus: context.bus, cluster: context.cluster, concurrency: concurrency,
             metrics: MemoryMetrics(context.metrics), logger: context.logger)
@@ -116,6 +122,11 @@ public final class RepairService: ProcessService {
             outcome.again = again
             return outcome
         }
+        let lifecycle = self.lifecycle
+        runner.register(.lifecycle, every: configuration[RepairSettings.lifecycleInterval]) { handle, _ in
+            try await lifecycle.round(handle)
+            return lifecycle.status.outcome
+        }
     }
 
     private func registerTombstones() {
@@ -156,7 +167,8 @@ public final class RepairService: ProcessService {
             return try ReportCoding.encode(
                 RepairReport(
                     comparison: antiEntropy.progress, damage: damage.status, releases: releases.status,
-                    garbage: garbage.status, memory: memory.status, tombstones: tombstones.status))
+                    garbage: garbage.status, memory: memory.status, lifecycle: lifecycle.status,
+                    tombstones: tombstones.status))
         default: return try TaskCommands(process: context.name, runner: runner).run(verb, arguments)
         }
     }

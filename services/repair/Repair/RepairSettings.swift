@@ -31,6 +31,12 @@ public enum RepairSettings {
     public static let memoryInterval = Setting<Duration>(
         "repair.memory_interval", default: .seconds(30),
         help: "Time between two looks at disks that have lost records and do not vote.")
+    public static let lifecycleInterval = Setting<Duration>(
+        "repair.lifecycle_interval", default: .seconds(3600),
+        help: "Time between two walks over the buckets that have a lifecycle.")
+    public static let lifecycleDay = Setting<Duration>(
+        "repair.lifecycle_day", default: .seconds(86_400),
+        help: "How long a day of a lifecycle takes. Less is for tests only; gateway.lifecycle_day must be the same.")
     public static let tombstoneInterval = Setting<Duration>(
         "repair.tombstone_interval", default: .seconds(3600),
         help: "Time between two looks for tombstones of deleted objects that can be dropped.")
@@ -40,5 +46,6 @@ public enum RepairSettings {
     public static let all: [any AnySetting] = [
         interval, rate, byteRate, concurrency, damageInterval, releaseInterval, releaseGrace, garbageInterval,
         garbageAge, memoryInterval, tombstoneInterval, tombstoneGrace,
+        lifecycleInterval, lifecycleDay,
     ]
 }

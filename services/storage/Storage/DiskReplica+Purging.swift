@@ -35,7 +35,9 @@ extension DiskReplica {
     private func decide(_ tombstones: [PurgedRegister], _ state: inout State) -> [Purged] {
         tombstones.compactMap { item in
             guard state.ownsAll || state.owned.contains(SlotSet.slot(ofKey: item.name.indexKey)) else { return nil }
-            let decision = state.replica.purge(item.name, tag: item.tag, stored: stored(item.name))
+            let stored = stored(item.name)
+            if case .found(let held) = stored, held.record?.isDeleteMarker ?? false { return nil }
+            let decision = state.replica.purge(item.name, tag: item.tag, stored: stored)
             return decision.purge.map { (item, $0.ticket) }
         }
     }

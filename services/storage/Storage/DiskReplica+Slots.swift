@@ -1,6 +1,7 @@
 import MetadataIndex
 import Model
 import ObjectLog
+import Synchronization
 import Threads
 
 /// The slots for which this disk answers, and their way from and to other disks of the node.
@@ -67,12 +68,28 @@ extension DiskReplica {
         try appendDurably([.leftSlots(before: log.end, slots: slots)], priority: .deletion)
     }
 
+    private static let partitionsPerRecord = 4096
+
+    /// The ring took these partitions away from the node: what stands of them before the end of the log counts for
+    /// nothing. Blocks.
+    func leave(_ partitions: [UInt32], of cut: PartitionCut) throws {
+        let end = log.end
+        let entries = stride(from: 0, to: partitions.count, by: Self.partitionsPerRecord).map { start in
+            LogEntry.leftPartitions(
+                before: end, cut, partitions[start..<min(start + Self.partitionsPerRecord, partitions.count)])
+        }
+        try appendDurably(entries, priority: .deletion)
+    }
+
     /// Takes what it has left out of the index, some entries at a time, so that nobody waits long. Blocks.
     func forgetLeft(whileTrue goesOn: () -> Bool) throws {
         var cursor: LeftCursor?
         repeat {
             guard goesOn() else { return }
-            cursor = try digests.withLock { _ in try index.forgetLeft(after: cursor, limit: 1000) }
+            cursor = try digests.withLock { digests in
+                try index.forgetLeft(after: cursor, limit: 1000) { digests.update($0) }
+            }
+            generation.wrappingAdd(1, ordering: .releasing)
         } while cursor != nil
     }
 }

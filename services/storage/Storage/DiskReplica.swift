@@ -63,7 +63,7 @@ final class DiskReplica: Sendable {
     /// Called after hints have become durable, on the writer thread.
     let onHints: @Sendable (Int) -> Void
     /// Grows whenever states leave the machine for the index: what was read from the index before may be old.
-    private let generation = Atomic<UInt64>(0)
+    let generation = Atomic<UInt64>(0)
     private let indexDamage = Atomic<Bool>(false)
     private let indexIsFull = Atomic<Bool>(false)
 

@@ -34,6 +34,9 @@ enum LogRecordType: UInt8 {
     /// key the tag of its tombstone (counter, writer, 8 bytes each), length (2 bytes) and bytes of the name's index key. These
     /// tombstones are gone.
     case purge = 12
+    /// Head: a position (8 bytes), the hash key of the ring (16), its number of partitions (4), numbers of partitions (4 each).
+    /// The ring took these away from the node: their records before the position count for nothing.
+    case leftPartitions = 13
 }
 
 extension LogEntry {
@@ -101,6 +104,17 @@ extension LogEntry {
         return LogEntry(type: LogRecordType.purge.rawValue, head: head)
     }
 
+    static func leftPartitions(
+        before position: LogPosition, _ cut: PartitionCut, _ partitions: some Collection<UInt32>
+    ) -> LogEntry {
+        var head: [UInt8] = []
+        head.appendNumber(position.rawValue)
+        head += cut.hashKey
+        head.appendNumber(UInt32(cut.count))
+        for partition in partitions { head.appendNumber(partition) }
+        return LogEntry(type: LogRecordType.leftPartitions.rawValue, head: head)
+    }
+
     private static func slotted(_ type: LogRecordType, _ position: LogPosition, _ slots: SlotSet) -> LogEntry {
         var head: [UInt8] = []
         head.appendNumber(position.rawValue)
@@ -128,6 +142,7 @@ enum RecordHead: Equatable {
     case dropChunks(BlobID, [UInt32], watermark: UInt64)
     case floor(IndexFloor)
     case purge([PurgedRegister], watermark: UInt64)
+    case leftPartitions(before: UInt64, PartitionCut, [UInt32])
 
     init?(type: UInt8, head: [UInt8]) {
         guard let type = LogRecordType(rawValue: type) else { return nil }
@@ -153,6 +168,7 @@ enum RecordHead: Equatable {
         case .dropChunks: dropChunks(&reader)
         case .floor: floor(&reader)
         case .purge: purge(&reader)
+        case .leftPartitions: leftPartitions(&reader)
         }
     }
 
@@ -205,6 +221,13 @@ enum RecordHead: Equatable {
         return .purge(purged, watermark: watermark)
     }
 
+    private static func leftPartitions(_ reader: inout ByteReader) -> RecordHead? {
+        guard let before: UInt64 = reader.number(), let key = reader.bytes(16), let count: UInt32 = reader.number(),
+            let cut = PartitionCut(hashKey: key, count: Int(count))
+        else { return nil }
+        return .leftPartitions(before: before, cut, numbers(&reader))
+    }
+
     private static func slots(_ reader: inout ByteReader) -> (before: UInt64, slots: SlotSet)? {
         guard let before: UInt64 = reader.number(), let slots = SlotSet(bytes: reader.rest()) else { return nil }
         return (before, slots)
@@ -254,6 +277,8 @@ extension IndexChange {
             self = .dropChunks(blob, indexes, watermark: watermark, place)
         case .floor(let floor): self = .floor(floor, place)
         case .purge(let purged, let watermark): self = .purge(purged, watermark: watermark, place)
+        case .leftPartitions(let position, let cut, let partitions):
+            self = .leftPartitions(before: position, cut, partitions, place)
         case nil: return nil
         }
     }

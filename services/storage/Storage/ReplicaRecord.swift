@@ -12,6 +12,9 @@ public struct ReplicaRecord: RegisterRecord {
     /// Blobs stored beside the register.
     public var blobs: [BlobID]
 
+    /// A tombstone that listings show, or beside which versions stand: it is never purged.
+    var isDeleteMarker: Bool { isTombstone && !summary.isEmpty }
+
     public init(bytes: [UInt8], isTombstone: Bool = false, summary: [UInt8] = [], blobs: [BlobID] = []) {
         self.bytes = bytes
         self.isTombstone = isTombstone

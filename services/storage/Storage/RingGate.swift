@@ -14,6 +14,8 @@ final class RingGate: Sendable {
     /// By the epoch of the ring by which they were let in.
     private let underWay = Monitor([UInt64: Int]())
     private let ring: @Sendable () -> RingTable?
+    private let node: NodeName
+    private let leaving: @Sendable () -> Set<UInt32>
     private let adopted: NotedCounter
 
     private static let patienceMilliseconds = 10_000
@@ -21,8 +23,15 @@ final class RingGate: Sendable {
     /// - Parameters:
     ///   - ring: the ring in force, which never goes back while the process runs; nil: there is none yet.
     ///   - path: where the adopted epoch is kept.
-    init(path: String, ring: @escaping @Sendable () -> RingTable?) throws {
+    ///   - leaving: partitions that the ring took away and of which something is still being dropped: until that is over the
+    ///     node cannot hold them again.
+    init(
+        path: String, node: NodeName, ring: @escaping @Sendable () -> RingTable?,
+        leaving: @escaping @Sendable () -> Set<UInt32> = { [] }
+    ) throws {
         self.ring = ring
+        self.node = node
+        self.leaving = leaving
         adopted = try NotedCounter(path: path)
     }
 
@@ -37,11 +46,15 @@ final class RingGate: Sendable {
             guard let ring = ring(), ring.epoch >= max(request.epoch, adopted.value) else {
                 throw BusError(.unavailable, "this node could not get the newest ring yet")
             }
-            let needed = partition(ring).map { ring.partitions[$0].epoch } ?? ring.epoch
+            let partition = partition(ring)
+            let needed = partition.map { ring.partitions[$0].epoch } ?? ring.epoch
             guard request.epoch >= needed else {
                 throw BusError(
                     .staleEpoch, "the replicas changed at epoch \(needed), the request is of \(request.epoch)",
                     epoch: ring.epoch)
+            }
+            if let partition, leaving().contains(UInt32(partition)) {
+                throw BusError(.unavailable, "what this node had of partition \(partition) is still being dropped")
             }
             try note(ring.epoch)
             underWay[ring.epoch, default: 0] += 1
@@ -51,6 +64,20 @@ final class RingGate: Sendable {
             self.end(epoch)
             responder.deliver(answer)
         }
+    }
+
+    /// Runs something by the ring in force, which is noted durably before. No newer one is adopted until it is over.
+    func withAdopted<R>(_ body: (RingTable) throws -> R) throws -> R {
+        let table = try underWay.withLock { underWay throws(BusError) -> RingTable in
+            guard let table = ring(), table.epoch >= adopted.value else {
+                throw BusError(.unavailable, "this node could not get the newest ring yet")
+            }
+            try note(table.epoch)
+            underWay[table.epoch, default: 0] += 1
+            return table
+        }
+        defer { end(table.epoch) }
+        return try body(table)
     }
 
     private func end(_ epoch: UInt64) {
@@ -76,6 +103,9 @@ final class RingGate: Sendable {
             return true
         }
         guard isQuiet else { throw BusError(.overloaded, "requests of an older ring are still under way") }
+        if let ring = ring(), let partition = leaving().first(where: { ring.holds(Int($0), node) }) {
+            throw BusError(.unavailable, "what this node had of partition \(partition) is still being dropped")
+        }
         try note(present)
         return present
     }
@@ -87,5 +117,12 @@ final class RingGate: Sendable {
         } catch {
             throw BusError(.unavailable, "the epoch of the ring cannot be noted: \(error)")
         }
+    }
+}
+
+extension RingTable {
+    /// Whether the node is a current or next replica of the partition.
+    func holds(_ partition: Int, _ node: NodeName) -> Bool {
+        partitions.indices.contains(partition) && partitions[partition].nodes.contains(node)
     }
 }

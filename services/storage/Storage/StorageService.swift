@@ -15,6 +15,7 @@ public final class StorageService: ProcessService {
     private let engine: StorageEngine
     private let dispatcher: RequestDispatcher
     private let pool: WorkerPool
+    private let departed: DepartedPartitions
     private let maintenance = Monitor((isStopping: false, thread: BlockingThread?.none))
     private let latency: [MessageType: Histogram]
     private let refused: Counter
@@ -48,7 +49,12 @@ public final class StorageService: ProcessService {
         let (metrics, logger) = (context.metrics, context.logger)
         engine = try await Self.blocking { [options] in try StorageEngine(options, metrics: metrics, logger: logger) }
         let cluster = context.cluster
-        let gate = try RingGate(path: context.dataDirectory + "/adopted-epoch") { cluster.view.ring }
+        let gate = try RingGate(
+            path: context.dataDirectory + "/adopted-epoch", node: context.name, ring: { cluster.view.ring },
+            leaving: { [engine] in engine.leavingPartitions })
+        departed = DepartedPartitions(
+            engine: engine, gate: gate, ring: { cluster.view.ring },
+            patience: configuration[StorageSettings.departedPatience], metrics: metrics, logger: logger)
         dispatcher = RequestDispatcher(engine: engine, ring: { cluster.view.ring }, gate: gate)
         let pool = WorkerPool(queueMax: configuration[StorageSettings.queue])
         self.pool = pool
@@ -66,6 +72,7 @@ public final class StorageService: ProcessService {
         engine.onHints { [engine] _ in bus.publish(.hintsAdded, HintsAdded(total: engine.hintCount)) }
         engine.onDamage { count in bus.publish(.damageFound, DamageFound(total: UInt64(count))) }
         engine.start()
+        departed.start()
         pool.start(threads: context.configuration[StorageSettings.workers], name: "storage-worker")
         maintenance.withLock { $0.thread = BlockingThread(name: "storage-upkeep") { self.maintain() } }
     }
@@ -127,8 +134,9 @@ public final class StorageService: ProcessService {
             return state.thread
         }
         maintenance.wake()
-        try? await Self.blocking { [pool, engine] in
+        try? await Self.blocking { [pool, engine, departed] in
             thread?.join()
+            departed.stop()
             pool.stop()
             engine.stop()
         }

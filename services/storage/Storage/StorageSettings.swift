@@ -45,8 +45,12 @@ public enum StorageSettings {
         "storage.scrub_interval", default: .seconds(7 * 86_400),
         help: "Time from the beginning of one scrub of a disk to that of the next; 0: only on command.")
 
+    public static let departedPatience = Setting<Duration>(
+        "storage.departed_patience", default: .seconds(600),
+        help: "How long a node keeps what it has of partitions that a change of the ring took away from it.")
+
     public static let all: [any AnySetting] = [
         disks, segmentSize, indexMemory, stagedMemory, moveRate, workers, queue, reserve, compactionAutomatic,
-        compactionRatio, compactionRate, scrubRate, scrubInterval,
+        compactionRatio, compactionRate, scrubRate, scrubInterval, departedPatience,
     ]
 }

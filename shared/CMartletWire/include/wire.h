@@ -6,6 +6,11 @@
 #include "martlet/v1/storage.pb-c.h"
 #include "martlet/v1/tap.pb-c.h"
 static inline const ProtobufCMessageDescriptor *martlet__v1__member_record__descriptor_pointer(void) { return &martlet__v1__member_record__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__role_assignment__descriptor_pointer(void) { return &martlet__v1__role_assignment__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__application_credential__descriptor_pointer(void) { return &martlet__v1__application_credential__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__swift_header__descriptor_pointer(void) { return &martlet__v1__swift_header__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__project_record__descriptor_pointer(void) { return &martlet__v1__project_record__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__revoked_token__descriptor_pointer(void) { return &martlet__v1__revoked_token__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__user_record__descriptor_pointer(void) { return &martlet__v1__user_record__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__bucket_document__descriptor_pointer(void) { return &martlet__v1__bucket_document__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__bucket_record__descriptor_pointer(void) { return &martlet__v1__bucket_record__descriptor; }
@@ -36,6 +41,11 @@ static inline const ProtobufCMessageDescriptor *martlet__v1__ping_request__descr
 static inline const ProtobufCMessageDescriptor *martlet__v1__ping_reply__descriptor_pointer(void) { return &martlet__v1__ping_reply__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__probe_request__descriptor_pointer(void) { return &martlet__v1__probe_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__probe_reply__descriptor_pointer(void) { return &martlet__v1__probe_reply__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__revoke_token_request__descriptor_pointer(void) { return &martlet__v1__revoke_token_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__revoke_token_reply__descriptor_pointer(void) { return &martlet__v1__revoke_token_reply__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__change_account_request__descriptor_pointer(void) { return &martlet__v1__change_account_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__change_account_reply__descriptor_pointer(void) { return &martlet__v1__change_account_reply__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__token_content__descriptor_pointer(void) { return &martlet__v1__token_content__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__envelope__descriptor_pointer(void) { return &martlet__v1__envelope__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__ballot_number__descriptor_pointer(void) { return &martlet__v1__ballot_number__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__stored_state__descriptor_pointer(void) { return &martlet__v1__stored_state__descriptor; }
@@ -46,6 +56,8 @@ static inline const ProtobufCMessageDescriptor *martlet__v1__pending_version__de
 static inline const ProtobufCMessageDescriptor *martlet__v1__grant_record__descriptor_pointer(void) { return &martlet__v1__grant_record__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__encryption_record__descriptor_pointer(void) { return &martlet__v1__encryption_record__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__object_record__descriptor_pointer(void) { return &martlet__v1__object_record__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__manifest_segment__descriptor_pointer(void) { return &martlet__v1__manifest_segment__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__segment_manifest__descriptor_pointer(void) { return &martlet__v1__segment_manifest__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__listing_summary__descriptor_pointer(void) { return &martlet__v1__listing_summary__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__upload_record__descriptor_pointer(void) { return &martlet__v1__upload_record__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__part_record__descriptor_pointer(void) { return &martlet__v1__part_record__descriptor; }

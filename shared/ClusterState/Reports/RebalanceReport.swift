@@ -10,6 +10,9 @@ public struct RebalanceReport: Codable, Sendable, Equatable {
         public var holds: Int
         public var gets: Int
         public var gives: Int
+        /// What it gets, estimated from what storage nodes hold; nil: not asked for, or not known.
+        public var getsObjects: UInt64?
+        public var getsBytes: UInt64?
     }
 
     public var plan: UInt64
@@ -56,5 +59,39 @@ public struct RebalanceReport: Codable, Sendable, Equatable {
             }
         }
         nodes = counts.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    /// What a storage node holds in all.
+    public struct Usage: Sendable, Equatable {
+        public var objects: UInt64
+        public var bytes: UInt64
+
+        public init(objects: UInt64, bytes: UInt64) {
+            self.objects = objects
+            self.bytes = bytes
+        }
+    }
+
+    /// Says how much would move to each node. Keys are hashed, so every partition of a node is taken to be of one size;
+    /// of a partition that several nodes hold, the mean of theirs. A partition of which no holder has told counts nothing.
+    public mutating func estimate(_ moves: [RingMove], _ ring: RingTable, _ usage: [NodeName: Usage]) {
+        var held: [NodeName: Double] = [:]
+        for replicas in ring.partitions { for node in replicas.current { held[node, default: 0] += 1 } }
+        var gets: [String: (objects: Double, bytes: Double)] = [:]
+        for move in moves {
+            let told = ring.partitions[move.partition].current.compactMap { node in
+                usage[node].map { (Double($0.objects) / held[node]!, Double($0.bytes) / held[node]!) }
+            }
+            guard !told.isEmpty else { continue }
+            for node in move.joining {
+                gets[node.rawValue, default: (0, 0)].objects += told.reduce(0) { $0 + $1.0 } / Double(told.count)
+                gets[node.rawValue, default: (0, 0)].bytes += told.reduce(0) { $0 + $1.1 } / Double(told.count)
+            }
+        }
+        for index in nodes.indices {
+            let sum = gets[nodes[index].node] ?? (0, 0)
+            nodes[index].getsObjects = UInt64(sum.objects.rounded())
+            nodes[index].getsBytes = UInt64(sum.bytes.rounded())
+        }
     }
 }

@@ -42,7 +42,9 @@ extension ObjectRecord {
     private var summary: ListingSummary {
         var summary = ListingSummary(
             size: size, etag: etag, modifiedMilliseconds: modifiedMilliseconds, storageClass: storageClass,
-            owner: owner, versionId: versionId, place: place, kind: kind, checksumType: checksumType)
+            owner: owner, versionId: versionId, place: place, kind: kind, checksumType: checksumType,
+            contentType: headers.first { $0.name == "content-type" }?.value ?? "", manifest: manifestSize > 0,
+            symlink: symlinkPath, deleteAtSeconds: deleteAtSeconds)
         if let checksum = checksums.first { summary.checksumAlgorithm = checksum.name }
         summary.pending = pending.map { entry in
             guard let record = try? ObjectRecord(bytes: entry.record) else {
@@ -51,6 +53,12 @@ extension ObjectRecord {
             return record.summary.encoded()
         }
         return summary
+    }
+
+    /// Where a symbolic link of Swift points to, as its listings show it; empty: it is none.
+    private var symlinkPath: String {
+        guard !symlinkTarget.isEmpty else { return "" }
+        return symlinkAccount.isEmpty ? symlinkTarget : symlinkAccount + "/" + symlinkTarget
     }
 
     // MARK: - As a version
@@ -65,6 +73,18 @@ extension ObjectRecord {
     public var name: VersionName {
         let place = place != 0 ? place : Self.place(milliseconds: modifiedMilliseconds)
         return VersionName(id: versionId) ?? .null(at: place)
+    }
+
+    /// The version must not be removed. `bypass`: governance may be passed over.
+    public func isLocked(bypass: Bool = false, nowMilliseconds: Int64) -> Bool {
+        if legalHold { return true }
+        guard !lockMode.isEmpty, lockUntilMilliseconds > nowMilliseconds else { return false }
+        return !(bypass && lockMode == "GOVERNANCE")
+    }
+
+    /// Tags by name.
+    public var tagValues: [String: String] {
+        Dictionary(tags.map { ($0.name, $0.value) }) { first, _ in first }
     }
 
     /// The version alone, without what the register of its key says about the others.

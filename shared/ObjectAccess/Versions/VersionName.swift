@@ -46,7 +46,7 @@ extension VersionName {
 
     /// The key and the version that a register's key names; nil: none of ours.
     public static func parse(registerKey: [UInt8]) -> (key: [UInt8], version: VersionName)? {
-        guard registerKey.count > 18, let bits = OperationID(registerKey.suffix(16)) else { return nil }
+        guard registerKey.count >= 18, let bits = OperationID(registerKey.suffix(16)) else { return nil }
         let escaped = registerKey.dropLast(16)
         guard escaped.suffix(2) == [0, 1] else { return nil }
         var key: [UInt8] = []

@@ -1,3 +1,4 @@
+import ClusterState
 import Wire
 
 /// What a bucket does with the predecessor of an object. Once not `unversioned` it never is again.
@@ -8,4 +9,14 @@ public enum VersioningMode: String, Sendable {
     case enabled = "Enabled"
     /// It stays, unless it is the null version: that one is replaced.
     case suspended = "Suspended"
+}
+
+extension BucketRecord {
+    /// The bucket's document of this name is the status alone.
+    public static let versioningName = "versioning"
+
+    public var versioning: VersioningMode {
+        guard let status = document(Self.versioningName) else { return .unversioned }
+        return VersioningMode(rawValue: String(decoding: status, as: UTF8.self)) ?? .enabled
+    }
 }

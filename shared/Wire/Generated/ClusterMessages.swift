@@ -137,6 +137,216 @@ public struct MemberRecord: WireMessage, Equatable {
     }
 }
 
+/// A role of a user in a project.
+public struct RoleAssignment: WireMessage, Equatable {
+    /// project id
+    public var project: String
+    public var role: String
+
+    public init(
+        project: String = "",
+        role: String = ""
+    ) {
+        self.project = project
+        self.role = role
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__role_assignment__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__RoleAssignment.self).pointee
+        project = wireString(c.project)
+        role = wireString(c.role)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__RoleAssignment.self)
+        martlet__v1__role_assignment__init(c)
+        if !project.isEmpty { c.pointee.project = arena.string(project) }
+        if !role.isEmpty { c.pointee.role = arena.string(role) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// A secret that stands for a user in one project, with some of the user's roles there.
+public struct ApplicationCredential: WireMessage, Equatable {
+    public var id: String
+    /// unique for its user
+    public var name: String
+    /// as UserRecord.password_hash
+    public var secretHash: [UInt8]
+    /// project id
+    public var project: String
+    public var roles: [String]
+    public var createdMilliseconds: Int64
+    /// 0: never
+    public var expiresMilliseconds: Int64
+
+    public init(
+        id: String = "",
+        name: String = "",
+        secretHash: [UInt8] = [],
+        project: String = "",
+        roles: [String] = [],
+        createdMilliseconds: Int64 = 0,
+        expiresMilliseconds: Int64 = 0
+    ) {
+        self.id = id
+        self.name = name
+        self.secretHash = secretHash
+        self.project = project
+        self.roles = roles
+        self.createdMilliseconds = createdMilliseconds
+        self.expiresMilliseconds = expiresMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__application_credential__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ApplicationCredential.self).pointee
+        id = wireString(c.id)
+        name = wireString(c.name)
+        secretHash = wireBytes(c.secret_hash)
+        project = wireString(c.project)
+        roles = (0..<c.n_roles).map { wireString(c.roles[$0]) }
+        createdMilliseconds = c.created_milliseconds
+        expiresMilliseconds = c.expires_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ApplicationCredential.self)
+        martlet__v1__application_credential__init(c)
+        if !id.isEmpty { c.pointee.id = arena.string(id) }
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !secretHash.isEmpty { c.pointee.secret_hash = arena.binary(secretHash) }
+        if !project.isEmpty { c.pointee.project = arena.string(project) }
+        if !roles.isEmpty {
+            c.pointee.n_roles = roles.count
+            c.pointee.roles = arena.strings(roles)
+        }
+        c.pointee.created_milliseconds = createdMilliseconds
+        c.pointee.expires_milliseconds = expiresMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// A header of a Swift account or container that its owner has set, such as X-Account-Meta-Color.
+public struct SwiftHeader: WireMessage, Equatable {
+    /// lower case
+    public var name: String
+    public var value: String
+
+    public init(
+        name: String = "",
+        value: String = ""
+    ) {
+        self.name = name
+        self.value = value
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__swift_header__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__SwiftHeader.self).pointee
+        name = wireString(c.name)
+        value = wireString(c.value)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__SwiftHeader.self)
+        martlet__v1__swift_header__init(c)
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !value.isEmpty { c.pointee.value = arena.string(value) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// A project (tenant) of Keystone, and with it an account of Swift. Stored under projects/ID
+public struct ProjectRecord: WireMessage, Equatable {
+    /// part of the account's name
+    public var id: String
+    public var name: String
+    public var description: String
+    public var createdMilliseconds: Int64
+    /// of the account, sorted by name
+    public var headers: [SwiftHeader]
+
+    public init(
+        id: String = "",
+        name: String = "",
+        description: String = "",
+        createdMilliseconds: Int64 = 0,
+        headers: [SwiftHeader] = []
+    ) {
+        self.id = id
+        self.name = name
+        self.description = description
+        self.createdMilliseconds = createdMilliseconds
+        self.headers = headers
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__project_record__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ProjectRecord.self).pointee
+        id = wireString(c.id)
+        name = wireString(c.name)
+        description = wireString(c.description)
+        createdMilliseconds = c.created_milliseconds
+        headers = (0..<c.n_headers).map { SwiftHeader(reading: UnsafeRawPointer(c.headers[$0]!)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ProjectRecord.self)
+        martlet__v1__project_record__init(c)
+        if !id.isEmpty { c.pointee.id = arena.string(id) }
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !description.isEmpty { c.pointee.description = arena.string(description) }
+        c.pointee.created_milliseconds = createdMilliseconds
+        if !headers.isEmpty {
+            c.pointee.n_headers = headers.count
+            c.pointee.headers = arena.messages(headers, as: Martlet__V1__SwiftHeader.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// A token that was revoked before its end. Stored under revoked-tokens/ID
+public struct RevokedToken: WireMessage, Equatable {
+    /// when the token would end by itself
+    public var expiresMilliseconds: Int64
+
+    public init(
+        expiresMilliseconds: Int64 = 0
+    ) {
+        self.expiresMilliseconds = expiresMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__revoked_token__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__RevokedToken.self).pointee
+        expiresMilliseconds = c.expires_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__RevokedToken.self)
+        martlet__v1__revoked_token__init(c)
+        c.pointee.expires_milliseconds = expiresMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
 /// Stored under users/ID
 public struct UserRecord: WireMessage, Equatable {
     public var id: String
@@ -146,11 +356,18 @@ public struct UserRecord: WireMessage, Equatable {
     /// AES-256-GCM by the master key
     public var sealedSecret: [UInt8]
     public var createdMilliseconds: Int64
+    /// text of PasswordHash; empty: no password is good
     public var passwordHash: [UInt8]
     /// of all its buckets; 0: no limit
     public var quotaBytes: UInt64
     /// 0: no limit
     public var quotaObjects: UInt64
+    /// project id
+    public var defaultProject: String
+    public var roles: [RoleAssignment]
+    public var applicationCredentials: [ApplicationCredential]
+    /// tokens that were issued before are refused
+    public var tokensFromMilliseconds: Int64
 
     public init(
         id: String = "",
@@ -160,7 +377,11 @@ public struct UserRecord: WireMessage, Equatable {
         createdMilliseconds: Int64 = 0,
         passwordHash: [UInt8] = [],
         quotaBytes: UInt64 = 0,
-        quotaObjects: UInt64 = 0
+        quotaObjects: UInt64 = 0,
+        defaultProject: String = "",
+        roles: [RoleAssignment] = [],
+        applicationCredentials: [ApplicationCredential] = [],
+        tokensFromMilliseconds: Int64 = 0
     ) {
         self.id = id
         self.role = role
@@ -170,6 +391,10 @@ public struct UserRecord: WireMessage, Equatable {
         self.passwordHash = passwordHash
         self.quotaBytes = quotaBytes
         self.quotaObjects = quotaObjects
+        self.defaultProject = defaultProject
+        self.roles = roles
+        self.applicationCredentials = applicationCredentials
+        self.tokensFromMilliseconds = tokensFromMilliseconds
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -186,6 +411,10 @@ public struct UserRecord: WireMessage, Equatable {
         passwordHash = wireBytes(c.password_hash)
         quotaBytes = c.quota_bytes
         quotaObjects = c.quota_objects
+        defaultProject = wireString(c.default_project)
+        roles = (0..<c.n_roles).map { RoleAssignment(reading: UnsafeRawPointer(c.roles[$0]!)) }
+        applicationCredentials = (0..<c.n_application_credentials).map { ApplicationCredential(reading: UnsafeRawPointer(c.application_credentials[$0]!)) }
+        tokensFromMilliseconds = c.tokens_from_milliseconds
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -199,6 +428,16 @@ public struct UserRecord: WireMessage, Equatable {
         if !passwordHash.isEmpty { c.pointee.password_hash = arena.binary(passwordHash) }
         c.pointee.quota_bytes = quotaBytes
         c.pointee.quota_objects = quotaObjects
+        if !defaultProject.isEmpty { c.pointee.default_project = arena.string(defaultProject) }
+        if !roles.isEmpty {
+            c.pointee.n_roles = roles.count
+            c.pointee.roles = arena.messages(roles, as: Martlet__V1__RoleAssignment.self)
+        }
+        if !applicationCredentials.isEmpty {
+            c.pointee.n_application_credentials = applicationCredentials.count
+            c.pointee.application_credentials = arena.messages(applicationCredentials, as: Martlet__V1__ApplicationCredential.self)
+        }
+        c.pointee.tokens_from_milliseconds = tokensFromMilliseconds
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -270,6 +509,10 @@ public struct BucketRecord: WireMessage, Equatable {
     public var quotaBytes: UInt64
     /// 0: no limit
     public var quotaObjects: UInt64
+    /// id of the project whose Swift account has it as a container; empty: none
+    public var project: String
+    /// as a container, sorted by name
+    public var headers: [SwiftHeader]
 
     public init(
         name: String = "",
@@ -281,7 +524,9 @@ public struct BucketRecord: WireMessage, Equatable {
         location: String = "",
         documents: [BucketDocument] = [],
         quotaBytes: UInt64 = 0,
-        quotaObjects: UInt64 = 0
+        quotaObjects: UInt64 = 0,
+        project: String = "",
+        headers: [SwiftHeader] = []
     ) {
         self.name = name
         self.id = id
@@ -293,6 +538,8 @@ public struct BucketRecord: WireMessage, Equatable {
         self.documents = documents
         self.quotaBytes = quotaBytes
         self.quotaObjects = quotaObjects
+        self.project = project
+        self.headers = headers
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -311,6 +558,8 @@ public struct BucketRecord: WireMessage, Equatable {
         documents = (0..<c.n_documents).map { BucketDocument(reading: UnsafeRawPointer(c.documents[$0]!)) }
         quotaBytes = c.quota_bytes
         quotaObjects = c.quota_objects
+        project = wireString(c.project)
+        headers = (0..<c.n_headers).map { SwiftHeader(reading: UnsafeRawPointer(c.headers[$0]!)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -329,6 +578,11 @@ public struct BucketRecord: WireMessage, Equatable {
         }
         c.pointee.quota_bytes = quotaBytes
         c.pointee.quota_objects = quotaObjects
+        if !project.isEmpty { c.pointee.project = arena.string(project) }
+        if !headers.isEmpty {
+            c.pointee.n_headers = headers.count
+            c.pointee.headers = arena.messages(headers, as: Martlet__V1__SwiftHeader.self)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -1231,6 +1485,9 @@ public struct BucketChange: RawRepresentable, Hashable, Sendable, CustomStringCo
     public static let bucketDeleteCancel = BucketChange(rawValue: 3)
     public static let bucketSetAcl = BucketChange(rawValue: 4)
     public static let bucketSetDocuments = BucketChange(rawValue: 5)
+    /// as Swift does it: the manager finds a name that is free
+    public static let containerCreate = BucketChange(rawValue: 30)
+    public static let containerSetHeaders = BucketChange(rawValue: 31)
 
     public var description: String {
         switch rawValue {
@@ -1240,6 +1497,8 @@ public struct BucketChange: RawRepresentable, Hashable, Sendable, CustomStringCo
         case 3: "bucketDeleteCancel"
         case 4: "bucketSetAcl"
         case 5: "bucketSetDocuments"
+        case 30: "containerCreate"
+        case 31: "containerSetHeaders"
         default: "\(rawValue)"
         }
     }
@@ -1256,6 +1515,10 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
     public var id: [UInt8]
     /// each replaces the one of its name; without content: removes it
     public var documents: [BucketDocument]
+    /// of a container to create
+    public var project: String
+    /// to set; those with an empty value are removed
+    public var headers: [SwiftHeader]
 
     public init(
         change: BucketChange = BucketChange(rawValue: 0),
@@ -1264,7 +1527,9 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         acl: String = "",
         location: String = "",
         id: [UInt8] = [],
-        documents: [BucketDocument] = []
+        documents: [BucketDocument] = [],
+        project: String = "",
+        headers: [SwiftHeader] = []
     ) {
         self.change = change
         self.name = name
@@ -1273,6 +1538,8 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         self.location = location
         self.id = id
         self.documents = documents
+        self.project = project
+        self.headers = headers
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -1288,6 +1555,8 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         location = wireString(c.location)
         id = wireBytes(c.id)
         documents = (0..<c.n_documents).map { BucketDocument(reading: UnsafeRawPointer(c.documents[$0]!)) }
+        project = wireString(c.project)
+        headers = (0..<c.n_headers).map { SwiftHeader(reading: UnsafeRawPointer(c.headers[$0]!)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -1302,6 +1571,11 @@ public struct ChangeBucketRequest: WireMessage, Equatable {
         if !documents.isEmpty {
             c.pointee.n_documents = documents.count
             c.pointee.documents = arena.messages(documents, as: Martlet__V1__BucketDocument.self)
+        }
+        if !project.isEmpty { c.pointee.project = arena.string(project) }
+        if !headers.isEmpty {
+            c.pointee.n_headers = headers.count
+            c.pointee.headers = arena.messages(headers, as: Martlet__V1__SwiftHeader.self)
         }
         return UnsafeMutableRawPointer(c)
     }
@@ -1469,6 +1743,202 @@ public struct ProbeReply: WireMessage, Equatable {
         let c = arena.allocate(Martlet__V1__ProbeReply.self)
         martlet__v1__probe_reply__init(c)
         c.pointee.reached = reached ? 1 : 0
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// A gateway asks a manager to revoke a token on behalf of somebody who may.
+public struct RevokeTokenRequest: WireMessage, Equatable {
+    public var id: String
+    /// whose it is
+    public var user: String
+    public var expiresMilliseconds: Int64
+
+    public init(
+        id: String = "",
+        user: String = "",
+        expiresMilliseconds: Int64 = 0
+    ) {
+        self.id = id
+        self.user = user
+        self.expiresMilliseconds = expiresMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__revoke_token_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__RevokeTokenRequest.self).pointee
+        id = wireString(c.id)
+        user = wireString(c.user)
+        expiresMilliseconds = c.expires_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__RevokeTokenRequest.self)
+        martlet__v1__revoke_token_request__init(c)
+        if !id.isEmpty { c.pointee.id = arena.string(id) }
+        if !user.isEmpty { c.pointee.user = arena.string(user) }
+        c.pointee.expires_milliseconds = expiresMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct RevokeTokenReply: WireMessage, Equatable {
+    public var revision: UInt64
+
+    public init(
+        revision: UInt64 = 0
+    ) {
+        self.revision = revision
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__revoke_token_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__RevokeTokenReply.self).pointee
+        revision = c.revision
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__RevokeTokenReply.self)
+        martlet__v1__revoke_token_reply__init(c)
+        c.pointee.revision = revision
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// A gateway asks a manager to set headers of an account.
+public struct ChangeAccountRequest: WireMessage, Equatable {
+    /// id
+    public var project: String
+    /// those with an empty value are removed
+    public var headers: [SwiftHeader]
+
+    public init(
+        project: String = "",
+        headers: [SwiftHeader] = []
+    ) {
+        self.project = project
+        self.headers = headers
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__change_account_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ChangeAccountRequest.self).pointee
+        project = wireString(c.project)
+        headers = (0..<c.n_headers).map { SwiftHeader(reading: UnsafeRawPointer(c.headers[$0]!)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ChangeAccountRequest.self)
+        martlet__v1__change_account_request__init(c)
+        if !project.isEmpty { c.pointee.project = arena.string(project) }
+        if !headers.isEmpty {
+            c.pointee.n_headers = headers.count
+            c.pointee.headers = arena.messages(headers, as: Martlet__V1__SwiftHeader.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct ChangeAccountReply: WireMessage, Equatable {
+    public var revision: UInt64
+
+    public init(
+        revision: UInt64 = 0
+    ) {
+        self.revision = revision
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__change_account_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ChangeAccountReply.self).pointee
+        revision = c.revision
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ChangeAccountReply.self)
+        martlet__v1__change_account_reply__init(c)
+        c.pointee.revision = revision
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// What a token says, sealed by the master key. Never stored.
+public struct TokenContent: WireMessage, Equatable {
+    /// 16 bytes: the audit id
+    public var id: [UInt8]
+    /// audit id of the token that it was got with
+    public var parent: [UInt8]
+    public var user: String
+    /// id; empty: unscoped
+    public var project: String
+    public var methods: [String]
+    public var issuedMilliseconds: Int64
+    public var expiresMilliseconds: Int64
+    /// id
+    public var applicationCredential: String
+
+    public init(
+        id: [UInt8] = [],
+        parent: [UInt8] = [],
+        user: String = "",
+        project: String = "",
+        methods: [String] = [],
+        issuedMilliseconds: Int64 = 0,
+        expiresMilliseconds: Int64 = 0,
+        applicationCredential: String = ""
+    ) {
+        self.id = id
+        self.parent = parent
+        self.user = user
+        self.project = project
+        self.methods = methods
+        self.issuedMilliseconds = issuedMilliseconds
+        self.expiresMilliseconds = expiresMilliseconds
+        self.applicationCredential = applicationCredential
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__token_content__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__TokenContent.self).pointee
+        id = wireBytes(c.id)
+        parent = wireBytes(c.parent)
+        user = wireString(c.user)
+        project = wireString(c.project)
+        methods = (0..<c.n_methods).map { wireString(c.methods[$0]) }
+        issuedMilliseconds = c.issued_milliseconds
+        expiresMilliseconds = c.expires_milliseconds
+        applicationCredential = wireString(c.application_credential)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__TokenContent.self)
+        martlet__v1__token_content__init(c)
+        if !id.isEmpty { c.pointee.id = arena.binary(id) }
+        if !parent.isEmpty { c.pointee.parent = arena.binary(parent) }
+        if !user.isEmpty { c.pointee.user = arena.string(user) }
+        if !project.isEmpty { c.pointee.project = arena.string(project) }
+        if !methods.isEmpty {
+            c.pointee.n_methods = methods.count
+            c.pointee.methods = arena.strings(methods)
+        }
+        c.pointee.issued_milliseconds = issuedMilliseconds
+        c.pointee.expires_milliseconds = expiresMilliseconds
+        if !applicationCredential.isEmpty { c.pointee.application_credential = arena.string(applicationCredential) }
         return UnsafeMutableRawPointer(c)
     }
 }

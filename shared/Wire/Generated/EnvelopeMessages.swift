@@ -53,6 +53,8 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let changeBucket = MessageType(rawValue: 63)
     public static let reportMoves = MessageType(rawValue: 64)
     public static let fetchUsage = MessageType(rawValue: 70)
+    public static let revokeToken = MessageType(rawValue: 80)
+    public static let changeAccount = MessageType(rawValue: 81)
 
     public var description: String {
         switch rawValue {
@@ -94,6 +96,8 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 63: "changeBucket"
         case 64: "reportMoves"
         case 70: "fetchUsage"
+        case 80: "revokeToken"
+        case 81: "changeAccount"
         default: "\(rawValue)"
         }
     }

@@ -464,6 +464,18 @@ public struct ObjectRecord: WireMessage, Equatable {
     public var grants: [GrantRecord]
     /// sizes of blobs are then those of the stored frames
     public var encryption: EncryptionRecord?
+    /// Swift: the content is a SegmentManifest of this size, `size` that of what it names
+    public var manifestSize: UInt64
+    /// Swift: container/prefix of the objects that this one stands for
+    public var objectManifest: String
+    /// Swift: container/object, not encoded
+    public var symlinkTarget: String
+    /// Swift: project id of the target; empty: the same
+    public var symlinkAccount: String
+    /// Swift: the target must have this entity tag
+    public var symlinkEtag: String
+    /// Swift: it does not exist any more from then on; 0: for ever
+    public var deleteAtSeconds: Int64
 
     public init(
         version: UInt32 = 0,
@@ -493,7 +505,13 @@ public struct ObjectRecord: WireMessage, Equatable {
         nullPlace: UInt64 = 0,
         pending: [PendingVersion] = [],
         grants: [GrantRecord] = [],
-        encryption: EncryptionRecord? = nil
+        encryption: EncryptionRecord? = nil,
+        manifestSize: UInt64 = 0,
+        objectManifest: String = "",
+        symlinkTarget: String = "",
+        symlinkAccount: String = "",
+        symlinkEtag: String = "",
+        deleteAtSeconds: Int64 = 0
     ) {
         self.version = version
         self.modifiedMilliseconds = modifiedMilliseconds
@@ -523,6 +541,12 @@ public struct ObjectRecord: WireMessage, Equatable {
         self.pending = pending
         self.grants = grants
         self.encryption = encryption
+        self.manifestSize = manifestSize
+        self.objectManifest = objectManifest
+        self.symlinkTarget = symlinkTarget
+        self.symlinkAccount = symlinkAccount
+        self.symlinkEtag = symlinkEtag
+        self.deleteAtSeconds = deleteAtSeconds
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -559,6 +583,12 @@ public struct ObjectRecord: WireMessage, Equatable {
         pending = (0..<c.n_pending).map { PendingVersion(reading: UnsafeRawPointer(c.pending[$0]!)) }
         grants = (0..<c.n_grants).map { GrantRecord(reading: UnsafeRawPointer(c.grants[$0]!)) }
         encryption = c.encryption.map { EncryptionRecord(reading: UnsafeRawPointer($0)) }
+        manifestSize = c.manifest_size
+        objectManifest = wireString(c.object_manifest)
+        symlinkTarget = wireString(c.symlink_target)
+        symlinkAccount = wireString(c.symlink_account)
+        symlinkEtag = wireString(c.symlink_etag)
+        deleteAtSeconds = c.delete_at_seconds
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -618,6 +648,125 @@ public struct ObjectRecord: WireMessage, Equatable {
         if let encryption {
             c.pointee.encryption = encryption.write(to: arena).assumingMemoryBound(to: Martlet__V1__EncryptionRecord.self)
         }
+        c.pointee.manifest_size = manifestSize
+        if !objectManifest.isEmpty { c.pointee.object_manifest = arena.string(objectManifest) }
+        if !symlinkTarget.isEmpty { c.pointee.symlink_target = arena.string(symlinkTarget) }
+        if !symlinkAccount.isEmpty { c.pointee.symlink_account = arena.string(symlinkAccount) }
+        if !symlinkEtag.isEmpty { c.pointee.symlink_etag = arena.string(symlinkEtag) }
+        c.pointee.delete_at_seconds = deleteAtSeconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// One piece of a static large object of Swift.
+public struct ManifestSegment: WireMessage, Equatable {
+    /// empty: `data` is the piece
+    public var container: String
+    public var object: String
+    /// of the whole object, without quotes
+    public var etag: String
+    /// of the whole object
+    public var size: UInt64
+    /// the range of it that belongs to the large object
+    public var first: UInt64
+    public var count: UInt64
+    /// it is a static large object itself
+    public var nested: Bool
+    /// the client gave the range
+    public var ranged: Bool
+    public var contentType: String
+    public var modifiedMilliseconds: Int64
+    public var data: [UInt8]
+
+    public init(
+        container: String = "",
+        object: String = "",
+        etag: String = "",
+        size: UInt64 = 0,
+        first: UInt64 = 0,
+        count: UInt64 = 0,
+        nested: Bool = false,
+        ranged: Bool = false,
+        contentType: String = "",
+        modifiedMilliseconds: Int64 = 0,
+        data: [UInt8] = []
+    ) {
+        self.container = container
+        self.object = object
+        self.etag = etag
+        self.size = size
+        self.first = first
+        self.count = count
+        self.nested = nested
+        self.ranged = ranged
+        self.contentType = contentType
+        self.modifiedMilliseconds = modifiedMilliseconds
+        self.data = data
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__manifest_segment__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ManifestSegment.self).pointee
+        container = wireString(c.container)
+        object = wireString(c.object)
+        etag = wireString(c.etag)
+        size = c.size
+        first = c.first
+        count = c.count
+        nested = c.nested != 0
+        ranged = c.ranged != 0
+        contentType = wireString(c.content_type)
+        modifiedMilliseconds = c.modified_milliseconds
+        data = wireBytes(c.data)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ManifestSegment.self)
+        martlet__v1__manifest_segment__init(c)
+        if !container.isEmpty { c.pointee.container = arena.string(container) }
+        if !object.isEmpty { c.pointee.object = arena.string(object) }
+        if !etag.isEmpty { c.pointee.etag = arena.string(etag) }
+        c.pointee.size = size
+        c.pointee.first = first
+        c.pointee.count = count
+        c.pointee.nested = nested ? 1 : 0
+        c.pointee.ranged = ranged ? 1 : 0
+        if !contentType.isEmpty { c.pointee.content_type = arena.string(contentType) }
+        c.pointee.modified_milliseconds = modifiedMilliseconds
+        if !data.isEmpty { c.pointee.data = arena.binary(data) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// The content of an object with a manifest_size.
+public struct SegmentManifest: WireMessage, Equatable {
+    public var segments: [ManifestSegment]
+
+    public init(
+        segments: [ManifestSegment] = []
+    ) {
+        self.segments = segments
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__segment_manifest__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__SegmentManifest.self).pointee
+        segments = (0..<c.n_segments).map { ManifestSegment(reading: UnsafeRawPointer(c.segments[$0]!)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__SegmentManifest.self)
+        martlet__v1__segment_manifest__init(c)
+        if !segments.isEmpty {
+            c.pointee.n_segments = segments.count
+            c.pointee.segments = arena.messages(segments, as: Martlet__V1__ManifestSegment.self)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -637,6 +786,12 @@ public struct ListingSummary: WireMessage, Equatable {
     public var pending: [[UInt8]]
     public var checksumAlgorithm: String
     public var checksumType: String
+    public var contentType: String
+    /// a static large object of Swift
+    public var manifest: Bool
+    /// Swift: /v1/… path parts of its target, project/container/object
+    public var symlink: String
+    public var deleteAtSeconds: Int64
 
     public init(
         size: UInt64 = 0,
@@ -650,7 +805,11 @@ public struct ListingSummary: WireMessage, Equatable {
         removed: Bool = false,
         pending: [[UInt8]] = [],
         checksumAlgorithm: String = "",
-        checksumType: String = ""
+        checksumType: String = "",
+        contentType: String = "",
+        manifest: Bool = false,
+        symlink: String = "",
+        deleteAtSeconds: Int64 = 0
     ) {
         self.size = size
         self.etag = etag
@@ -664,6 +823,10 @@ public struct ListingSummary: WireMessage, Equatable {
         self.pending = pending
         self.checksumAlgorithm = checksumAlgorithm
         self.checksumType = checksumType
+        self.contentType = contentType
+        self.manifest = manifest
+        self.symlink = symlink
+        self.deleteAtSeconds = deleteAtSeconds
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -684,6 +847,10 @@ public struct ListingSummary: WireMessage, Equatable {
         pending = (0..<c.n_pending).map { wireBytes(c.pending[$0]) }
         checksumAlgorithm = wireString(c.checksum_algorithm)
         checksumType = wireString(c.checksum_type)
+        contentType = wireString(c.content_type)
+        manifest = c.manifest != 0
+        symlink = wireString(c.symlink)
+        deleteAtSeconds = c.delete_at_seconds
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -704,6 +871,10 @@ public struct ListingSummary: WireMessage, Equatable {
         }
         if !checksumAlgorithm.isEmpty { c.pointee.checksum_algorithm = arena.string(checksumAlgorithm) }
         if !checksumType.isEmpty { c.pointee.checksum_type = arena.string(checksumType) }
+        if !contentType.isEmpty { c.pointee.content_type = arena.string(contentType) }
+        c.pointee.manifest = manifest ? 1 : 0
+        if !symlink.isEmpty { c.pointee.symlink = arena.string(symlink) }
+        c.pointee.delete_at_seconds = deleteAtSeconds
         return UnsafeMutableRawPointer(c)
     }
 }

@@ -26,12 +26,13 @@ extension TestGateway {
 
     /// As `key/id`, delete markers with a minus, the latest with a star.
     func listVersions(_ query: [(String, String?)] = []) async -> [String] {
-        let answer = await send(.listObjectVersions, query: [("versions", nil)] + query)
+        let answer = await send(.listObjectVersions, query: [("versions", nil), ("encoding-type", "url")] + query)
         let entries = answer.xml?.children.filter { $0.name == "Version" || $0.name == "DeleteMarker" } ?? []
         return entries.map { entry in
             let latest = entry.value("IsLatest") == "true" ? "*" : ""
             let marker = entry.name == "DeleteMarker" ? "-" : ""
-            return "\(marker)\(entry.value("Key") ?? "")/\(entry.value("VersionId") ?? "")\(latest)"
+            let key = PercentEncoding.decode(entry.value("Key") ?? "") ?? ""
+            return "\(marker)\(key)/\(entry.value("VersionId") ?? "")\(latest)"
         }
     }
 }

@@ -57,18 +57,22 @@ struct StartCommand: VerbCommand {
 struct UpdateConsistencyLevel: VerbCommand {
     static let configuration = CommandConfiguration(
         commandName: "update-consistency-level",
-        abstract: "How many replicas must acknowledge a write, a read and a delete.",
+        abstract: "How many replicas must acknowledge a write, a read and a delete, and how many there are.",
         discussion: """
-            Reads and writes of one key are linearizable if and only if all three are majorities of the replicas.
+            Reads and writes of one key are linearizable if and only if W, R and D are majorities of the replicas. They \
+            count at once; another number of replicas is brought about by the next rebalance.
 
-            EXAMPLE: martlet-adm update-consistency-level 2 2 2
+            EXAMPLES:
+              martlet-adm update-consistency-level 2 2 2
+              martlet-adm update-consistency-level 3 3 3 5
             """)
     @OptionGroup var options: ConnectionOptions
     @Argument(help: "Writes.") var w: Int
     @Argument(help: "Reads.") var r: Int
     @Argument(help: "Deletes.") var d: Int
+    @Argument(help: "Replicas of each object; default: as many as now.") var n: Int?
 
-    var verbArguments: [String] { [w, r, d].map(String.init) }
+    var verbArguments: [String] { ([w, r, d] + (n.map { [$0] } ?? [])).map(String.init) }
 }
 
 struct DumpRing: VerbCommand {

@@ -12,8 +12,8 @@ struct Rebalance: RingPlanVerb {
     static let configuration = CommandConfiguration(
         commandName: "rebalance", abstract: "Carries out what was announced for the ring, while it serves.",
         discussion: """
-            Takes in attached nodes, takes out detached ones, and applies takeovers, weights and zones, all as one plan. \
-            With --dry-run it only says what would move.
+            Takes in attached nodes, takes out detached ones, and applies takeovers, weights, zones and another number of \
+            replicas, all as one plan. With --dry-run it only says what would move, and about how much that is.
 
             EXAMPLES:
               martlet-adm rebalance --dry-run

@@ -1,23 +1,28 @@
 import ArgumentParser
 import ClusterState
-import Foundation
 
 struct CreateUser: VerbCommand {
     static let configuration = CommandConfiguration(
         commandName: "create-user", abstract: "Makes a user with a new pair of S3 keys. The secret is shown only now.",
-        discussion: "EXAMPLE: martlet-adm create-user alice")
-    @OptionGroup var options: ConnectionOptions
-    @Argument(help: "The user's id.") var user: String
-    @Argument(help: "Taken for compatibility and ignored: nothing asks for a password yet.") var password: String?
+        discussion: """
+            A password and a role in a project let the user in by Swift and Keystone too.
 
-    var verbArguments: [String] { [user] }
+            EXAMPLES:
+              martlet-adm create-user alice
+              martlet-adm create-user alice --password-file - --project backups --role swiftoperator
+            """)
+    @OptionGroup var options: ConnectionOptions
+    @OptionGroup var source: PasswordSource
+    @Option(help: "Give the user a role in this project.") var project: String?
+    @Option(help: "The role in the project.", completion: .list(AddRole.roles)) var role = "swiftoperator"
+    @Argument(help: "The user's id.") var user: String
+    @Argument(help: "The password; other users of this host may see it here.") var password: String?
 
     mutating func run() async throws {
-        if password != nil {
-            FileHandle.standardError.write(Data("the password is ignored: nothing asks for one yet\n".utf8))
-        }
-        let json = try await options.call(verb, verbArguments)
-        try print(options.json ? String(decoding: json, as: UTF8.self) : text(json))
+        var arguments = [user]
+        if let hash = try source.hash(or: password) { arguments.append("password=" + hash) }
+        if let project { arguments += ["project=" + project, "role=" + role] }
+        try await perform(with: arguments)
     }
 
     func text(_ json: [UInt8]) throws -> String { UserText.keys(try report(CreatedUserReport.self, json)) }

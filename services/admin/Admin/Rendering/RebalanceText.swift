@@ -20,11 +20,20 @@ enum RebalanceText {
         if report.waitingForProof > 0 {
             lines.append("waits for: repair, to complete \(report.waitingForProof) partitions")
         }
-        let table = TextTable(
-            columns: [
-                .init("node"), .init("holds", .right), .init("gets", .right), .init("gives", .right),
-            ],
-            rows: report.nodes.map { [$0.node, "\($0.holds)", "\($0.gets)", "\($0.gives)"] })
-        return (lines + [table.text]).joined(separator: "\n")
+        return (lines + [table(report).text]).joined(separator: "\n")
+    }
+
+    private static func table(_ report: RebalanceReport) -> TextTable {
+        var columns: [TextTable.Column] = [
+            .init("node"), .init("holds", .right), .init("gets", .right), .init("gives", .right),
+        ]
+        var rows = report.nodes.map { [$0.node, "\($0.holds)", "\($0.gets)", "\($0.gives)"] }
+        if report.nodes.contains(where: { $0.getsBytes != nil }) {
+            columns += [.init("gets objects", .right), .init("gets bytes", .right)]
+            rows = zip(rows, report.nodes).map { row, node in
+                row + ["\(node.getsObjects ?? 0)", ByteText.make(node.getsBytes ?? 0)]
+            }
+        }
+        return TextTable(columns: columns, rows: rows)
     }
 }

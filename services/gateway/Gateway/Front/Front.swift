@@ -7,7 +7,7 @@ import Synchronization
 
 /// Turns heads and bodies into answers: parses, authenticates, hands over to the operations, measures, logs.
 /// Knows nothing of sockets.
-final class Front: Sendable {
+final class Front: ClientFront {
     let limits: FrontLimits
     let metrics: FrontMetrics
     let budget: MemoryBudget
@@ -43,8 +43,10 @@ final class Front: Sendable {
     var now: Int64 { clock() }
 
     /// One request while it is carried out.
-    final class Exchange: Sendable {
+    final class Exchange: ClientExchange {
         let id: String
+        /// Which gateway answers.
+        fileprivate let gateway: String
         let head: HTTPRequestHead
         let remote: String
         let start = ContinuousClock.now
@@ -52,11 +54,18 @@ final class Front: Sendable {
         fileprivate let user = Mutex<String?>(nil)
         fileprivate let body = Mutex<RequestBody?>(nil)
 
-        init(id: String, head: HTTPRequestHead, remote: String, request: Result<FrontRequest, S3Error>) {
+        init(
+            id: String, gateway: String, head: HTTPRequestHead, remote: String, request: Result<FrontRequest, S3Error>
+        ) {
             self.id = id
+            self.gateway = gateway
             self.head = head
             self.remote = remote
             self.request = request
+        }
+
+        var identification: [(name: String, value: String)] {
+            [("x-amz-request-id", id), ("x-amz-id-2", gateway)]
         }
 
         var operation: S3Operation { (try? request.get().operation) ?? .unknown }
@@ -81,7 +90,7 @@ final class Front: Sendable {
             request = .failure(S3Error(.slowDown))
         }
         metrics.inFlight.increment()
-        return Exchange(id: id, head: head, remote: remote, request: request)
+        return Exchange(id: id, gateway: name, head: head, remote: remote, request: request)
     }
 
     /// The answer to a request. Never throws.
@@ -141,7 +150,7 @@ final class Front: Sendable {
         do {
             return try await authenticator.authenticate(request, now: now)
         } catch {
-            metrics.authenticationFailed(error.code)
+            metrics.authenticationFailed(error.code.rawValue)
             throw error
         }
     }
@@ -154,7 +163,7 @@ final class Front: Sendable {
         metrics.bytesReceived.increment(by: Int(clamping: received))
         metrics.bytesSent.increment(by: Int(clamping: sent))
         let duration = exchange.start.duration(to: .now)
-        metrics.finished(exchange.operation, status: status, after: duration)
+        metrics.finished(exchange.operation.rawValue, status: status, after: duration)
         accessLog?.append(
             AccessLog.Entry(
                 time: now, id: exchange.id, remote: exchange.remote, method: exchange.head.method.rawValue,

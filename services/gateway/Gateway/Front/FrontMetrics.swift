@@ -1,17 +1,16 @@
 import Observability
-import S3Protocol
 import Synchronization
 
 /// What is counted about requests. Labels are bounded: operations, status classes and error codes.
 final class FrontMetrics: Sendable {
     private struct Key: Hashable {
-        var operation: S3Operation
+        var operation: String
         var statusClass: Int
     }
 
     private let registry: MetricsRegistry
     private let durations = Mutex<[Key: Histogram]>([:])
-    private let failures = Mutex<[S3ErrorCode: Counter]>([:])
+    private let failures = Mutex<[String: Counter]>([:])
     let connections: Gauge
     let inFlight: Gauge
     let connectionsRefused: Counter
@@ -30,26 +29,26 @@ final class FrontMetrics: Sendable {
         bytesSent = registry.counter("martlet_response_body_bytes", help: "Bytes of response bodies sent.")
     }
 
-    func finished(_ operation: S3Operation, status: Int, after duration: Duration) {
+    func finished(_ operation: String, status: Int, after duration: Duration) {
         let key = Key(operation: operation, statusClass: status / 100)
         let histogram = durations.withLock { durations in
             if let known = durations[key] { return known }
             let made = registry.histogram(
                 "martlet_request_duration_seconds", help: "Time from a request's head to the end of its answer.",
-                labels: ["operation": operation.rawValue, "status": "\(key.statusClass)xx"])
+                labels: ["operation": operation, "status": "\(key.statusClass)xx"])
             durations[key] = made
             return made
         }
         histogram.record(duration)
     }
 
-    func authenticationFailed(_ code: S3ErrorCode) {
+    func authenticationFailed(_ reason: String) {
         let counter = failures.withLock { failures in
-            if let known = failures[code] { return known }
+            if let known = failures[reason] { return known }
             let made = registry.counter(
                 "martlet_auth_failures", help: "Requests whose credentials were refused.",
-                labels: ["reason": code.rawValue])
-            failures[code] = made
+                labels: ["reason": reason])
+            failures[reason] = made
             return made
         }
         counter.increment()

@@ -7,7 +7,7 @@ import Synchronization
 
 /// Listens for clients and gives each connection its handlers.
 final class FrontServer: Sendable {
-    private let front: Front
+    private let front: any ClientFront
     private let group: MultiThreadedEventLoopGroup
     private let loops: [ObjectIdentifier: FrontLoop]
     private let connections = Atomic<Int>(0)
@@ -16,7 +16,7 @@ final class FrontServer: Sendable {
     private let ticking = Mutex<[RepeatedTask]>([])
     private let logger: Logger
 
-    init(front: Front, threads: Int, logger: Logger) {
+    init(front: any ClientFront, threads: Int, logger: Logger) {
         self.front = front
         self.logger = logger
         group = MultiThreadedEventLoopGroup(numberOfThreads: threads)

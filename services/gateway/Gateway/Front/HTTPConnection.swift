@@ -21,7 +21,7 @@ final class HTTPConnection: ChannelInboundHandler {
         case closed
     }
 
-    let front: Front
+    let front: any ClientFront
     let loop: FrontLoop
     private(set) var phase = Phase.idle
     private var context: ChannelHandlerContext?
@@ -54,7 +54,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private var rateStart = NIODeadline.now()
     private var rateBytes = 0
 
-    init(front: Front, loop: FrontLoop) {
+    init(front: any ClientFront, loop: FrontLoop) {
         self.front = front
         self.loop = loop
     }
@@ -196,10 +196,17 @@ final class HTTPConnection: ChannelInboundHandler {
         let sink = ResponseSink(self)
         let pipe = BodyPipe(onDemand: { sink.demand() })
         self.pipe = pipe
+        task = carryOut(head, rejection, pipe, sink, by: front)
+    }
+
+    private func carryOut(
+        _ head: HTTPRequestHead, _ rejection: S3Error?, _ pipe: BodyPipe, _ sink: ResponseSink,
+        by front: some ClientFront
+    ) -> Task<Void, Never> {
         let exchange = front.begin(head, remote: remote, rejection: rejection)
-        task = Task(executorPreference: loop.executor) { [front] in
+        return Task(executorPreference: loop.executor) {
             let response = await front.respond(to: exchange, source: pipe)
-            let sent = await sink.send(response, to: exchange, name: front.name)
+            let sent = await sink.send(response, to: exchange)
             front.finish(exchange, status: Int(response.status.code), received: pipe.received, sent: sent)
         }
     }

@@ -24,10 +24,9 @@ struct ResponseSink: Sendable {
     func demand() { onLoop { $0.bodyDemanded() } }
 
     /// Sends an answer; returns its status and the number of bytes of its body that were handed to the socket.
-    func send(_ response: S3Response, to exchange: Front.Exchange, name: String) async -> UInt64 {
+    func send(_ response: S3Response, to exchange: some ClientExchange) async -> UInt64 {
         var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
-        head.headers.replaceOrAdd(name: "x-amz-request-id", value: exchange.id)
-        head.headers.replaceOrAdd(name: "x-amz-id-2", value: name)
+        for (name, value) in exchange.identification { head.headers.replaceOrAdd(name: name, value: value) }
         head.headers.replaceOrAdd(name: "Server", value: "Martlet")
         head.headers.replaceOrAdd(name: "Date", value: loop.date())
         let hasBody = exchange.head.method != .HEAD && response.status.mayHaveResponseBody

@@ -17,12 +17,17 @@ struct ManagerBucketChanges: BucketChanging {
     let timeout: Duration
 
     func change(_ request: ChangeBucketRequest, context: MessageContext) async throws -> ChangeBucketReply {
+        try await ask(.changeBucket, request, ChangeBucketReply.self, context)
+    }
+
+    private func ask<Reply: WireMessage & Sendable>(
+        _ type: MessageType, _ request: some WireMessage & Sendable, _ answer: Reply.Type, _ context: MessageContext
+    ) async throws -> Reply {
         var failure = BusError(.unreachable, "no manager is known")
         for manager in managers {
             do {
                 return try await bus.request(
-                    .changeBucket, request, to: manager, timeout: timeout, context: context,
-                    answer: ChangeBucketReply.self
+                    type, request, to: manager, timeout: timeout, context: context, answer: answer
                 ).message
             } catch { failure = error }
         }
@@ -34,6 +39,17 @@ struct ManagerBucketChanges: BucketChanging {
         let view = cluster.view
         let running = view.managers.filter { view.members[$0]?.state == .running }
         return running + view.managers.filter { !running.contains($0) }
+    }
+}
+
+extension ManagerBucketChanges: IdentityChanging {
+    func revoke(_ request: RevokeTokenRequest, context: MessageContext) async throws {
+        _ = try await ask(.revokeToken, request, RevokeTokenReply.self, context)
+    }
+
+    func changeAccount(_ request: ChangeAccountRequest, context: MessageContext) async throws {
+        _ = try await ask(.changeAccount, request, ChangeAccountReply.self, context)
+        try await cluster.refresh()
     }
 }
 
@@ -53,6 +69,8 @@ final class BucketDirectory: Sendable {
 
     /// The bucket, also while it is being deleted.
     func find(_ name: String) async throws -> BucketRecord {
+        // Containers of Swift that have a name of another form are out of S3's reach.
+        guard !name.utf8.contains(UInt8(ascii: "/")) else { throw Self.missing(name) }
         if let bucket = cluster.view.buckets[name] { return bucket }
         guard isValidBucketName(name) else { throw Self.missing(name) }
         if mayRefresh() { try? await cluster.refresh() }
@@ -78,7 +96,12 @@ final class BucketDirectory: Sendable {
     }
 
     func buckets(owner: String) -> [BucketRecord] {
-        cluster.view.buckets(owner: owner).filter { $0.state == .bucketActive }
+        cluster.view.buckets(owner: owner).filter { $0.state == .bucketActive && $0.isNamedForS3 }
+    }
+
+    /// Somebody has asked for a name that is not known here: perhaps another gateway has just made it.
+    func refreshForUnknown() async {
+        if mayRefresh() { try? await cluster.refresh() }
     }
 
     /// Carries out a change at the manager and makes it visible here.

@@ -34,6 +34,7 @@ extension S3Operations {
         guard let record = snapshot.liveRecord else { return try await completedBefore(name, call) }
         let upload = try UploadRecord(stored: record)
         let object = try await assemble(upload, name, document, call)
+        try Self.checkExpectations(of: object, upload, call.request.headers)
         try await change(name, call, to: .uploadCompleting)
         let written = try await install(object, name, condition, call, until: deadline)
         // Before the answer: a repetition that comes late must not find the upload again.
@@ -47,6 +48,22 @@ extension S3Operations {
         let state = try await storage.read(call.object, withBlob: false, context: call.context).state
         guard let made = try state?.object(madeBy: name) else { throw S3Error(.noSuchUpload) }
         return completed(made, call)
+    }
+
+    /// What the client says about the whole must be true.
+    private static func checkExpectations(
+        of object: ObjectRecord, _ upload: UploadRecord, _ headers: HTTPHeaders
+    ) throws {
+        if let size = headers.first(name: "x-amz-mp-object-size"), UInt64(size) != object.size {
+            throw S3Error(
+                .invalidRequest, "The provided 'x-amz-mp-object-size' header does not match what was computed.")
+        }
+        if let type = headers.first(name: "x-amz-checksum-type"), type != upload.checksumType {
+            throw S3Error(
+                .invalidRequest,
+                "The upload was created using the \(upload.checksumType.isEmpty ? "NONE" : upload.checksumType) checksum "
+                    + "mode. The complete request must use the same checksum mode.")
+        }
     }
 
     // MARK: - The registers
@@ -167,6 +184,7 @@ extension S3Operations {
         var response = S3Response.xml(writer.bytes)
         if object.encryption?.mode != .encryptionSseC { response.add(object.encryption) }
         addVersion(of: object, call, to: &response.headers)
+        addExpiration(of: object, call, to: &response.headers)
         return response
     }
 }

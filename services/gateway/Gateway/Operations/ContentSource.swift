@@ -1,5 +1,7 @@
 import Checksums
 import NIOCore
+import S3Protocol
+import Synchronization
 
 /// Where content comes from: the body of a request, or an object that is copied.
 protocol ContentSource: Sendable {
@@ -17,19 +19,29 @@ protocol ContentReading: ContentSource {
     func next() async throws -> ByteBuffer?
 }
 
-/// Hashes what passes: the entity tag of a copy.
+/// Hashes what passes: the entity tag of a copy, and its checksum.
 final class HashingSource: ContentSource {
     private let source: any ContentSource
     private let hasher = Checksums.Hasher(.md5)
+    private let computation: Mutex<ChecksumComputation?>
 
-    init(_ source: any ContentSource) { self.source = source }
+    init(_ source: any ContentSource, checksum: ChecksumAlgorithm? = nil) {
+        self.source = source
+        computation = Mutex(checksum.map { ChecksumComputation($0) })
+    }
 
     func read(_ count: Int) async throws -> ByteBuffer? {
         guard let bytes = try await source.read(count) else { return nil }
         hasher.update(bytes)
+        computation.withLock { $0?.update(bytes) }
         return bytes
     }
 
     /// After the end.
     func md5() -> [UInt8] { hasher.finish() }
+
+    /// After the end; nil: none was asked for.
+    func checksum() -> (ChecksumAlgorithm, [UInt8])? {
+        computation.withLock { computation in computation.map { ($0.algorithm, $0.finish()) } }
+    }
 }

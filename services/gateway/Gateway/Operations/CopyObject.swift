@@ -39,11 +39,12 @@ extension S3Operations {
                 "The specified copy source is larger than the maximum allowable size for a copy source: "
                     + "\(Limits.putSizeMax)")
         }
-        let (content, md5) = try await copyBytes(
+        let checksum = try Self.checksumOfCopy(call.request.headers, origin.object)
+        let (content, source) = try await copyBytes(
             of: origin, range: 0..<origin.object.size, to: call.object, encryption, call,
-            besideRegister: keepsBesideRegister(call))
+            besideRegister: keepsBesideRegister(call), checksum: checksum)
         var object = newObject(
-            headers, access, content: content, etag: ETag.ofContent(md5: md5, encryption))
+            headers, access, content: content, etag: ETag.ofContent(md5: source.md5(), encryption))
         object.encryption = encryption?.record
         if !replaces {
             let redirect = headers.content.filter { $0.name == ObjectHeaders.websiteRedirectHeader }
@@ -53,13 +54,14 @@ extension S3Operations {
         }
         if !replacesTags { object.tags = origin.object.tags }
         object.set(lock)
-        if origin.object.checksumType == "FULL_OBJECT" {
-            object.checksums = origin.object.checksums
-            object.checksumType = origin.object.checksumType
+        if let (algorithm, value) = source.checksum() {
+            object.checksums = [HeaderField(name: algorithm.rawValue, value: Base64.encode(value))]
+            object.checksumType = "FULL_OBJECT"
         }
         let written = try await commit(object, call, content, condition: condition)
         var response = S3Response.xml(Self.copyResult("CopyObjectResult", written))
         addVersion(of: written, call, to: &response.headers)
+        addExpiration(of: written, call, to: &response.headers)
         origin.addVersion(to: &response.headers)
         response.add(object.encryption)
         return response
@@ -74,6 +76,14 @@ extension S3Operations {
             throw S3Error.invalidArgument(
                 "Unknown directive.", name: name, value: other)
         }
+    }
+
+    /// The checksum that the copy gets: the one that the request names, else of the source's kind. What was put together
+    /// from parts is one piece now, so it is computed anew.
+    private static func checksumOfCopy(_ headers: HTTPHeaders, _ origin: ObjectRecord) throws -> ChecksumAlgorithm? {
+        guard let name = headers.first(name: "x-amz-checksum-algorithm") else { return origin.checksums.checksums.first?.0 }
+        guard let algorithm = ChecksumAlgorithm(name: name) else { throw S3Error.unsupportedChecksum }
+        return algorithm
     }
 
     private static func checkCopy(of origin: CopyOrigin, to call: S3Call, replaces: Bool) throws {
@@ -157,11 +167,11 @@ extension S3Operations {
     /// Copies bytes chunk by chunk into a blob of their own: blobs belong to one object.
     func copyBytes(
         of origin: CopyOrigin, range: Range<UInt64>, to owner: RegisterName, _ encryption: ContentEncryption?,
-        _ call: S3Call, besideRegister: Bool
-    ) async throws -> (WrittenContent, md5: [UInt8]) {
+        _ call: S3Call, besideRegister: Bool, checksum: ChecksumAlgorithm?
+    ) async throws -> (WrittenContent, hashed: HashingSource) {
         let stream = try content(
             of: origin.object, origin.encryption, range: range, beside: origin.blob, context: call.context)
-        let source = HashingSource(stream)
+        let source = HashingSource(stream, checksum: checksum)
         do {
             let content = try await writer(of: owner, call, encryption).write(
                 source, expected: UInt64(range.count), besideRegister: besideRegister)
@@ -170,7 +180,7 @@ extension S3Operations {
                     throw AccessError.damaged("content is shorter than its record says")
                 }
             }
-            return (content, source.md5())
+            return (content, source)
         } catch AccessError.absent {
             try await checkUnchanged(origin, call)
             throw AccessError.absent

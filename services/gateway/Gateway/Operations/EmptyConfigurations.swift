@@ -17,10 +17,8 @@ extension S3Operations {
         .getBucketAnalyticsConfiguration: .error(.noSuchConfiguration),
         .getBucketIntelligentTieringConfiguration: .error(.noSuchConfiguration),
         .getBucketInventoryConfiguration: .error(.noSuchConfiguration),
-        .getBucketLifecycleConfiguration: .error(.noSuchLifecycleConfiguration),
         .getBucketMetricsConfiguration: .error(.noSuchConfiguration),
         .getBucketReplication: .error(.replicationConfigurationNotFound),
-        .deleteBucketLifecycle: .gone,
         .deleteBucketReplication: .gone,
     ]
 

@@ -51,6 +51,7 @@ extension S3Operations {
     /// What is true of the object besides its content: its version, its lock, how many tags it has.
     private func addState(of object: ObjectRecord, _ call: S3Call, to headers: inout HTTPHeaders) {
         addVersion(of: object, call, to: &headers)
+        if call.request.query["versionId"] == nil { addExpiration(of: object, call, to: &headers) }
         if !object.tags.isEmpty { headers.add(name: "x-amz-tagging-count", value: String(object.tags.count)) }
         if !object.lockMode.isEmpty {
             headers.add(name: "x-amz-object-lock-mode", value: object.lockMode)

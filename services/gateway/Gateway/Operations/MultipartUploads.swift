@@ -45,12 +45,7 @@ extension S3Operations {
             }
             return (nil, "")
         }
-        guard let algorithm = ChecksumAlgorithm(name: name) else {
-            throw S3Error(
-                .invalidRequest,
-                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-                    + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
-        }
+        guard let algorithm = ChecksumAlgorithm(name: name) else { throw S3Error.unsupportedChecksum }
         let type = headers.first(name: "x-amz-checksum-type") ?? (algorithm == .crc64nvme ? "FULL_OBJECT" : "COMPOSITE")
         let possible = type == "FULL_OBJECT" ? algorithm.combines : type == "COMPOSITE" && algorithm != .crc64nvme
         guard possible else {
@@ -64,10 +59,24 @@ extension S3Operations {
 
     // MARK: - Parts
 
+    /// A part that comes with a checksum must have the one that its upload was begun with.
+    private static func checkAlgorithm(of upload: UploadRecord, _ headers: HTTPHeaders) throws {
+        guard let expected = ChecksumAlgorithm(name: upload.checksumAlgorithm) else { return }
+        let trailers = headers["x-amz-trailer"].flatMap { $0.split(separator: ",") }.map { String($0.filter { $0 != " " }) }
+        let given = (headers.map(\.name) + trailers).compactMap { ChecksumAlgorithm(header: $0) }
+        guard let other = given.first(where: { $0 != expected }) else { return }
+        throw S3Error(
+            .invalidRequest,
+            "Checksum Type mismatch occurred, expected checksum Type: \(expected.rawValue.lowercased()), actual checksum "
+                + "Type: \(other.rawValue.lowercased())")
+    }
+
     func uploadPart(_ call: S3Call) async throws -> S3Response {
         let name = try call.upload()
         let number = try call.partNumber()
-        let encryption = try openEncryption(try await openUpload(name, call), call)
+        let upload = try await openUpload(name, call)
+        let encryption = try openEncryption(upload, call)
+        try Self.checkAlgorithm(of: upload, call.request.headers)
         let body = call.request.body
         let content = try await writer(of: name.register, call, encryption).write(
             body, expected: body.declaredLength, besideRegister: false)
@@ -85,17 +94,21 @@ extension S3Operations {
     func uploadPartCopy(_ call: S3Call) async throws -> S3Response {
         let name = try call.upload()
         let number = try call.partNumber()
-        let encryption = try openEncryption(try await openUpload(name, call), call)
+        let upload = try await openUpload(name, call)
+        let encryption = try openEncryption(upload, call)
         let origin = try await copyOrigin(call)
         var range = 0..<origin.object.size
         if let header = call.request.headers.first(name: "x-amz-copy-source-range") {
             range = try ByteRange.copySource(header: header, size: origin.object.size)
         }
-        let (content, md5) = try await copyBytes(
-            of: origin, range: range, to: name.register, encryption, call, besideRegister: false)
+        let (content, source) = try await copyBytes(
+            of: origin, range: range, to: name.register, encryption, call, besideRegister: false,
+            checksum: ChecksumAlgorithm(name: upload.checksumAlgorithm))
+        let checksums = source.checksum().map { [HeaderField(name: $0.rawValue, value: Base64.encode($1))] } ?? []
         let part = try await commitPart(
-            name, number, content, etag: ETag.ofContent(md5: md5, encryption), checksums: [], call)
-        let shown = ObjectRecord(modifiedMilliseconds: part.modifiedMilliseconds, etag: part.etag)
+            name, number, content, etag: ETag.ofContent(md5: source.md5(), encryption), checksums: checksums, call)
+        let shown = ObjectRecord(
+            modifiedMilliseconds: part.modifiedMilliseconds, etag: part.etag, checksums: part.checksums)
         var response = S3Response.xml(Self.copyResult("CopyPartResult", shown))
         origin.addVersion(to: &response.headers)
         response.add(encryption?.record)
@@ -193,4 +206,11 @@ extension S3Operations {
             logger.info("parts of an ended upload are left", metadata: ["upload": "\(name.id)", "error": "\(error)"])
         }
     }
+}
+
+extension S3Error {
+    static let unsupportedChecksum = S3Error(
+        .invalidRequest,
+        "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
 }

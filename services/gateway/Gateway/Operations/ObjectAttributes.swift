@@ -89,7 +89,7 @@ private struct PartsPage {
         let rest = object.parts.enumerated().dropFirst(marker)
         let shown = isListed ? Array(rest.prefix(limit)) : []
         root.element("ObjectParts") { element in
-            element.element("TotalPartsCount", object.parts.count)
+            element.element("PartsCount", object.parts.count)
             guard isListed else { return }
             element.element("PartNumberMarker", marker)
             element.element("NextPartNumberMarker", shown.last.map { $0.offset + 1 } ?? 0)

@@ -32,6 +32,7 @@ extension S3Operations {
             response.headers.add(name: "x-amz-checksum-type", value: object.checksumType)
         }
         addVersion(of: written, call, to: &response.headers)
+        addExpiration(of: written, call, to: &response.headers)
         return response
     }
 

@@ -50,13 +50,14 @@ final class S3Operations: S3Handling {
     private let rules: BucketRulesCache
     let versions: ObjectVersions
     let archive: VersionArchive
+    let lifecycles: LifecycleCache
 
     /// - Parameter listCoversObjects: the access control list of a bucket also opens the objects in it.
     init(
         storage: any ObjectStorage, buckets: BucketDirectory, encryptionKeys: EncryptionKeys, logger: Logger,
-        metrics: MetricsRegistry,
-        listCoversObjects: Bool = false,
-        clock: @escaping @Sendable () -> Int64, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+        metrics: MetricsRegistry, listCoversObjects: Bool = false,
+        clock: @escaping @Sendable () -> Int64, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        lifecycle: LifecycleClock = LifecycleClock(day: .seconds(86_400))
     ) {
         self.storage = storage
         self.buckets = buckets
@@ -68,6 +69,7 @@ final class S3Operations: S3Handling {
         abandoned = AbandonedContent(storage: storage, logger: logger, metrics: metrics)
         versions = ObjectVersions(storage, clock: clock)
         archive = VersionArchive(versions, logger: logger)
+        lifecycles = LifecycleCache(lifecycle)
     }
 
     func handle(_ request: S3Request) async -> S3Response {
@@ -158,6 +160,7 @@ final class S3Operations: S3Handling {
         .merging(websiteTable) { first, _ in first }
         .merging(versioningTable) { first, _ in first }
         .merging(objectLockTable) { first, _ in first }
+        .merging(lifecycleTable) { first, _ in first }
         .merging(emptyConfigurationTable) { first, _ in first }
 
     private static let bucketTable: [S3Operation: Operation] = [

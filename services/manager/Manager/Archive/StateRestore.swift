@@ -33,6 +33,8 @@ enum StateRestore {
             throw Refused(description: "the backup's counter of writers is damaged")
         }
         values[ManagerKeys.lastWriter] = Array("\(writer + writerStep)".utf8)
+        // Storage nodes may work by a newer ring than that of the backup.
+        values[ManagerKeys.ringUnconfirmed] = Array("restored".utf8)
         return values.sorted { $0.key < $1.key }.map { StoreEntry(key: $0.key, value: $0.value, revision: 0) }
     }
 }

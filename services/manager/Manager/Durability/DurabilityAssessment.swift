@@ -57,6 +57,10 @@ enum DurabilityAssessment {
         if !facts.isRateMeasured {
             remarks.append("no repair has copied enough yet to measure its rate: manager.repair_rate_assumed is taken")
         }
+        if !facts.isRepairAutomatic {
+            remarks.append(
+                "manager.repair_wait is 0: nobody but an operator acts on a dead node, which is taken to last a day")
+        }
         if facts.write < min(2, facts.replicas) {
             remarks.append(
                 "W = 1: until the others have it, an acknowledged write has one copy, which is not counted here")

@@ -15,6 +15,8 @@ struct DurabilityFacts: Sendable, Equatable {
     var detectionSeconds = 0.0
     /// Until somebody begins to bring the copies back.
     var waitingSeconds = 0.0
+    /// Nobody has to begin it.
+    var isRepairAutomatic = true
     /// Copied in a second.
     var repairBytesPerSecond = 1.0
     var isRateMeasured = false
@@ -35,6 +37,11 @@ struct DurabilityAssumptions: Sendable, Equatable {
     var waitingSeconds = 43_200.0
     var repairBytesPerSecond = 33_554_432.0
     var detectionSeconds = 3.5
+    /// Nodes that stay dead are taken out of the ring without an operator.
+    var isRepairAutomatic = true
+
+    /// Until somebody acts, where nothing acts by itself.
+    static let operatorSeconds = 86_400.0
 }
 
 extension DurabilityFacts {
@@ -44,12 +51,14 @@ extension DurabilityFacts {
     private static let measurableBytes: UInt64 = 16 << 20
 
     init(_ view: ClusterView, _ survey: ClusterSurvey, _ assumptions: DurabilityAssumptions) {
-        replicas = view.consistency.replicas
-        write = view.consistency.write
+        // Less than N while a plan brings more.
+        replicas = view.ring?.partitions.lazy.flatMap(\.sets).map(\.count).min() ?? view.consistency.replicas
+        write = view.consistency.inSet(of: replicas).write
         annualFailureRate = assumptions.annualFailureRate
         corruptionsPerYear = assumptions.corruptionsPerYear
         detectionSeconds = assumptions.detectionSeconds
         waitingSeconds = assumptions.waitingSeconds
+        isRepairAutomatic = assumptions.isRepairAutomatic
         let measured = survey.nodes.values.flatMap(\.tasks).compactMap(Self.rate).max()
         repairBytesPerSecond = measured ?? assumptions.repairBytesPerSecond
         isRateMeasured = measured != nil

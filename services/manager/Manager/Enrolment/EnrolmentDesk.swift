@@ -11,6 +11,7 @@ enum EnrolmentDesk {
     static func enrol(
         _ request: EnrolRequest, _ state: ManagerState, _ edit: inout StateEdit, _ context: VerbContext
     ) throws(VerbError) -> EnrolReply {
+        try refuseRemoved(request, state, &edit)
         var token = try verifiedToken(request, state, context)
         guard NodeName(request.name).isValid, roles.contains(request.role), request.publicKey.count == 32 else {
             throw VerbError(.invalidArgument, "a name, a role and a key of 32 bytes are needed to enrol")
@@ -43,6 +44,18 @@ enum EnrolmentDesk {
         return reply(to: member, state, context)
     }
 
+    /// Comes before the question for a token: a process that was removed has none, and asks why nobody answers it.
+    private static func refuseRemoved(
+        _ request: EnrolRequest, _ state: ManagerState, _ edit: inout StateEdit
+    ) throws(VerbError) {
+        guard request.publicKey.count == 32 else { return }
+        let refused = ManagerKeys.refusedKey(request.publicKey)
+        guard state.entries[refused] == nil else {
+            throw VerbError(.forbidden, "this key was removed from the cluster: start with an empty folder (node.data)")
+        }
+        edit.expectUnchanged(refused)
+    }
+
     private static func verifiedToken(
         _ request: EnrolRequest, _ state: ManagerState, _ context: VerbContext
     ) throws(VerbError) -> TokenRecord {
@@ -65,11 +78,6 @@ enum EnrolmentDesk {
         _ context: VerbContext
     ) throws(VerbError) -> MemberRecord {
         let name = NodeName(request.name)
-        let refused = ManagerKeys.refusedKey(request.publicKey)
-        guard state.entries[refused] == nil else {
-            throw VerbError(.forbidden, "this key was removed from the cluster: start with an empty folder (node.data)")
-        }
-        edit.expectUnchanged(refused)
         if let owner = state.view.member(publicKey: request.publicKey), owner.name != request.name {
             throw VerbError(.conflict, "this key is enrolled as \(owner.name)")
         }

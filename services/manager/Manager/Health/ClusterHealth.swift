@@ -10,6 +10,21 @@ struct ClusterHealth: Sendable {
     let view: ClusterView
     let liveness: [NodeName: Liveness]
     let survey: ClusterSurvey
+    /// Nodes of the ring that do not answer, and what is to become of them.
+    var dead: DeadNodes
+    /// Whether the ring in the store is the newest one.
+    var standing = RingStanding.newest
+
+    init(
+        view: ClusterView, liveness: [NodeName: Liveness], survey: ClusterSurvey, deadNodeWait: Duration? = nil,
+        now: Int64 = 0, standing: RingStanding = .newest
+    ) {
+        self.view = view
+        self.liveness = liveness
+        self.survey = survey
+        self.standing = standing
+        dead = DeadNodes(view, liveness, wait: deadNodeWait, now: now)
+    }
 
     func report() -> HealthReport {
         let partitions = partitionCounts
@@ -53,14 +68,15 @@ struct ClusterHealth: Sendable {
         var counts = HealthReport.Partitions()
         guard let ring = view.ring else { return counts }
         counts.total = ring.partitionCount
-        let (write, read) = (view.consistency.write, view.consistency.read)
         let alive = Set(ring.nodes.filter(answers))
         for replicas in ring.partitions {
-            let sets = replicas.sets.map { (size: $0.count, alive: $0.count(where: alive.contains)) }
-            if sets.contains(where: { $0.alive < $0.size }) { counts.degraded += 1 }
-            if sets.contains(where: { $0.size > 1 && $0.alive <= 1 }) { counts.withOneReplica += 1 }
-            if sets.contains(where: { $0.alive < min(write, $0.size) }) { counts.withoutWriteQuorum += 1 }
-            if sets.contains(where: { $0.alive < min(read, $0.size) }) { counts.withoutReadQuorum += 1 }
+            let sets = replicas.sets.map { set in
+                (level: view.consistency.inSet(of: set.count), alive: set.count(where: alive.contains))
+            }
+            if sets.contains(where: { $0.alive < $0.level.replicas }) { counts.degraded += 1 }
+            if sets.contains(where: { $0.level.replicas > 1 && $0.alive <= 1 }) { counts.withOneReplica += 1 }
+            if sets.contains(where: { $0.alive < $0.level.write }) { counts.withoutWriteQuorum += 1 }
+            if sets.contains(where: { $0.alive < $0.level.read }) { counts.withoutReadQuorum += 1 }
         }
         return counts
     }
@@ -73,7 +89,7 @@ struct ClusterHealth: Sendable {
                     action: "martlet-adm start, once enough storage nodes are attached")
             ]
         }
-        var findings: [Finding] = []
+        var findings = RingFindings(view: view, standing: standing).all
         let of = "of \(counts.total) partitions"
         let down = view.ring?.nodes.filter { !answers($0) } ?? []
         let start = "start \(down.map(\.rawValue).joined(separator: ", "))"
@@ -122,8 +138,15 @@ struct ClusterHealth: Sendable {
             case .restarted:
                 return Finding(
                     .degraded, name, "restarted while it was being taken out", action: "martlet-adm resume \(name)")
+            case .detached where ringNodes.contains(member.nodeName):
+                return Finding(
+                    isDown ? .degraded : .ok, name,
+                    "is to leave the ring \(since(member))" + (isDown ? ", and does not answer" : ""),
+                    action: "martlet-adm rebalance, or rebalance-status when it is under way")
             case _ where isDown && ringNodes.contains(member.nodeName):
-                return Finding(.degraded, name, "does not answer \(since(member))", action: "start it, look at its log")
+                return Finding(
+                    .degraded, name, "does not answer \(since(member))\(outlook(member.nodeName))",
+                    action: "start it, look at its log")
             case .attached where !ringNodes.isEmpty && !isDown:
                 return Finding(
                     .ok, name, "is attached and holds no part of the ring",
@@ -131,6 +154,16 @@ struct ClusterHealth: Sendable {
             default: return nil
             }
         }
+    }
+
+    /// What becomes of a node that does not answer.
+    private func outlook(_ name: NodeName) -> String {
+        if let time = dead.later[name] { return "; others get its replicas at \(timeText(milliseconds: time))" }
+        if dead.due.contains(name) { return "; a plan is about to give others its replicas" }
+        if dead.indispensable.contains(name) {
+            return "; too few nodes are left to give its replicas to others: add one"
+        }
+        return ""
     }
 
     private func since(_ member: MemberRecord) -> String {

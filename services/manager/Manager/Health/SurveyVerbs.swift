@@ -7,7 +7,11 @@ struct SurveyVerbs: Sendable {
 
     func health() async -> HealthReport {
         let survey = await survey()
-        return ClusterHealth(view: parts.cluster.view, liveness: parts.watch.liveness, survey: survey).report()
+        let (state, liveness) = (parts.cluster.state, parts.watch.liveness)
+        return ClusterHealth(
+            view: state.view, liveness: liveness, survey: survey, deadNodeWait: parts.deadNodeWait,
+            now: wallMilliseconds(), standing: RingStanding(state, liveness)
+        ).report()
     }
 
     func durability() async -> DurabilityReport {

@@ -57,6 +57,8 @@ final class ManagerDesk: RequestHandling {
             let withUsers = request.role == .gateway
             responder.reply(parts.cluster.state.changes(after: known, withUsers: withUsers))
         case .enrol: responder.reply(try await enrol(request, parts, logger))
+        case .revokeToken: responder.reply(try await revokeToken(request, parts))
+        case .changeAccount: responder.reply(try await changeAccount(request, parts))
         case .changeBucket: responder.reply(try await changeBucket(request, parts))
         case .reportMoves:
             parts.ring.proved(try request.decoded(ReportMovesRequest.self))
@@ -90,6 +92,30 @@ final class ManagerDesk: RequestHandling {
             logger.warning("enrolment refused", metadata: ["name": "\(body.name)", "reason": "\(error.message)"])
             throw error
         }
+    }
+
+    private static func revokeToken(_ request: IncomingRequest, _ parts: ManagerParts) async throws
+        -> RevokeTokenReply
+    {
+        let body = try request.decoded(RevokeTokenRequest.self)
+        let context = parts.context()
+        try await parts.cluster.refresh()
+        try await parts.cluster.change { state, edit in
+            try IdentityChanges.revoke(body, state, &edit, context)
+        }
+        let revision = parts.cluster.view.revision
+        // Who asked must not be told before it holds everywhere, if that is in our power.
+        await parts.watch.gatewaysReach(revision, except: request.sender, timeout: gatewayTimeout)
+        return RevokeTokenReply(revision: revision)
+    }
+
+    private static func changeAccount(_ request: IncomingRequest, _ parts: ManagerParts) async throws
+        -> ChangeAccountReply
+    {
+        let body = try request.decoded(ChangeAccountRequest.self)
+        try await parts.cluster.refresh()
+        try await parts.cluster.change { state, edit in try IdentityChanges.changeAccount(body, state, &edit) }
+        return ChangeAccountReply(revision: parts.cluster.view.revision)
     }
 
     private static func changeBucket(_ request: IncomingRequest, _ parts: ManagerParts) async throws
@@ -131,6 +157,8 @@ final class ManagerDesk: RequestHandling {
             let context = parts.context()
             let page = try parts.export.page(arguments, parts.cluster.state, now: context.now)
             return try ReportCoding.encode(page)
+        case "rebalance" where arguments == ["dry-run"]:
+            return try ReportCoding.encode(await RebalancePreview(parts: parts).report())
         case "rebalance-status": return try ReportCoding.encode(parts.ring.report())
         case "whereis":
             let report = try await Whereis(bus: parts.bus, view: parts.cluster.view).run(path: arguments.first ?? "")

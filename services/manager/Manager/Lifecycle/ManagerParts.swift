@@ -18,6 +18,8 @@ struct ManagerParts: Sendable {
     let ring: RingLeader
     let commands: CommonCommands
     let durability: DurabilityAssumptions
+    /// How long a node must have been dead until others get its replicas; nil: that is left to the operator.
+    let deadNodeWait: Duration?
     /// What verbs need, as of now.
     let context: @Sendable () -> VerbContext
 
@@ -25,7 +27,7 @@ struct ManagerParts: Sendable {
     init(
         cluster: ManagedCluster, bus: MessageBus, watch: MemberWatch, leadership: Leadership, base: VerbContext,
         directory: String, logger: Logger, metrics: MetricsRegistry,
-        durability: DurabilityAssumptions = DurabilityAssumptions()
+        durability: DurabilityAssumptions = DurabilityAssumptions(), deadNodeWait: Duration? = nil
     ) {
         let context: @Sendable () -> VerbContext = {
             var context = base
@@ -42,7 +44,10 @@ struct ManagerParts: Sendable {
         self.context = context
         self.durability = durability
         PartitionMetrics.register(in: metrics, cluster, watch)
-        ring = RingLeader(cluster: cluster, bus: bus, leadership: leadership, logger: logger)
+        self.deadNodeWait = deadNodeWait
+        ring = RingLeader(
+            cluster: cluster, bus: bus, leadership: leadership, logger: logger, metrics: metrics,
+            deadNodeWait: deadNodeWait, liveness: { watch.liveness })
         nodes = NodeVerbs(bus: bus, cluster: cluster)
         deletion = BucketDeletion(cluster: cluster, watch: watch, lister: Lister(registers), context: context)
         commands = CommonCommands(

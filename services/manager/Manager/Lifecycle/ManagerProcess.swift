@@ -73,7 +73,8 @@ actor ManagerProcess {
         heartbeats = Heartbeats(bus: bus, cluster: cluster, member: EnrolRequest(endpoint)).start()
         let parts = ManagerParts(
             cluster: cluster, bus: bus, watch: watch, leadership: leadership, base: base, directory: directory,
-            logger: logger, metrics: foundation.metrics, durability: DurabilityAssumptions(configuration))
+            logger: logger, metrics: foundation.metrics, durability: DurabilityAssumptions(configuration),
+            deadNodeWait: ManagerSettings.deadNodeWait(configuration))
         ring = parts.ring
         parts.ring.start()
         desk.open(parts)
@@ -205,7 +206,7 @@ actor ManagerProcess {
             }
             return life.isAlive
         }
-        return ClusterProbe.judge(ring, writeQuorum: view.consistency.write, reachable: Set(reachable))
+        return ClusterProbe.judge(ring, level: view.consistency, reachable: Set(reachable))
     }
 
     private func startHousekeeping(

@@ -45,10 +45,18 @@ public enum ManagerSettings {
         help: "How many copies of an object out of one rot unnoticed in a year, for martlet-adm durability.")
     public static let repairWait = Setting<Duration>(
         "manager.repair_wait", default: .seconds(12 * 3600), in: .zero...(.seconds(366 * 24 * 3600)),
-        help: "How long until work on a lost disk begins, for martlet-adm durability.")
+        help:
+            "A storage node that does not answer for so long is taken out of the ring, and others get its replicas; 0: "
+            + "never. martlet-adm durability reckons with it too.")
     public static let repairRateAssumed = Setting<ByteSize>(
         "manager.repair_rate_assumed", default: .mebibytes(32), in: .kibibytes(1)...(.gibibytes(1024)),
         help: "Bytes a second that repair copies, for martlet-adm durability as long as nothing was measured.")
+
+    /// nil: never.
+    static func deadNodeWait(_ configuration: Configuration) -> Duration? {
+        let wait = configuration[repairWait]
+        return wait > .zero ? wait : nil
+    }
 
     public static let all: [any AnySetting] =
         [

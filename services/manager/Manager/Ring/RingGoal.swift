@@ -10,11 +10,12 @@ struct RingGoal {
     /// For people.
     var changes: [String] = []
 
-    init(_ state: ManagerState, _ ring: RingTable) {
+    /// - Parameter dead: nodes that nobody detached and that are to go all the same.
+    init(_ state: ManagerState, _ ring: RingTable, without dead: Set<NodeName> = []) {
         let holding = Set(ring.nodes)
         for name in state.view.storageNodes {
             guard let member = state.view.members[name] else { continue }
-            let stays = holding.contains(name) && member.state != .detached
+            let stays = holding.contains(name) && member.state != .detached && !dead.contains(name)
             let comes = !holding.contains(name) && member.state == .attached
             if stays || comes { nodes.append(RingNode(name: name, zone: member.zone, weight: max(1, member.weight))) }
             if comes, !state.takeovers.values.contains(name) { changes.append("attach \(name)") }
@@ -25,8 +26,23 @@ struct RingGoal {
                 replacing[name] = successor
                 changes.append("\(successor) takes over \(name)")
             } else {
-                changes.append("detach \(name)")
+                changes.append(dead.contains(name) ? "\(name) is dead: others get its replicas" : "detach \(name)")
             }
+        }
+        let replicas = state.view.consistency.replicas
+        if ring.partitions.contains(where: { $0.current.count != replicas }) {
+            changes.append("\(replicas) replicas of each object")
+        }
+    }
+
+    /// The way there.
+    func plan(_ state: ManagerState, _ ring: RingTable) throws(VerbError) -> RingPlan {
+        do {
+            return try RingPlan(
+                id: (state.ringPlan?.id ?? 0) + 1, from: ring, nodes: nodes,
+                replicas: state.view.consistency.replicas, replacing: replacing)
+        } catch {
+            throw VerbError(.conflict, "Not satisfy conditions: \(Self.explain(error))")
         }
     }
 

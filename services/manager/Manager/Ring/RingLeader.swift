@@ -2,6 +2,7 @@ import ClusterState
 import Logging
 import MessageBus
 import Model
+import Observability
 import Ring
 import Synchronization
 import Wire
@@ -19,10 +20,15 @@ final class RingLeader: Sendable {
         var task: Task<Void, Never>?
     }
 
-    private let cluster: ManagedCluster
-    private let bus: any RequestSending
-    private let leadership: Leadership
-    private let logger: Logger
+    let cluster: ManagedCluster
+    let bus: any RequestSending
+    let leadership: Leadership
+    let logger: Logger
+    /// What the failure detector says of all members.
+    let liveness: @Sendable () -> [NodeName: Liveness]
+    /// How long a node must have been dead until others get its replicas; nil: that is left to the operator.
+    let deadNodeWait: Duration?
+    let deadNodesTakenOut: Counter
     private let state = Mutex(State())
 
     private static let interval = Duration.milliseconds(250)
@@ -30,11 +36,18 @@ final class RingLeader: Sendable {
     private static let shareMoving = 16
     private static let adoptionTimeout = Duration.seconds(12)
 
-    init(cluster: ManagedCluster, bus: any RequestSending, leadership: Leadership, logger: Logger) {
+    init(
+        cluster: ManagedCluster, bus: any RequestSending, leadership: Leadership, logger: Logger,
+        metrics: MetricsRegistry, deadNodeWait: Duration?, liveness: @escaping @Sendable () -> [NodeName: Liveness]
+    ) {
         self.cluster = cluster
         self.bus = bus
         self.leadership = leadership
         self.logger = logger
+        self.liveness = liveness
+        self.deadNodeWait = deadNodeWait
+        deadNodesTakenOut = metrics.counter(
+            "manager_dead_nodes_taken_out", help: "Nodes that stayed dead and were taken out of the ring.")
     }
 
     func start() {
@@ -82,6 +95,10 @@ final class RingLeader: Sendable {
     // MARK: - Steps
 
     private func tick() async {
+        if leadership.isLeader {
+            guard await confirmRing() else { return }
+            if cluster.state.ringPlan?.plan?.isOver ?? true { await takeOutDeadNodes() }
+        }
         let present = cluster.state
         guard leadership.isLeader, let plan = present.ringPlan?.plan, !plan.isOver, let ring = present.view.ring
         else {

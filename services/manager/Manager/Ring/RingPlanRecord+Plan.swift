@@ -6,6 +6,8 @@ import Wire
 extension ManagerKeys {
     static let ringPlan = "plans/ring"
     static let takeoverPrefix = "plans/takeover/"
+    /// There after the state was restored from a backup, until storage nodes have said that its ring is the newest.
+    static let ringUnconfirmed = "plans/ring-unconfirmed"
 
     /// Who takes over what a node holds, by the next plan.
     static func takeover(of node: NodeName) -> String { takeoverPrefix + node.rawValue }
@@ -16,6 +18,9 @@ extension ManagerState {
     var ringPlan: RingPlanRecord? {
         entries[ManagerKeys.ringPlan].flatMap { try? RingPlanRecord(decoding: $0.value) }
     }
+
+    /// The ring may be older than the one that storage nodes work by.
+    var isRingUnconfirmed: Bool { entries[ManagerKeys.ringUnconfirmed] != nil }
 
     /// Nodes that are to go, each with the one that takes over.
     var takeovers: [NodeName: NodeName] {

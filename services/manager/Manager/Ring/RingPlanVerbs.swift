@@ -35,7 +35,7 @@ enum RingPlanVerbs {
     /// Takes back what was announced for a node.
     static func rollback(_ call: VerbCall, _ edit: inout StateEdit) throws(VerbError) -> any Encodable & Sendable {
         var member = try ringNode(call, 0)
-        try refuseOpenPlan(call, &edit)
+        try refuseOpenPlan(call.state, &edit)
         guard member.state == .detached || member.state == .restarted else {
             throw VerbError(.conflict, "\(member.name) is \(member.state.word): nothing was announced for it")
         }
@@ -68,7 +68,7 @@ enum RingPlanVerbs {
     private static func announceRemoval(
         of member: MemberRecord, _ call: VerbCall, _ edit: inout StateEdit
     ) throws(VerbError) {
-        try refuseOpenPlan(call, &edit)
+        try refuseOpenPlan(call.state, &edit)
         guard member.state != .detached else {
             throw VerbError(.conflict, "\(member.name) is detached already: rebalance carries it out")
         }
@@ -85,25 +85,30 @@ enum RingPlanVerbs {
         guard ["", "dry-run"].contains(call.argument(0)) else {
             throw VerbError(.invalidArgument, "not understood: \(call.argument(0))")
         }
-        guard let ring = call.state.view.ring else { throw VerbError(.conflict, "the cluster has no ring yet: start") }
-        try refuseOpenPlan(call, &edit)
-        let goal = RingGoal(call.state, ring)
-        let plan: RingPlan
-        do {
-            plan = try RingPlan(
-                id: (call.state.ringPlan?.id ?? 0) + 1, from: ring, nodes: goal.nodes,
-                replicas: call.state.view.consistency.replicas, replacing: goal.replacing)
-        } catch {
-            throw VerbError(.conflict, "Not satisfy conditions: \(RingGoal.explain(error))")
-        }
+        let (goal, plan, ring) = try proposal(call, &edit)
         let record = RingPlanRecord(plan, changes: goal.changes, now: call.context.now)
         let report = RebalanceReport(record, plan, ring)
         guard call.argument(0).isEmpty, !plan.isOver else { return report }
+        store(record, call.state, &edit)
+        return report
+    }
+
+    /// What a rebalance would do now.
+    static func proposal(
+        _ call: VerbCall, _ edit: inout StateEdit
+    ) throws(VerbError) -> (RingGoal, RingPlan, RingTable) {
+        guard let ring = call.state.view.ring else { throw VerbError(.conflict, "the cluster has no ring yet: start") }
+        try refuseOpenPlan(call.state, &edit)
+        let goal = RingGoal(call.state, ring)
+        return (goal, try goal.plan(call.state, ring), ring)
+    }
+
+    /// The plan is carried out from now on, if nothing has changed that it was made from.
+    static func store(_ record: RingPlanRecord, _ state: ManagerState, _ edit: inout StateEdit) {
         edit.expectUnchanged(ClusterKeys.settings)
         edit.expectUnchanged(ClusterKeys.ring)
         edit.put(ManagerKeys.ringPlan, record)
-        for old in call.state.takeovers.keys { edit.delete(ManagerKeys.takeover(of: old)) }
-        return report
+        for old in state.takeovers.keys { edit.delete(ManagerKeys.takeover(of: old)) }
     }
 
     static func pause(_ call: VerbCall, _ edit: inout StateEdit) throws(VerbError) -> any Encodable & Sendable {
@@ -131,9 +136,16 @@ enum RingPlanVerbs {
         return RebalanceReport(record, plan, ring)
     }
 
-    private static func refuseOpenPlan(_ call: VerbCall, _ edit: inout StateEdit) throws(VerbError) {
+    /// What a plan is made from must not change before it is over; nor is anything planned from a ring that may be an old
+    /// one.
+    static func refuseOpenPlan(_ state: ManagerState, _ edit: inout StateEdit) throws(VerbError) {
         edit.expectUnchanged(ManagerKeys.ringPlan)
-        if let plan = call.state.ringPlan?.plan, !plan.isOver {
+        edit.expectUnchanged(ManagerKeys.ringUnconfirmed)
+        guard !state.isRingUnconfirmed else {
+            throw VerbError(
+                .conflict, "the state was restored: storage nodes have to confirm its ring first, see cluster health")
+        }
+        if let plan = state.ringPlan?.plan, !plan.isOver {
             throw VerbError(.conflict, "plan \(plan.id) is \(plan.phase.rawValue): see rebalance-status")
         }
     }

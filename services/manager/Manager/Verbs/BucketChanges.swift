@@ -8,6 +8,9 @@ enum BucketChanges {
         _ request: ChangeBucketRequest, _ state: ManagerState, _ edit: inout StateEdit, _ context: VerbContext
     ) throws(VerbError) -> ChangeBucketReply {
         let present = state.view.buckets[request.name]
+        if request.change == .containerCreate {
+            return try ContainerChanges.create(request, state, &edit, context)
+        }
         if request.change == .bucketCreate { return try create(request, present, state, &edit, context) }
         guard let bucket = present, request.id.isEmpty || request.id == bucket.id else {
             return ChangeBucketReply(outcome: .bucketAbsent)
@@ -43,7 +46,8 @@ enum BucketChanges {
             name: request.name, id: request.id.count == 16 ? request.id : context.random(16), owner: request.owner,
             acl: try acl(request.acl),
             createdMilliseconds: context.now, location: request.location,
-            documents: try documents([], with: request.documents))
+            documents: try documents([], with: request.documents),
+            project: ContainerChanges.project(of: request.owner, forBucket: request.name, state.view))
         edit.expectUnchanged(ClusterKeys.user(request.owner))
         edit.put(ClusterKeys.bucket(bucket.name), bucket)
         return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)
@@ -77,6 +81,13 @@ enum BucketChanges {
             let before = bucket.documents
             bucket.documents = try documents(before, with: request.documents)
             if bucket.documents != before { edit.put(key, bucket) }
+        case .containerSetHeaders:
+            guard !deleting else { return ChangeBucketReply(outcome: .bucketBusy, bucket: bucket) }
+            let headers = try IdentityChanges.merged(bucket.headers, request.headers)
+            if headers != bucket.headers {
+                bucket.headers = headers
+                edit.put(key, bucket)
+            }
         default: throw VerbError(.invalidArgument, "unknown change \(request.change)")
         }
         return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)

@@ -30,6 +30,9 @@ enum BucketVerbs {
         let owner = try owner(call)
         var bucket = try existing(call)
         bucket.owner = owner.id
+        // It leaves the account of its former owner.
+        let project = ContainerChanges.project(of: owner.id, forBucket: bucket.name, call.state.view)
+        if owner.defaultProject != bucket.project, bucket.isNamedForS3 { bucket.project = project }
         edit.put(ClusterKeys.bucket(bucket.name), bucket)
         return DoneReport()
     }

@@ -58,7 +58,7 @@ enum MemberVerbs {
         let running = Set(view.members.filter { $0.value.state == .running }.keys).subtracting([node])
         let lost = ring.partitions(of: node).count { partition in
             ring.assignment(partition).sets.contains { set in
-                set.count(where: running.contains) < min(view.consistency.write, set.count)
+                set.count(where: running.contains) < view.consistency.inSet(of: set.count).write
             }
         }
         guard lost == 0 else {

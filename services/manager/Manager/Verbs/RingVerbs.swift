@@ -10,6 +10,7 @@ enum RingVerbs {
         let view = call.state.view
         guard view.ring == nil else { throw VerbError(.conflict, "Storage cluster already started") }
         guard let settings = view.settings else { throw VerbError(.unavailable, "the cluster has no settings") }
+        try RingPlanVerbs.refuseOpenPlan(call.state, &edit)
         let attached = view.storageNodes.compactMap { view.members[$0] }.filter { $0.state == .attached }
         let needed = view.consistency.replicas
         guard attached.count >= needed else {
@@ -45,19 +46,35 @@ enum RingVerbs {
         }
     }
 
+    /// W, R and D count at once. Another N counts from the next plan on: until it is carried out, partitions have as many
+    /// replicas as before, and the level is that in sets of their size.
     static func updateConsistencyLevel(
         _ call: VerbCall, _ edit: inout StateEdit
     ) throws(VerbError) -> any Encodable & Sendable {
         guard var settings = call.state.view.settings else {
             throw VerbError(.unavailable, "the cluster has no settings")
         }
-        let numbers = call.arguments.compactMap { Int($0) }
-        let replicas = Int(settings.replicas)
-        guard numbers.count == 3,
+        // A plan proves partitions complete by the level that it began with.
+        try RingPlanVerbs.refuseOpenPlan(call.state, &edit)
+        let numbers = call.arguments.map { Int($0) ?? 0 }
+        let replicas = numbers.count == 4 ? numbers[3] : Int(settings.replicas)
+        guard (1...ConsistencyLevel.replicasMax).contains(replicas) else {
+            throw VerbError(
+                .invalidArgument, "N, the number of replicas, is a number from 1 to \(ConsistencyLevel.replicasMax)")
+        }
+        guard
             let level = ConsistencyLevel(
                 replicas: replicas, write: numbers[0], read: numbers[1], delete: numbers[2])
         else {
             throw VerbError(.invalidArgument, "W, R and D are numbers from 1 to \(replicas), the number of replicas")
+        }
+        if let ring = call.state.view.ring {
+            let nodes = RingGoal(call.state, ring).nodes.count
+            guard nodes >= replicas else {
+                throw VerbError(
+                    .conflict, "Not satisfy conditions: \(replicas) replicas need \(replicas) nodes, there are \(nodes)"
+                )
+            }
         }
         settings.set(level)
         edit.put(ClusterKeys.settings, settings)

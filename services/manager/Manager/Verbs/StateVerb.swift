@@ -33,12 +33,24 @@ struct StateVerb: Sendable {
         "rebalance-pause": StateVerb("", RingPlanVerbs.pause),
         "rebalance-resume": StateVerb("", RingPlanVerbs.resume),
         "rebalance-rollback": StateVerb("", RingPlanVerbs.takeBack),
-        "update-consistency-level": StateVerb("W R D", RingVerbs.updateConsistencyLevel),
-        "create-user": StateVerb("USER", UserVerbs.create),
+        "update-consistency-level": StateVerb("W R D [N]", RingVerbs.updateConsistencyLevel),
+        "create-user": StateVerb("USER [password=HASH] [project=PROJECT] [role=ROLE]", UserVerbs.create),
         "import-user": StateVerb("USER ACCESS-KEY-ID SECRET-ACCESS-KEY [force]", UserVerbs.importUser),
         "delete-user": StateVerb("USER", UserVerbs.delete),
         "get-users": StateVerb("", onlyReads: true, UserVerbs.list),
         "update-user-role": StateVerb("USER 1|9", UserVerbs.updateRole),
+        "update-user-password": StateVerb("USER HASH", RoleVerbs.updatePassword),
+        "revoke-tokens": StateVerb("USER", RoleVerbs.revokeTokens),
+        "create-project": StateVerb("PROJECT [id=ID] [description=TEXT]", ProjectVerbs.create),
+        "delete-project": StateVerb("PROJECT", ProjectVerbs.delete),
+        "get-projects": StateVerb("", onlyReads: true, ProjectVerbs.list),
+        "add-role": StateVerb("USER PROJECT ROLE", RoleVerbs.add),
+        "remove-role": StateVerb("USER PROJECT ROLE", RoleVerbs.remove),
+        "get-roles": StateVerb("[USER]", onlyReads: true, RoleVerbs.list),
+        "create-application-credential": StateVerb(
+            "USER PROJECT NAME HASH [roles=A,B] [hours=N]", ApplicationCredentialVerbs.create),
+        "delete-application-credential": StateVerb("USER NAME", ApplicationCredentialVerbs.delete),
+        "get-application-credentials": StateVerb("USER", onlyReads: true, ApplicationCredentialVerbs.list),
         "add-bucket": StateVerb("BUCKET ACCESS-KEY-ID", BucketVerbs.add),
         "get-buckets": StateVerb("", onlyReads: true, BucketVerbs.list),
         "get-bucket": StateVerb("ACCESS-KEY-ID", onlyReads: true, BucketVerbs.listOwn),
@@ -71,4 +83,9 @@ struct VerbCall: Sendable {
     var context: VerbContext
 
     func argument(_ index: Int) -> String { arguments.indices.contains(index) ? arguments[index] : "" }
+
+    /// The value of an argument of the form NAME=VALUE.
+    func option(_ name: String) -> String? {
+        arguments.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+    }
 }

@@ -8,7 +8,12 @@ enum UserVerbs {
         // As long as LeoFS's: 20 and 40 hex digits.
         let access = hexDigits(of: call.context.random(10))
         let secret = hexDigits(of: call.context.random(20))
-        return try put(call.argument(0), access: access, secret: secret, replacing: false, call, &edit)
+        return try put(call.argument(0), access: access, secret: secret, replacing: false, call, &edit) {
+            user, edit throws(VerbError) in
+            if let hash = call.option("password") { user.passwordHash = try RoleVerbs.passwordHash(hash) }
+            guard let project = call.option("project") else { return }
+            try RoleVerbs.assign(call.option("role") ?? "swiftoperator", in: project, to: &user, call, &edit)
+        }
     }
 
     static func importUser(_ call: VerbCall, _ edit: inout StateEdit) throws(VerbError) -> any Encodable & Sendable {
@@ -24,7 +29,8 @@ enum UserVerbs {
     }
 
     private static func put(
-        _ id: String, access: String, secret: String, replacing: Bool, _ call: VerbCall, _ edit: inout StateEdit
+        _ id: String, access: String, secret: String, replacing: Bool, _ call: VerbCall, _ edit: inout StateEdit,
+        _ complete: (inout UserRecord, inout StateEdit) throws(VerbError) -> Void = { _, _ in }
     ) throws(VerbError) -> CreatedUserReport {
         guard NodeName(id).isValid else {
             throw VerbError(.invalidArgument, "A user id has 1 to 64 letters, digits and . _ - @")
@@ -34,9 +40,11 @@ enum UserVerbs {
         if let owner = view.user(accessKey: access), owner.id != id {
             throw VerbError(.conflict, "The access key id belongs to user \(owner.id)")
         }
-        let user = UserRecord(
-            id: id, role: view.user(id: id)?.role ?? 1, accessKeyId: access,
-            sealedSecret: call.context.masterKey.seal(Array(secret.utf8)), createdMilliseconds: call.context.now)
+        // Of a user who exists only the keys are replaced.
+        var user = view.user(id: id) ?? UserRecord(id: id, role: 1, createdMilliseconds: call.context.now)
+        user.accessKeyId = access
+        user.sealedSecret = call.context.masterKey.seal(Array(secret.utf8))
+        try complete(&user, &edit)
         edit.put(ClusterKeys.user(id), user)
         return CreatedUserReport(userId: id, accessKeyId: access, secretAccessKey: secret)
     }
@@ -73,7 +81,7 @@ enum UserVerbs {
             })
     }
 
-    private static func existing(_ call: VerbCall) throws(VerbError) -> UserRecord {
+    static func existing(_ call: VerbCall) throws(VerbError) -> UserRecord {
         guard let user = call.state.view.user(id: call.argument(0)) else {
             throw VerbError(.notFound, "User not found")
         }

@@ -7,6 +7,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
     case releases = "release-collection"
     case move = "partition-move"
     case garbage = "garbage-collection"
+    case lifecycle = "lifecycle"
     case tombstones = "tombstone-purge"
 
     // Asked for by an operator.
@@ -17,7 +18,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
 
     /// Tasks of one lane run one after the other, those of different lanes at the same time.
     enum Lane: Hashable, Sendable {
-        case comparison, damage, memory, releases, moves, garbage, tombstones, files
+        case comparison, damage, memory, releases, moves, garbage, lifecycle, tombstones, files
     }
 
     var lane: Lane {
@@ -28,6 +29,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
         case .releases: .releases
         case .move: .moves
         case .garbage: .garbage
+        case .lifecycle: .lifecycle
         case .tombstones: .tombstones
         case .recoverFile: .files
         }
@@ -35,7 +37,7 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
 
     var isStanding: Bool {
         switch self {
-        case .antiEntropy, .damage, .memory, .releases, .move, .garbage, .tombstones: true
+        case .antiEntropy, .damage, .memory, .releases, .move, .garbage, .lifecycle, .tombstones: true
         case .recoverFile, .recoverDisk, .recoverNode, .recoverConsistency: false
         }
     }

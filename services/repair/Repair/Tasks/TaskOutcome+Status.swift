@@ -35,6 +35,13 @@ extension MemoryRecoveryStatus {
     }
 }
 
+extension LifecycleExpiry.Status {
+    var outcome: TaskOutcome {
+        if failures > 0 { return .unproved("\(failures) failures, the last one: \(lastError)") }
+        return .proved("nothing is left in \(buckets) buckets that their lifecycles remove")
+    }
+}
+
 extension GarbageCollection.Status {
     var outcome: TaskOutcome {
         if failures > 0 { return .unproved("\(failures) failures, the last one: \(lastError)") }

@@ -18,13 +18,12 @@ final class TaskStore: Sendable {
         var configuration = Configuration()
         configuration.label = "martlet.repair-tasks"
         if path != ":memory:" { configuration.journalMode = .wal }
-        configuration.prepareDatabase { database in
-            // What an operator was told stays after a power failure.
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
         queue =
             try path == ":memory:"
             ? DatabaseQueue(configuration: configuration) : DatabaseQueue(path: path, configuration: configuration)
+        // What an operator was told stays after a power failure. Not before the queue is open: GRDB sets NORMAL, which
+        // syncs at checkpoints only, when it turns WAL on.
+        try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         try queue.write { database in
             let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
             guard version <= Self.format else { throw ForeignFormat(version: version) }

@@ -22,8 +22,8 @@ protocol CompactionKnowledge {
     var floor: IndexFloor { get }
     /// Before which raw position nothing of a slot can be trusted; 0: everything can.
     func doubt(ofSlot slot: Int) -> UInt64
-    /// Whether what stands at a raw position went to another disk with its slot.
-    func hasLeft(slot: Int, position: UInt64) -> Bool
+    /// Whether what stands at a raw position went to another disk with its slot, or away from the node with its partition.
+    func hasLeft(key: [UInt8], position: UInt64) -> Bool
     var otherSegments: Set<UInt32> { get }
 }
 
@@ -49,7 +49,7 @@ enum CompactionVerdict: Equatable, Sendable {
     case keepPurge([PurgedRegister], watermark: UInt64)
 
     static func of(_ record: CompactedRecord, _ known: some CompactionKnowledge) throws -> CompactionVerdict {
-        if let slot = record.head.slot, known.hasLeft(slot: slot, position: record.position) { return .garbage }
+        if let key = record.head.placeKey, known.hasLeft(key: key, position: record.position) { return .garbage }
         return try judge(record, known)
     }
 
@@ -67,7 +67,7 @@ enum CompactionVerdict: Equatable, Sendable {
         // Copies of the doubt that it settles may stand anywhere.
         case .trust: .move
         // Nothing that stood before the position is left to be revived.
-        case .leftSlots(let before, _):
+        case .leftSlots(let before, _), .leftPartitions(let before, _, _):
             known.otherSegments.contains { $0 <= UInt32(truncatingIfNeeded: before >> 32) } ? .move : .garbage
         case .dropChunks(let blob, let indexes, let watermark):
             try drop(blob, indexes, watermark == 0 ? record.position : watermark, known)
@@ -158,12 +158,12 @@ extension RecordHead {
         }
     }
 
-    /// The slot of the key; nil: the record has none, or several.
-    var slot: Int? {
+    /// The key that tells slot and partition; nil: the record has none, or several.
+    var placeKey: [UInt8]? {
         switch self {
-        case .register(let name, _): SlotSet.slot(ofKey: name.indexKey)
-        case .blob(_, let owner): SlotSet.slot(ofKey: owner.name.indexKey)
-        case .chunk(let name, _, _): SlotSet.slot(ofKey: name.ringKey)
+        case .register(let name, _): name.indexKey
+        case .blob(_, let owner): owner.name.indexKey
+        case .chunk(let name, _, _): name.ringKey
         default: nil
         }
     }

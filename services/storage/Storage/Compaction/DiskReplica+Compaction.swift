@@ -2,9 +2,9 @@ import MetadataIndex
 import Model
 import ObjectLog
 
-/// A record that is to be copied: where it stands, the slot of its key, and the register to which it belongs.
+/// A record that is to be copied: where it stands, the key of its slot and partition, and the register to which it belongs.
 struct CopiedRecord: Sendable {
-    let slot: Int
+    let key: [UInt8]
     let position: UInt64
     var owner: PurgedRegister?
 }
@@ -40,10 +40,11 @@ extension DiskReplica {
 
     /// Since the record was judged its slot may have been left, taken over again, and doubted, or its key purged.
     private func checkCopy(of source: CopiedRecord, _ state: State) throws {
-        try checkOwner(source.slot, state)
-        if index.hasLeft(slot: source.slot, position: source.position) { throw StorageError.moved }
+        let slot = SlotSet.slot(ofKey: source.key)
+        try checkOwner(slot, state)
+        if index.hasLeft(key: source.key, position: source.position) { throw StorageError.moved }
         if let owner = source.owner, try isPurged(owner, state) { throw StorageError.moved }
-        if source.position < index.doubt(ofSlot: source.slot) {
+        if source.position < index.doubt(ofSlot: slot) {
             throw StorageError.abstained("the record is older than the doubt of its slot")
         }
     }

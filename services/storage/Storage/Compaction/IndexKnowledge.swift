@@ -17,6 +17,6 @@ struct IndexKnowledge: CompactionKnowledge {
     }
     var ceiling: UInt64 { index.ceiling }
     var floor: IndexFloor { index.floor }
-    func hasLeft(slot: Int, position: UInt64) -> Bool { index.hasLeft(slot: slot, position: position) }
+    func hasLeft(key: [UInt8], position: UInt64) -> Bool { index.hasLeft(key: key, position: position) }
     func doubt(ofSlot slot: Int) -> UInt64 { index.doubt(ofSlot: slot) }
 }

@@ -107,7 +107,7 @@ struct SegmentCompaction {
         switch try CompactionVerdict.of(record, known) {
         case .move:
             try move(
-                [entry], of: head.slot.map { CopiedRecord(slot: $0, position: record.position, owner: head.owner) })
+                [entry], of: head.placeKey.map { CopiedRecord(key: $0, position: record.position, owner: head.owner) })
         case .garbage: try discard(record)
         case .doubtful: isDoubtful = true
         case .damaged(let key, let owner):
@@ -194,7 +194,7 @@ struct SegmentCompaction {
                     let owner = PurgedRegister(name: name, tag: register.value.tag)
                     try move(
                         [.register(name, register.value)],
-                        of: CopiedRecord(slot: slot, position: register.position, owner: owner))
+                        of: CopiedRecord(key: name.indexKey, position: register.position, owner: owner))
                 }
             case .blob(let key, let location): try rescue(key, location)
             }

@@ -9,6 +9,8 @@ import Threads
 final class SlotMover: Sendable {
     /// Of one move: what a crash or a failure makes it begin again.
     private static let slotsPerMove = 8
+    /// After each thousand entries that are taken out of an index.
+    private static let restMilliseconds = 2
 
     enum Activity: String, Sendable { case idling, moving, cleaning, waiting }
 
@@ -119,6 +121,14 @@ final class SlotMover: Sendable {
         return true
     }
 
+    /// Between some entries and the next ones, so that requests come first; false: it is to end.
+    private func rest() -> Bool {
+        state.waiting { state, waiter in
+            if !state.pointee.isStopping { _ = waiter.wait(milliseconds: Self.restMilliseconds) }
+            return !state.pointee.isStopping
+        }
+    }
+
     private func nextMove() -> SlotMove? {
         let (table, routing) = (set.table, set.routing)
         let wanted = table.placement
@@ -152,7 +162,7 @@ final class SlotMover: Sendable {
 
     // MARK: - What is left behind
 
-    /// Drops what a disk has of slots that are not its own. One that is being emptied keeps it: all of it goes.
+    /// Drops what a disk has of slots that are not its own, and of partitions that are no longer the node's. One that is being emptied keeps it: all of it goes.
     private func clean() throws -> Bool {
         let table = set.table
         for entry in table.disks where entry.standing == .serving {
@@ -163,7 +173,7 @@ final class SlotMover: Sendable {
             guard !remnants.isEmpty || replica.index.hasLeft else { continue }
             progress.withLock { $0.activity = .cleaning }
             if !remnants.isEmpty { try replica.leave(remnants) }
-            try replica.forgetLeft { !isStopping }
+            try replica.forgetLeft { rest() }
             guard !isStopping else { throw Stopped() }
             try set.change { $0.removeRemnant(remnants.slots, of: entry.number) }
             return true

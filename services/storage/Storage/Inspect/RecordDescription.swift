@@ -30,6 +30,11 @@ enum RecordDescription {
                 ("type", "dropChunks"), ("blob", "\(blob)"), ("chunks", "\(indexes.count)"),
                 ("watermark", "\(LogPosition(rawValue: watermark))"),
             ]
+        case .leftPartitions(let position, _, let partitions):
+            [
+                ("type", "leftPartitions"), ("before", "\(LogPosition(rawValue: position))"),
+                ("partitions", "\(partitions.count)"),
+            ]
         case .floor(let floor): [("type", "floor"), ("ballot", "\(floor.ballot)"), ("sequence", "\(floor.sequence)")]
         case .purge(let purged, let watermark):
             [("type", "purge"), ("keys", "\(purged.count)"), ("watermark", "\(LogPosition(rawValue: watermark))")]

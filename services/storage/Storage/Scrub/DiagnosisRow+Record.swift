@@ -43,6 +43,7 @@ extension DiagnosisRow {
         case .doubt: kind = .doubt
         case .trust: kind = .trust
         case .leftSlots: kind = .leftSlots
+        case .leftPartitions: kind = .leftPartitions
         case .floor: kind = .floor
         case .purge: kind = .purge
         case .dropChunks(let blob, _, _):

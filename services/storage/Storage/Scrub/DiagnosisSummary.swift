@@ -39,6 +39,7 @@ struct DiagnosisRow: Sendable, Equatable {
         case register, blob, chunk, ceiling, hint, doubt, trust, floor, purge
         case forgetHints = "forget-hints"
         case leftSlots = "left-slots"
+        case leftPartitions = "left-partitions"
         case dropChunks = "drop-chunks"
         /// Of the log itself.
         case log

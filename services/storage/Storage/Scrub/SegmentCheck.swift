@@ -20,7 +20,8 @@ extension MetadataIndex {
         case .chunk(let chunk, _, _): try blob(BlobKey(chunk))?.position == position ? .live : .garbage
         case .hint:
             try position > 0 && hints(after: position - 1, limit: 1).first?.id == position ? .live : .garbage
-        case .ceiling, .forgetHints, .doubt, .trust, .leftSlots, .dropChunks, .floor, .purge: .control
+        case .ceiling, .forgetHints, .doubt, .trust, .leftSlots, .leftPartitions, .dropChunks, .floor, .purge:
+            .control
         }
     }
 }

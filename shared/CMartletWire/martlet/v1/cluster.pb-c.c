@@ -52,6 +52,231 @@ void   martlet__v1__member_record__free_unpacked
   assert(message->base.descriptor == &martlet__v1__member_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__role_assignment__init
+                     (Martlet__V1__RoleAssignment         *message)
+{
+  static const Martlet__V1__RoleAssignment init_value = MARTLET__V1__ROLE_ASSIGNMENT__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__role_assignment__get_packed_size
+                     (const Martlet__V1__RoleAssignment *message)
+{
+  assert(message->base.descriptor == &martlet__v1__role_assignment__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__role_assignment__pack
+                     (const Martlet__V1__RoleAssignment *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__role_assignment__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__role_assignment__pack_to_buffer
+                     (const Martlet__V1__RoleAssignment *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__role_assignment__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__RoleAssignment *
+       martlet__v1__role_assignment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__RoleAssignment *)
+     protobuf_c_message_unpack (&martlet__v1__role_assignment__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__role_assignment__free_unpacked
+                     (Martlet__V1__RoleAssignment *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__role_assignment__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__application_credential__init
+                     (Martlet__V1__ApplicationCredential         *message)
+{
+  static const Martlet__V1__ApplicationCredential init_value = MARTLET__V1__APPLICATION_CREDENTIAL__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__application_credential__get_packed_size
+                     (const Martlet__V1__ApplicationCredential *message)
+{
+  assert(message->base.descriptor == &martlet__v1__application_credential__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__application_credential__pack
+                     (const Martlet__V1__ApplicationCredential *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__application_credential__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__application_credential__pack_to_buffer
+                     (const Martlet__V1__ApplicationCredential *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__application_credential__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ApplicationCredential *
+       martlet__v1__application_credential__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ApplicationCredential *)
+     protobuf_c_message_unpack (&martlet__v1__application_credential__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__application_credential__free_unpacked
+                     (Martlet__V1__ApplicationCredential *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__application_credential__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__swift_header__init
+                     (Martlet__V1__SwiftHeader         *message)
+{
+  static const Martlet__V1__SwiftHeader init_value = MARTLET__V1__SWIFT_HEADER__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__swift_header__get_packed_size
+                     (const Martlet__V1__SwiftHeader *message)
+{
+  assert(message->base.descriptor == &martlet__v1__swift_header__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__swift_header__pack
+                     (const Martlet__V1__SwiftHeader *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__swift_header__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__swift_header__pack_to_buffer
+                     (const Martlet__V1__SwiftHeader *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__swift_header__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__SwiftHeader *
+       martlet__v1__swift_header__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__SwiftHeader *)
+     protobuf_c_message_unpack (&martlet__v1__swift_header__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__swift_header__free_unpacked
+                     (Martlet__V1__SwiftHeader *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__swift_header__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__project_record__init
+                     (Martlet__V1__ProjectRecord         *message)
+{
+  static const Martlet__V1__ProjectRecord init_value = MARTLET__V1__PROJECT_RECORD__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__project_record__get_packed_size
+                     (const Martlet__V1__ProjectRecord *message)
+{
+  assert(message->base.descriptor == &martlet__v1__project_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__project_record__pack
+                     (const Martlet__V1__ProjectRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__project_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__project_record__pack_to_buffer
+                     (const Martlet__V1__ProjectRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__project_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ProjectRecord *
+       martlet__v1__project_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ProjectRecord *)
+     protobuf_c_message_unpack (&martlet__v1__project_record__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__project_record__free_unpacked
+                     (Martlet__V1__ProjectRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__project_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__revoked_token__init
+                     (Martlet__V1__RevokedToken         *message)
+{
+  static const Martlet__V1__RevokedToken init_value = MARTLET__V1__REVOKED_TOKEN__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__revoked_token__get_packed_size
+                     (const Martlet__V1__RevokedToken *message)
+{
+  assert(message->base.descriptor == &martlet__v1__revoked_token__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__revoked_token__pack
+                     (const Martlet__V1__RevokedToken *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__revoked_token__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__revoked_token__pack_to_buffer
+                     (const Martlet__V1__RevokedToken *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__revoked_token__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__RevokedToken *
+       martlet__v1__revoked_token__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__RevokedToken *)
+     protobuf_c_message_unpack (&martlet__v1__revoked_token__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__revoked_token__free_unpacked
+                     (Martlet__V1__RevokedToken *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__revoked_token__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__user_record__init
                      (Martlet__V1__UserRecord         *message)
 {
@@ -1402,6 +1627,231 @@ void   martlet__v1__probe_reply__free_unpacked
   assert(message->base.descriptor == &martlet__v1__probe_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__revoke_token_request__init
+                     (Martlet__V1__RevokeTokenRequest         *message)
+{
+  static const Martlet__V1__RevokeTokenRequest init_value = MARTLET__V1__REVOKE_TOKEN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__revoke_token_request__get_packed_size
+                     (const Martlet__V1__RevokeTokenRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__revoke_token_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__revoke_token_request__pack
+                     (const Martlet__V1__RevokeTokenRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__revoke_token_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__revoke_token_request__pack_to_buffer
+                     (const Martlet__V1__RevokeTokenRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__revoke_token_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__RevokeTokenRequest *
+       martlet__v1__revoke_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__RevokeTokenRequest *)
+     protobuf_c_message_unpack (&martlet__v1__revoke_token_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__revoke_token_request__free_unpacked
+                     (Martlet__V1__RevokeTokenRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__revoke_token_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__revoke_token_reply__init
+                     (Martlet__V1__RevokeTokenReply         *message)
+{
+  static const Martlet__V1__RevokeTokenReply init_value = MARTLET__V1__REVOKE_TOKEN_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__revoke_token_reply__get_packed_size
+                     (const Martlet__V1__RevokeTokenReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__revoke_token_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__revoke_token_reply__pack
+                     (const Martlet__V1__RevokeTokenReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__revoke_token_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__revoke_token_reply__pack_to_buffer
+                     (const Martlet__V1__RevokeTokenReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__revoke_token_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__RevokeTokenReply *
+       martlet__v1__revoke_token_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__RevokeTokenReply *)
+     protobuf_c_message_unpack (&martlet__v1__revoke_token_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__revoke_token_reply__free_unpacked
+                     (Martlet__V1__RevokeTokenReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__revoke_token_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__change_account_request__init
+                     (Martlet__V1__ChangeAccountRequest         *message)
+{
+  static const Martlet__V1__ChangeAccountRequest init_value = MARTLET__V1__CHANGE_ACCOUNT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__change_account_request__get_packed_size
+                     (const Martlet__V1__ChangeAccountRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__change_account_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__change_account_request__pack
+                     (const Martlet__V1__ChangeAccountRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__change_account_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__change_account_request__pack_to_buffer
+                     (const Martlet__V1__ChangeAccountRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__change_account_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ChangeAccountRequest *
+       martlet__v1__change_account_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ChangeAccountRequest *)
+     protobuf_c_message_unpack (&martlet__v1__change_account_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__change_account_request__free_unpacked
+                     (Martlet__V1__ChangeAccountRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__change_account_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__change_account_reply__init
+                     (Martlet__V1__ChangeAccountReply         *message)
+{
+  static const Martlet__V1__ChangeAccountReply init_value = MARTLET__V1__CHANGE_ACCOUNT_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__change_account_reply__get_packed_size
+                     (const Martlet__V1__ChangeAccountReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__change_account_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__change_account_reply__pack
+                     (const Martlet__V1__ChangeAccountReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__change_account_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__change_account_reply__pack_to_buffer
+                     (const Martlet__V1__ChangeAccountReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__change_account_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ChangeAccountReply *
+       martlet__v1__change_account_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ChangeAccountReply *)
+     protobuf_c_message_unpack (&martlet__v1__change_account_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__change_account_reply__free_unpacked
+                     (Martlet__V1__ChangeAccountReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__change_account_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__token_content__init
+                     (Martlet__V1__TokenContent         *message)
+{
+  static const Martlet__V1__TokenContent init_value = MARTLET__V1__TOKEN_CONTENT__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__token_content__get_packed_size
+                     (const Martlet__V1__TokenContent *message)
+{
+  assert(message->base.descriptor == &martlet__v1__token_content__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__token_content__pack
+                     (const Martlet__V1__TokenContent *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__token_content__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__token_content__pack_to_buffer
+                     (const Martlet__V1__TokenContent *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__token_content__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__TokenContent *
+       martlet__v1__token_content__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__TokenContent *)
+     protobuf_c_message_unpack (&martlet__v1__token_content__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__token_content__free_unpacked
+                     (Martlet__V1__TokenContent *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__token_content__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor martlet__v1__member_record__field_descriptors[11] =
 {
   {
@@ -1570,7 +2020,353 @@ const ProtobufCMessageDescriptor martlet__v1__member_record__descriptor =
   (ProtobufCMessageInit) martlet__v1__member_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptors[8] =
+static const ProtobufCFieldDescriptor martlet__v1__role_assignment__field_descriptors[2] =
+{
+  {
+    "project",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RoleAssignment, project),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RoleAssignment, role),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__role_assignment__field_indices_by_name[] = {
+  0,   /* field[0] = project */
+  1,   /* field[1] = role */
+};
+static const ProtobufCIntRange martlet__v1__role_assignment__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__role_assignment__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.RoleAssignment",
+  "RoleAssignment",
+  "Martlet__V1__RoleAssignment",
+  "martlet.v1",
+  sizeof(Martlet__V1__RoleAssignment),
+  2,
+  martlet__v1__role_assignment__field_descriptors,
+  martlet__v1__role_assignment__field_indices_by_name,
+  1,  martlet__v1__role_assignment__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__role_assignment__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__application_credential__field_descriptors[7] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ApplicationCredential, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ApplicationCredential, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "secret_hash",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ApplicationCredential, secret_hash),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "project",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ApplicationCredential, project),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Martlet__V1__ApplicationCredential, n_roles),
+    offsetof(Martlet__V1__ApplicationCredential, roles),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_milliseconds",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ApplicationCredential, created_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_milliseconds",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ApplicationCredential, expires_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__application_credential__field_indices_by_name[] = {
+  5,   /* field[5] = created_milliseconds */
+  6,   /* field[6] = expires_milliseconds */
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+  3,   /* field[3] = project */
+  4,   /* field[4] = roles */
+  2,   /* field[2] = secret_hash */
+};
+static const ProtobufCIntRange martlet__v1__application_credential__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor martlet__v1__application_credential__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ApplicationCredential",
+  "ApplicationCredential",
+  "Martlet__V1__ApplicationCredential",
+  "martlet.v1",
+  sizeof(Martlet__V1__ApplicationCredential),
+  7,
+  martlet__v1__application_credential__field_descriptors,
+  martlet__v1__application_credential__field_indices_by_name,
+  1,  martlet__v1__application_credential__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__application_credential__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__swift_header__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__SwiftHeader, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__SwiftHeader, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__swift_header__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange martlet__v1__swift_header__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__swift_header__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.SwiftHeader",
+  "SwiftHeader",
+  "Martlet__V1__SwiftHeader",
+  "martlet.v1",
+  sizeof(Martlet__V1__SwiftHeader),
+  2,
+  martlet__v1__swift_header__field_descriptors,
+  martlet__v1__swift_header__field_indices_by_name,
+  1,  martlet__v1__swift_header__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__swift_header__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__project_record__field_descriptors[5] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ProjectRecord, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ProjectRecord, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "description",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ProjectRecord, description),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_milliseconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ProjectRecord, created_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "headers",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__ProjectRecord, n_headers),
+    offsetof(Martlet__V1__ProjectRecord, headers),
+    &martlet__v1__swift_header__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__project_record__field_indices_by_name[] = {
+  3,   /* field[3] = created_milliseconds */
+  2,   /* field[2] = description */
+  4,   /* field[4] = headers */
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+};
+static const ProtobufCIntRange martlet__v1__project_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor martlet__v1__project_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ProjectRecord",
+  "ProjectRecord",
+  "Martlet__V1__ProjectRecord",
+  "martlet.v1",
+  sizeof(Martlet__V1__ProjectRecord),
+  5,
+  martlet__v1__project_record__field_descriptors,
+  martlet__v1__project_record__field_indices_by_name,
+  1,  martlet__v1__project_record__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__project_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__revoked_token__field_descriptors[1] =
+{
+  {
+    "expires_milliseconds",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RevokedToken, expires_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__revoked_token__field_indices_by_name[] = {
+  0,   /* field[0] = expires_milliseconds */
+};
+static const ProtobufCIntRange martlet__v1__revoked_token__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__revoked_token__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.RevokedToken",
+  "RevokedToken",
+  "Martlet__V1__RevokedToken",
+  "martlet.v1",
+  sizeof(Martlet__V1__RevokedToken),
+  1,
+  martlet__v1__revoked_token__field_descriptors,
+  martlet__v1__revoked_token__field_indices_by_name,
+  1,  martlet__v1__revoked_token__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__revoked_token__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptors[12] =
 {
   {
     "id",
@@ -1668,21 +2464,74 @@ static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "default_project",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UserRecord, default_project),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__UserRecord, n_roles),
+    offsetof(Martlet__V1__UserRecord, roles),
+    &martlet__v1__role_assignment__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "application_credentials",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__UserRecord, n_application_credentials),
+    offsetof(Martlet__V1__UserRecord, application_credentials),
+    &martlet__v1__application_credential__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tokens_from_milliseconds",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UserRecord, tokens_from_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__user_record__field_indices_by_name[] = {
   2,   /* field[2] = access_key_id */
+  10,   /* field[10] = application_credentials */
   4,   /* field[4] = created_milliseconds */
+  8,   /* field[8] = default_project */
   0,   /* field[0] = id */
   5,   /* field[5] = password_hash */
   6,   /* field[6] = quota_bytes */
   7,   /* field[7] = quota_objects */
   1,   /* field[1] = role */
+  9,   /* field[9] = roles */
   3,   /* field[3] = sealed_secret */
+  11,   /* field[11] = tokens_from_milliseconds */
 };
-static const ProtobufCIntRange martlet__v1__user_record__number_ranges[1 + 1] =
+static const ProtobufCIntRange martlet__v1__user_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 10, 8 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor =
 {
@@ -1692,10 +2541,10 @@ const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor =
   "Martlet__V1__UserRecord",
   "martlet.v1",
   sizeof(Martlet__V1__UserRecord),
-  8,
+  12,
   martlet__v1__user_record__field_descriptors,
   martlet__v1__user_record__field_indices_by_name,
-  1,  martlet__v1__user_record__number_ranges,
+  2,  martlet__v1__user_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__user_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -1750,7 +2599,7 @@ const ProtobufCMessageDescriptor martlet__v1__bucket_document__descriptor =
   (ProtobufCMessageInit) martlet__v1__bucket_document__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descriptors[10] =
+static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descriptors[12] =
 {
   {
     "name",
@@ -1872,23 +2721,50 @@ static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "project",
+    30,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketRecord, project),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "headers",
+    31,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__BucketRecord, n_headers),
+    offsetof(Martlet__V1__BucketRecord, headers),
+    &martlet__v1__swift_header__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__bucket_record__field_indices_by_name[] = {
   3,   /* field[3] = acl */
   4,   /* field[4] = created_milliseconds */
   7,   /* field[7] = documents */
+  11,   /* field[11] = headers */
   1,   /* field[1] = id */
   6,   /* field[6] = location */
   0,   /* field[0] = name */
   2,   /* field[2] = owner */
+  10,   /* field[10] = project */
   8,   /* field[8] = quota_bytes */
   9,   /* field[9] = quota_objects */
   5,   /* field[5] = state */
 };
-static const ProtobufCIntRange martlet__v1__bucket_record__number_ranges[1 + 1] =
+static const ProtobufCIntRange martlet__v1__bucket_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 30, 10 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor =
 {
@@ -1898,10 +2774,10 @@ const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor =
   "Martlet__V1__BucketRecord",
   "martlet.v1",
   sizeof(Martlet__V1__BucketRecord),
-  10,
+  12,
   martlet__v1__bucket_record__field_descriptors,
   martlet__v1__bucket_record__field_indices_by_name,
-  1,  martlet__v1__bucket_record__number_ranges,
+  2,  martlet__v1__bucket_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__bucket_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3411,7 +4287,7 @@ const ProtobufCMessageDescriptor martlet__v1__admin_result__descriptor =
   (ProtobufCMessageInit) martlet__v1__admin_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_descriptors[7] =
+static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_descriptors[9] =
 {
   {
     "change",
@@ -3497,20 +4373,47 @@ static const ProtobufCFieldDescriptor martlet__v1__change_bucket_request__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "project",
+    30,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ChangeBucketRequest, project),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "headers",
+    31,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__ChangeBucketRequest, n_headers),
+    offsetof(Martlet__V1__ChangeBucketRequest, headers),
+    &martlet__v1__swift_header__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__change_bucket_request__field_indices_by_name[] = {
   3,   /* field[3] = acl */
   0,   /* field[0] = change */
   6,   /* field[6] = documents */
+  8,   /* field[8] = headers */
   5,   /* field[5] = id */
   4,   /* field[4] = location */
   1,   /* field[1] = name */
   2,   /* field[2] = owner */
+  7,   /* field[7] = project */
 };
-static const ProtobufCIntRange martlet__v1__change_bucket_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange martlet__v1__change_bucket_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 30, 7 },
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor martlet__v1__change_bucket_request__descriptor =
 {
@@ -3520,10 +4423,10 @@ const ProtobufCMessageDescriptor martlet__v1__change_bucket_request__descriptor 
   "Martlet__V1__ChangeBucketRequest",
   "martlet.v1",
   sizeof(Martlet__V1__ChangeBucketRequest),
-  7,
+  9,
   martlet__v1__change_bucket_request__field_descriptors,
   martlet__v1__change_bucket_request__field_indices_by_name,
-  1,  martlet__v1__change_bucket_request__number_ranges,
+  2,  martlet__v1__change_bucket_request__number_ranges,
   (ProtobufCMessageInit) martlet__v1__change_bucket_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3736,6 +4639,326 @@ const ProtobufCMessageDescriptor martlet__v1__probe_reply__descriptor =
   (ProtobufCMessageInit) martlet__v1__probe_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor martlet__v1__revoke_token_request__field_descriptors[3] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RevokeTokenRequest, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RevokeTokenRequest, user),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_milliseconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RevokeTokenRequest, expires_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__revoke_token_request__field_indices_by_name[] = {
+  2,   /* field[2] = expires_milliseconds */
+  0,   /* field[0] = id */
+  1,   /* field[1] = user */
+};
+static const ProtobufCIntRange martlet__v1__revoke_token_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor martlet__v1__revoke_token_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.RevokeTokenRequest",
+  "RevokeTokenRequest",
+  "Martlet__V1__RevokeTokenRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__RevokeTokenRequest),
+  3,
+  martlet__v1__revoke_token_request__field_descriptors,
+  martlet__v1__revoke_token_request__field_indices_by_name,
+  1,  martlet__v1__revoke_token_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__revoke_token_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__revoke_token_reply__field_descriptors[1] =
+{
+  {
+    "revision",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__RevokeTokenReply, revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__revoke_token_reply__field_indices_by_name[] = {
+  0,   /* field[0] = revision */
+};
+static const ProtobufCIntRange martlet__v1__revoke_token_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__revoke_token_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.RevokeTokenReply",
+  "RevokeTokenReply",
+  "Martlet__V1__RevokeTokenReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__RevokeTokenReply),
+  1,
+  martlet__v1__revoke_token_reply__field_descriptors,
+  martlet__v1__revoke_token_reply__field_indices_by_name,
+  1,  martlet__v1__revoke_token_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__revoke_token_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__change_account_request__field_descriptors[2] =
+{
+  {
+    "project",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ChangeAccountRequest, project),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "headers",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__ChangeAccountRequest, n_headers),
+    offsetof(Martlet__V1__ChangeAccountRequest, headers),
+    &martlet__v1__swift_header__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__change_account_request__field_indices_by_name[] = {
+  1,   /* field[1] = headers */
+  0,   /* field[0] = project */
+};
+static const ProtobufCIntRange martlet__v1__change_account_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__change_account_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ChangeAccountRequest",
+  "ChangeAccountRequest",
+  "Martlet__V1__ChangeAccountRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__ChangeAccountRequest),
+  2,
+  martlet__v1__change_account_request__field_descriptors,
+  martlet__v1__change_account_request__field_indices_by_name,
+  1,  martlet__v1__change_account_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__change_account_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__change_account_reply__field_descriptors[1] =
+{
+  {
+    "revision",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ChangeAccountReply, revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__change_account_reply__field_indices_by_name[] = {
+  0,   /* field[0] = revision */
+};
+static const ProtobufCIntRange martlet__v1__change_account_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__change_account_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ChangeAccountReply",
+  "ChangeAccountReply",
+  "Martlet__V1__ChangeAccountReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__ChangeAccountReply),
+  1,
+  martlet__v1__change_account_reply__field_descriptors,
+  martlet__v1__change_account_reply__field_indices_by_name,
+  1,  martlet__v1__change_account_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__change_account_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__token_content__field_descriptors[8] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TokenContent, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parent",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TokenContent, parent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TokenContent, user),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "project",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TokenContent, project),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "methods",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Martlet__V1__TokenContent, n_methods),
+    offsetof(Martlet__V1__TokenContent, methods),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "issued_milliseconds",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TokenContent, issued_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_milliseconds",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TokenContent, expires_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "application_credential",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TokenContent, application_credential),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__token_content__field_indices_by_name[] = {
+  7,   /* field[7] = application_credential */
+  6,   /* field[6] = expires_milliseconds */
+  0,   /* field[0] = id */
+  5,   /* field[5] = issued_milliseconds */
+  4,   /* field[4] = methods */
+  1,   /* field[1] = parent */
+  3,   /* field[3] = project */
+  2,   /* field[2] = user */
+};
+static const ProtobufCIntRange martlet__v1__token_content__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor martlet__v1__token_content__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.TokenContent",
+  "TokenContent",
+  "Martlet__V1__TokenContent",
+  "martlet.v1",
+  sizeof(Martlet__V1__TokenContent),
+  8,
+  martlet__v1__token_content__field_descriptors,
+  martlet__v1__token_content__field_indices_by_name,
+  1,  martlet__v1__token_content__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__token_content__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue martlet__v1__member_role__enum_values_by_number[7] =
 {
   { "ROLE_UNSPECIFIED", "MARTLET__V1__MEMBER_ROLE__ROLE_UNSPECIFIED", 0 },
@@ -3840,7 +5063,7 @@ const ProtobufCEnumDescriptor martlet__v1__bucket_state__descriptor =
   martlet__v1__bucket_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue martlet__v1__bucket_change__enum_values_by_number[6] =
+static const ProtobufCEnumValue martlet__v1__bucket_change__enum_values_by_number[8] =
 {
   { "BUCKET_CREATE", "MARTLET__V1__BUCKET_CHANGE__BUCKET_CREATE", 0 },
   { "BUCKET_DELETE_BEGIN", "MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_BEGIN", 1 },
@@ -3848,11 +5071,13 @@ static const ProtobufCEnumValue martlet__v1__bucket_change__enum_values_by_numbe
   { "BUCKET_DELETE_CANCEL", "MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_CANCEL", 3 },
   { "BUCKET_SET_ACL", "MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_ACL", 4 },
   { "BUCKET_SET_DOCUMENTS", "MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_DOCUMENTS", 5 },
+  { "CONTAINER_CREATE", "MARTLET__V1__BUCKET_CHANGE__CONTAINER_CREATE", 30 },
+  { "CONTAINER_SET_HEADERS", "MARTLET__V1__BUCKET_CHANGE__CONTAINER_SET_HEADERS", 31 },
 };
 static const ProtobufCIntRange martlet__v1__bucket_change__value_ranges[] = {
-{0, 0},{0, 6}
+{0, 0},{30, 6},{0, 8}
 };
-static const ProtobufCEnumValueIndex martlet__v1__bucket_change__enum_values_by_name[6] =
+static const ProtobufCEnumValueIndex martlet__v1__bucket_change__enum_values_by_name[8] =
 {
   { "BUCKET_CREATE", 0 },
   { "BUCKET_DELETE_BEGIN", 1 },
@@ -3860,6 +5085,8 @@ static const ProtobufCEnumValueIndex martlet__v1__bucket_change__enum_values_by_
   { "BUCKET_DELETE_FINISH", 2 },
   { "BUCKET_SET_ACL", 4 },
   { "BUCKET_SET_DOCUMENTS", 5 },
+  { "CONTAINER_CREATE", 6 },
+  { "CONTAINER_SET_HEADERS", 7 },
 };
 const ProtobufCEnumDescriptor martlet__v1__bucket_change__descriptor =
 {
@@ -3868,11 +5095,11 @@ const ProtobufCEnumDescriptor martlet__v1__bucket_change__descriptor =
   "BucketChange",
   "Martlet__V1__BucketChange",
   "martlet.v1",
-  6,
+  8,
   martlet__v1__bucket_change__enum_values_by_number,
-  6,
+  8,
   martlet__v1__bucket_change__enum_values_by_name,
-  1,
+  2,
   martlet__v1__bucket_change__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

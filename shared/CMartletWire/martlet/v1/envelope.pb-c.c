@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[38] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[40] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -273,14 +273,17 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "CHANGE_BUCKET", "MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET", 63 },
   { "REPORT_MOVES", "MARTLET__V1__MESSAGE_TYPE__REPORT_MOVES", 64 },
   { "FETCH_USAGE", "MARTLET__V1__MESSAGE_TYPE__FETCH_USAGE", 70 },
+  { "REVOKE_TOKEN", "MARTLET__V1__MESSAGE_TYPE__REVOKE_TOKEN", 80 },
+  { "CHANGE_ACCOUNT", "MARTLET__V1__MESSAGE_TYPE__CHANGE_ACCOUNT", 81 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 9},{30, 14},{40, 17},{60, 32},{70, 37},{0, 38}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 32},{70, 37},{80, 38},{0, 40}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[38] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[40] =
 {
   { "ADMIN_COMMAND", 34 },
   { "ADOPT_RING", 28 },
+  { "CHANGE_ACCOUNT", 39 },
   { "CHANGE_BUCKET", 35 },
   { "COMMIT", 11 },
   { "DAMAGE_FOUND", 7 },
@@ -313,6 +316,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "RAISE_FLOOR", 31 },
   { "READ", 9 },
   { "REPORT_MOVES", 36 },
+  { "REVOKE_TOKEN", 38 },
   { "STAGE", 10 },
   { "STATE_CHANGED", 4 },
   { "TAP", 6 },
@@ -325,11 +329,11 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  38,
+  40,
   martlet__v1__message_type__enum_values_by_number,
-  38,
+  40,
   martlet__v1__message_type__enum_values_by_name,
-  6,
+  7,
   martlet__v1__message_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -412,6 +412,96 @@ void   martlet__v1__object_record__free_unpacked
   assert(message->base.descriptor == &martlet__v1__object_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__manifest_segment__init
+                     (Martlet__V1__ManifestSegment         *message)
+{
+  static const Martlet__V1__ManifestSegment init_value = MARTLET__V1__MANIFEST_SEGMENT__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__manifest_segment__get_packed_size
+                     (const Martlet__V1__ManifestSegment *message)
+{
+  assert(message->base.descriptor == &martlet__v1__manifest_segment__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__manifest_segment__pack
+                     (const Martlet__V1__ManifestSegment *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__manifest_segment__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__manifest_segment__pack_to_buffer
+                     (const Martlet__V1__ManifestSegment *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__manifest_segment__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ManifestSegment *
+       martlet__v1__manifest_segment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ManifestSegment *)
+     protobuf_c_message_unpack (&martlet__v1__manifest_segment__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__manifest_segment__free_unpacked
+                     (Martlet__V1__ManifestSegment *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__manifest_segment__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__segment_manifest__init
+                     (Martlet__V1__SegmentManifest         *message)
+{
+  static const Martlet__V1__SegmentManifest init_value = MARTLET__V1__SEGMENT_MANIFEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__segment_manifest__get_packed_size
+                     (const Martlet__V1__SegmentManifest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__segment_manifest__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__segment_manifest__pack
+                     (const Martlet__V1__SegmentManifest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__segment_manifest__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__segment_manifest__pack_to_buffer
+                     (const Martlet__V1__SegmentManifest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__segment_manifest__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__SegmentManifest *
+       martlet__v1__segment_manifest__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__SegmentManifest *)
+     protobuf_c_message_unpack (&martlet__v1__segment_manifest__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__segment_manifest__free_unpacked
+                     (Martlet__V1__SegmentManifest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__segment_manifest__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__listing_summary__init
                      (Martlet__V1__ListingSummary         *message)
 {
@@ -1163,7 +1253,7 @@ const ProtobufCMessageDescriptor martlet__v1__encryption_record__descriptor =
   (ProtobufCMessageInit) martlet__v1__encryption_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descriptors[28] =
+static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descriptors[34] =
 {
   {
     "version",
@@ -1501,6 +1591,78 @@ static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "manifest_size",
+    40,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, manifest_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "object_manifest",
+    41,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, object_manifest),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "symlink_target",
+    42,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, symlink_target),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "symlink_account",
+    43,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, symlink_account),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "symlink_etag",
+    44,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, symlink_etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delete_at_seconds",
+    45,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, delete_at_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   12,   /* field[12] = acl */
@@ -1508,6 +1670,7 @@ static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   6,   /* field[6] = blobs */
   13,   /* field[13] = checksum_type */
   10,   /* field[10] = checksums */
+  33,   /* field[33] = delete_at_seconds */
   27,   /* field[27] = encryption */
   3,   /* field[3] = etag */
   26,   /* field[26] = grants */
@@ -1516,10 +1679,12 @@ static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   20,   /* field[20] = legal_hold */
   18,   /* field[18] = lock_mode */
   19,   /* field[19] = lock_until_milliseconds */
+  28,   /* field[28] = manifest_size */
   5,   /* field[5] = metadata */
   1,   /* field[1] = modified_milliseconds */
   23,   /* field[23] = noncurrent */
   24,   /* field[24] = null_place */
+  29,   /* field[29] = object_manifest */
   8,   /* field[8] = owner */
   7,   /* field[7] = parts */
   25,   /* field[25] = pending */
@@ -1527,16 +1692,20 @@ static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   21,   /* field[21] = revision */
   2,   /* field[2] = size */
   9,   /* field[9] = storage_class */
+  31,   /* field[31] = symlink_account */
+  32,   /* field[32] = symlink_etag */
+  30,   /* field[30] = symlink_target */
   14,   /* field[14] = tags */
   11,   /* field[11] = upload_id */
   0,   /* field[0] = version */
   15,   /* field[15] = version_id */
 };
-static const ProtobufCIntRange martlet__v1__object_record__number_ranges[2 + 1] =
+static const ProtobufCIntRange martlet__v1__object_record__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 30, 26 },
-  { 0, 28 }
+  { 40, 28 },
+  { 0, 34 }
 };
 const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor =
 {
@@ -1546,14 +1715,220 @@ const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor =
   "Martlet__V1__ObjectRecord",
   "martlet.v1",
   sizeof(Martlet__V1__ObjectRecord),
-  28,
+  34,
   martlet__v1__object_record__field_descriptors,
   martlet__v1__object_record__field_indices_by_name,
-  2,  martlet__v1__object_record__number_ranges,
+  3,  martlet__v1__object_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__object_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__listing_summary__field_descriptors[12] =
+static const ProtobufCFieldDescriptor martlet__v1__manifest_segment__field_descriptors[11] =
+{
+  {
+    "container",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, container),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "object",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, object),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, first),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nested",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, nested),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ranged",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, ranged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "content_type",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, content_type),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "modified_milliseconds",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, modified_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "data",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ManifestSegment, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__manifest_segment__field_indices_by_name[] = {
+  0,   /* field[0] = container */
+  8,   /* field[8] = content_type */
+  5,   /* field[5] = count */
+  10,   /* field[10] = data */
+  2,   /* field[2] = etag */
+  4,   /* field[4] = first */
+  9,   /* field[9] = modified_milliseconds */
+  6,   /* field[6] = nested */
+  1,   /* field[1] = object */
+  7,   /* field[7] = ranged */
+  3,   /* field[3] = size */
+};
+static const ProtobufCIntRange martlet__v1__manifest_segment__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor martlet__v1__manifest_segment__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ManifestSegment",
+  "ManifestSegment",
+  "Martlet__V1__ManifestSegment",
+  "martlet.v1",
+  sizeof(Martlet__V1__ManifestSegment),
+  11,
+  martlet__v1__manifest_segment__field_descriptors,
+  martlet__v1__manifest_segment__field_indices_by_name,
+  1,  martlet__v1__manifest_segment__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__manifest_segment__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__segment_manifest__field_descriptors[1] =
+{
+  {
+    "segments",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__SegmentManifest, n_segments),
+    offsetof(Martlet__V1__SegmentManifest, segments),
+    &martlet__v1__manifest_segment__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__segment_manifest__field_indices_by_name[] = {
+  0,   /* field[0] = segments */
+};
+static const ProtobufCIntRange martlet__v1__segment_manifest__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__segment_manifest__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.SegmentManifest",
+  "SegmentManifest",
+  "Martlet__V1__SegmentManifest",
+  "martlet.v1",
+  sizeof(Martlet__V1__SegmentManifest),
+  1,
+  martlet__v1__segment_manifest__field_descriptors,
+  martlet__v1__segment_manifest__field_indices_by_name,
+  1,  martlet__v1__segment_manifest__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__segment_manifest__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__listing_summary__field_descriptors[16] =
 {
   {
     "size",
@@ -1699,12 +2074,63 @@ static const ProtobufCFieldDescriptor martlet__v1__listing_summary__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "content_type",
+    40,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, content_type),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "manifest",
+    41,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, manifest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "symlink",
+    42,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, symlink),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delete_at_seconds",
+    43,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, delete_at_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__listing_summary__field_indices_by_name[] = {
   10,   /* field[10] = checksum_algorithm */
   11,   /* field[11] = checksum_type */
+  12,   /* field[12] = content_type */
+  15,   /* field[15] = delete_at_seconds */
   1,   /* field[1] = etag */
   7,   /* field[7] = kind */
+  13,   /* field[13] = manifest */
   2,   /* field[2] = modified_milliseconds */
   4,   /* field[4] = owner */
   9,   /* field[9] = pending */
@@ -1712,12 +2138,14 @@ static const unsigned martlet__v1__listing_summary__field_indices_by_name[] = {
   8,   /* field[8] = removed */
   0,   /* field[0] = size */
   3,   /* field[3] = storage_class */
+  14,   /* field[14] = symlink */
   5,   /* field[5] = version_id */
 };
-static const ProtobufCIntRange martlet__v1__listing_summary__number_ranges[1 + 1] =
+static const ProtobufCIntRange martlet__v1__listing_summary__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 40, 12 },
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor martlet__v1__listing_summary__descriptor =
 {
@@ -1727,10 +2155,10 @@ const ProtobufCMessageDescriptor martlet__v1__listing_summary__descriptor =
   "Martlet__V1__ListingSummary",
   "martlet.v1",
   sizeof(Martlet__V1__ListingSummary),
-  12,
+  16,
   martlet__v1__listing_summary__field_descriptors,
   martlet__v1__listing_summary__field_indices_by_name,
-  1,  martlet__v1__listing_summary__number_ranges,
+  2,  martlet__v1__listing_summary__number_ranges,
   (ProtobufCMessageInit) martlet__v1__listing_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

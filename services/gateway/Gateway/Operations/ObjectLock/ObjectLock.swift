@@ -12,8 +12,9 @@ enum ObjectLock {
     /// Throws `AccessDenied` for a version that must stay.
     /// - Parameter bypass: whoever asks may pass over governance, and wants to.
     static func checkRemoval(of version: ObjectRecord, bypass: Bool, nowMilliseconds: Int64) throws(S3Error) {
-        guard !version.legalHold, !isRetained(version, nowMilliseconds) || bypass && version.lockMode == governance
-        else { throw S3Error(.accessDenied, "Access Denied because object protected by object lock.") }
+        guard !version.isLocked(bypass: bypass, nowMilliseconds: nowMilliseconds) else {
+            throw S3Error(.accessDenied, "Access Denied because object protected by object lock.")
+        }
     }
 
     /// Throws `AccessDenied` unless the version may get another retention: longer ones of the same strength always,

@@ -3,16 +3,6 @@ import ObjectAccess
 import S3Protocol
 import Wire
 
-extension BucketRecord {
-    /// The bucket's document of this name is the status alone.
-    static let versioningName = "versioning"
-
-    var versioning: VersioningMode {
-        guard let status = document(Self.versioningName) else { return .unversioned }
-        return VersioningMode(rawValue: String(decoding: status, as: UTF8.self)) ?? .enabled
-    }
-}
-
 /// GetBucketVersioning and PutBucketVersioning.
 extension S3Operations {
     static let versioningTable: [S3Operation: Operation] = [

@@ -16,6 +16,11 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Martlet__V1__MemberRecord Martlet__V1__MemberRecord;
+typedef struct Martlet__V1__RoleAssignment Martlet__V1__RoleAssignment;
+typedef struct Martlet__V1__ApplicationCredential Martlet__V1__ApplicationCredential;
+typedef struct Martlet__V1__SwiftHeader Martlet__V1__SwiftHeader;
+typedef struct Martlet__V1__ProjectRecord Martlet__V1__ProjectRecord;
+typedef struct Martlet__V1__RevokedToken Martlet__V1__RevokedToken;
 typedef struct Martlet__V1__UserRecord Martlet__V1__UserRecord;
 typedef struct Martlet__V1__BucketDocument Martlet__V1__BucketDocument;
 typedef struct Martlet__V1__BucketRecord Martlet__V1__BucketRecord;
@@ -46,6 +51,11 @@ typedef struct Martlet__V1__PingRequest Martlet__V1__PingRequest;
 typedef struct Martlet__V1__PingReply Martlet__V1__PingReply;
 typedef struct Martlet__V1__ProbeRequest Martlet__V1__ProbeRequest;
 typedef struct Martlet__V1__ProbeReply Martlet__V1__ProbeReply;
+typedef struct Martlet__V1__RevokeTokenRequest Martlet__V1__RevokeTokenRequest;
+typedef struct Martlet__V1__RevokeTokenReply Martlet__V1__RevokeTokenReply;
+typedef struct Martlet__V1__ChangeAccountRequest Martlet__V1__ChangeAccountRequest;
+typedef struct Martlet__V1__ChangeAccountReply Martlet__V1__ChangeAccountReply;
+typedef struct Martlet__V1__TokenContent Martlet__V1__TokenContent;
 
 
 /* --- enums --- */
@@ -81,7 +91,12 @@ typedef enum _Martlet__V1__BucketChange {
   MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_FINISH = 2,
   MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_CANCEL = 3,
   MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_ACL = 4,
-  MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_DOCUMENTS = 5
+  MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_DOCUMENTS = 5,
+  /*
+   * as Swift does it: the manager finds a name that is free
+   */
+  MARTLET__V1__BUCKET_CHANGE__CONTAINER_CREATE = 30,
+  MARTLET__V1__BUCKET_CHANGE__CONTAINER_SET_HEADERS = 31
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MARTLET__V1__BUCKET_CHANGE)
 } Martlet__V1__BucketChange;
 typedef enum _Martlet__V1__BucketChangeOutcome {
@@ -135,6 +150,112 @@ struct  Martlet__V1__MemberRecord
 
 
 /*
+ * A role of a user in a project.
+ */
+struct  Martlet__V1__RoleAssignment
+{
+  ProtobufCMessage base;
+  /*
+   * project id
+   */
+  char *project;
+  char *role;
+};
+#define MARTLET__V1__ROLE_ASSIGNMENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__role_assignment__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A secret that stands for a user in one project, with some of the user's roles there.
+ */
+struct  Martlet__V1__ApplicationCredential
+{
+  ProtobufCMessage base;
+  char *id;
+  /*
+   * unique for its user
+   */
+  char *name;
+  /*
+   * as UserRecord.password_hash
+   */
+  ProtobufCBinaryData secret_hash;
+  /*
+   * project id
+   */
+  char *project;
+  size_t n_roles;
+  char **roles;
+  int64_t created_milliseconds;
+  /*
+   * 0: never
+   */
+  int64_t expires_milliseconds;
+};
+#define MARTLET__V1__APPLICATION_CREDENTIAL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__application_credential__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
+
+
+/*
+ * A header of a Swift account or container that its owner has set, such as X-Account-Meta-Color.
+ */
+struct  Martlet__V1__SwiftHeader
+{
+  ProtobufCMessage base;
+  /*
+   * lower case
+   */
+  char *name;
+  char *value;
+};
+#define MARTLET__V1__SWIFT_HEADER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__swift_header__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A project (tenant) of Keystone, and with it an account of Swift. Stored under projects/ID
+ */
+struct  Martlet__V1__ProjectRecord
+{
+  ProtobufCMessage base;
+  /*
+   * part of the account's name
+   */
+  char *id;
+  char *name;
+  char *description;
+  int64_t created_milliseconds;
+  /*
+   * of the account, sorted by name
+   */
+  size_t n_headers;
+  Martlet__V1__SwiftHeader **headers;
+};
+#define MARTLET__V1__PROJECT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__project_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0,NULL }
+
+
+/*
+ * A token that was revoked before its end. Stored under revoked-tokens/ID
+ */
+struct  Martlet__V1__RevokedToken
+{
+  ProtobufCMessage base;
+  /*
+   * when the token would end by itself
+   */
+  int64_t expires_milliseconds;
+};
+#define MARTLET__V1__REVOKED_TOKEN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__revoked_token__descriptor) \
+    , 0 }
+
+
+/*
  * Stored under users/ID
  */
 struct  Martlet__V1__UserRecord
@@ -151,6 +272,9 @@ struct  Martlet__V1__UserRecord
    */
   ProtobufCBinaryData sealed_secret;
   int64_t created_milliseconds;
+  /*
+   * text of PasswordHash; empty: no password is good
+   */
   ProtobufCBinaryData password_hash;
   /*
    * of all its buckets; 0: no limit
@@ -160,10 +284,22 @@ struct  Martlet__V1__UserRecord
    * 0: no limit
    */
   uint64_t quota_objects;
+  /*
+   * project id
+   */
+  char *default_project;
+  size_t n_roles;
+  Martlet__V1__RoleAssignment **roles;
+  size_t n_application_credentials;
+  Martlet__V1__ApplicationCredential **application_credentials;
+  /*
+   * tokens that were issued before are refused
+   */
+  int64_t tokens_from_milliseconds;
 };
 #define MARTLET__V1__USER_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__user_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, 0, 0 }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0 }
 
 
 /*
@@ -218,10 +354,19 @@ struct  Martlet__V1__BucketRecord
    * 0: no limit
    */
   uint64_t quota_objects;
+  /*
+   * id of the project whose Swift account has it as a container; empty: none
+   */
+  char *project;
+  /*
+   * as a container, sorted by name
+   */
+  size_t n_headers;
+  Martlet__V1__SwiftHeader **headers;
 };
 #define MARTLET__V1__BUCKET_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__bucket_record__descriptor) \
-    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE, (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
+    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 /*
@@ -620,10 +765,19 @@ struct  Martlet__V1__ChangeBucketRequest
    */
   size_t n_documents;
   Martlet__V1__BucketDocument **documents;
+  /*
+   * of a container to create
+   */
+  char *project;
+  /*
+   * to set; those with an empty value are removed
+   */
+  size_t n_headers;
+  Martlet__V1__SwiftHeader **headers;
 };
 #define MARTLET__V1__CHANGE_BUCKET_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__change_bucket_request__descriptor) \
-    , MARTLET__V1__BUCKET_CHANGE__BUCKET_CREATE, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0,NULL }
+    , MARTLET__V1__BUCKET_CHANGE__BUCKET_CREATE, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 struct  Martlet__V1__ChangeBucketReply
@@ -681,6 +835,98 @@ struct  Martlet__V1__ProbeReply
     , 0 }
 
 
+/*
+ * A gateway asks a manager to revoke a token on behalf of somebody who may.
+ */
+struct  Martlet__V1__RevokeTokenRequest
+{
+  ProtobufCMessage base;
+  char *id;
+  /*
+   * whose it is
+   */
+  char *user;
+  int64_t expires_milliseconds;
+};
+#define MARTLET__V1__REVOKE_TOKEN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__revoke_token_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Martlet__V1__RevokeTokenReply
+{
+  ProtobufCMessage base;
+  uint64_t revision;
+};
+#define MARTLET__V1__REVOKE_TOKEN_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__revoke_token_reply__descriptor) \
+    , 0 }
+
+
+/*
+ * A gateway asks a manager to set headers of an account.
+ */
+struct  Martlet__V1__ChangeAccountRequest
+{
+  ProtobufCMessage base;
+  /*
+   * id
+   */
+  char *project;
+  /*
+   * those with an empty value are removed
+   */
+  size_t n_headers;
+  Martlet__V1__SwiftHeader **headers;
+};
+#define MARTLET__V1__CHANGE_ACCOUNT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__change_account_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
+
+
+struct  Martlet__V1__ChangeAccountReply
+{
+  ProtobufCMessage base;
+  uint64_t revision;
+};
+#define MARTLET__V1__CHANGE_ACCOUNT_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__change_account_reply__descriptor) \
+    , 0 }
+
+
+/*
+ * What a token says, sealed by the master key. Never stored.
+ */
+struct  Martlet__V1__TokenContent
+{
+  ProtobufCMessage base;
+  /*
+   * 16 bytes: the audit id
+   */
+  ProtobufCBinaryData id;
+  /*
+   * audit id of the token that it was got with
+   */
+  ProtobufCBinaryData parent;
+  char *user;
+  /*
+   * id; empty: unscoped
+   */
+  char *project;
+  size_t n_methods;
+  char **methods;
+  int64_t issued_milliseconds;
+  int64_t expires_milliseconds;
+  /*
+   * id
+   */
+  char *application_credential;
+};
+#define MARTLET__V1__TOKEN_CONTENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__token_content__descriptor) \
+    , {0,NULL}, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string }
+
+
 /* Martlet__V1__MemberRecord methods */
 void   martlet__v1__member_record__init
                      (Martlet__V1__MemberRecord         *message);
@@ -699,6 +945,101 @@ Martlet__V1__MemberRecord *
                       const uint8_t       *data);
 void   martlet__v1__member_record__free_unpacked
                      (Martlet__V1__MemberRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__RoleAssignment methods */
+void   martlet__v1__role_assignment__init
+                     (Martlet__V1__RoleAssignment         *message);
+size_t martlet__v1__role_assignment__get_packed_size
+                     (const Martlet__V1__RoleAssignment   *message);
+size_t martlet__v1__role_assignment__pack
+                     (const Martlet__V1__RoleAssignment   *message,
+                      uint8_t             *out);
+size_t martlet__v1__role_assignment__pack_to_buffer
+                     (const Martlet__V1__RoleAssignment   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__RoleAssignment *
+       martlet__v1__role_assignment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__role_assignment__free_unpacked
+                     (Martlet__V1__RoleAssignment *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ApplicationCredential methods */
+void   martlet__v1__application_credential__init
+                     (Martlet__V1__ApplicationCredential         *message);
+size_t martlet__v1__application_credential__get_packed_size
+                     (const Martlet__V1__ApplicationCredential   *message);
+size_t martlet__v1__application_credential__pack
+                     (const Martlet__V1__ApplicationCredential   *message,
+                      uint8_t             *out);
+size_t martlet__v1__application_credential__pack_to_buffer
+                     (const Martlet__V1__ApplicationCredential   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ApplicationCredential *
+       martlet__v1__application_credential__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__application_credential__free_unpacked
+                     (Martlet__V1__ApplicationCredential *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__SwiftHeader methods */
+void   martlet__v1__swift_header__init
+                     (Martlet__V1__SwiftHeader         *message);
+size_t martlet__v1__swift_header__get_packed_size
+                     (const Martlet__V1__SwiftHeader   *message);
+size_t martlet__v1__swift_header__pack
+                     (const Martlet__V1__SwiftHeader   *message,
+                      uint8_t             *out);
+size_t martlet__v1__swift_header__pack_to_buffer
+                     (const Martlet__V1__SwiftHeader   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__SwiftHeader *
+       martlet__v1__swift_header__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__swift_header__free_unpacked
+                     (Martlet__V1__SwiftHeader *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ProjectRecord methods */
+void   martlet__v1__project_record__init
+                     (Martlet__V1__ProjectRecord         *message);
+size_t martlet__v1__project_record__get_packed_size
+                     (const Martlet__V1__ProjectRecord   *message);
+size_t martlet__v1__project_record__pack
+                     (const Martlet__V1__ProjectRecord   *message,
+                      uint8_t             *out);
+size_t martlet__v1__project_record__pack_to_buffer
+                     (const Martlet__V1__ProjectRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ProjectRecord *
+       martlet__v1__project_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__project_record__free_unpacked
+                     (Martlet__V1__ProjectRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__RevokedToken methods */
+void   martlet__v1__revoked_token__init
+                     (Martlet__V1__RevokedToken         *message);
+size_t martlet__v1__revoked_token__get_packed_size
+                     (const Martlet__V1__RevokedToken   *message);
+size_t martlet__v1__revoked_token__pack
+                     (const Martlet__V1__RevokedToken   *message,
+                      uint8_t             *out);
+size_t martlet__v1__revoked_token__pack_to_buffer
+                     (const Martlet__V1__RevokedToken   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__RevokedToken *
+       martlet__v1__revoked_token__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__revoked_token__free_unpacked
+                     (Martlet__V1__RevokedToken *message,
                       ProtobufCAllocator *allocator);
 /* Martlet__V1__UserRecord methods */
 void   martlet__v1__user_record__init
@@ -1270,10 +1611,120 @@ Martlet__V1__ProbeReply *
 void   martlet__v1__probe_reply__free_unpacked
                      (Martlet__V1__ProbeReply *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__RevokeTokenRequest methods */
+void   martlet__v1__revoke_token_request__init
+                     (Martlet__V1__RevokeTokenRequest         *message);
+size_t martlet__v1__revoke_token_request__get_packed_size
+                     (const Martlet__V1__RevokeTokenRequest   *message);
+size_t martlet__v1__revoke_token_request__pack
+                     (const Martlet__V1__RevokeTokenRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__revoke_token_request__pack_to_buffer
+                     (const Martlet__V1__RevokeTokenRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__RevokeTokenRequest *
+       martlet__v1__revoke_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__revoke_token_request__free_unpacked
+                     (Martlet__V1__RevokeTokenRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__RevokeTokenReply methods */
+void   martlet__v1__revoke_token_reply__init
+                     (Martlet__V1__RevokeTokenReply         *message);
+size_t martlet__v1__revoke_token_reply__get_packed_size
+                     (const Martlet__V1__RevokeTokenReply   *message);
+size_t martlet__v1__revoke_token_reply__pack
+                     (const Martlet__V1__RevokeTokenReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__revoke_token_reply__pack_to_buffer
+                     (const Martlet__V1__RevokeTokenReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__RevokeTokenReply *
+       martlet__v1__revoke_token_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__revoke_token_reply__free_unpacked
+                     (Martlet__V1__RevokeTokenReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ChangeAccountRequest methods */
+void   martlet__v1__change_account_request__init
+                     (Martlet__V1__ChangeAccountRequest         *message);
+size_t martlet__v1__change_account_request__get_packed_size
+                     (const Martlet__V1__ChangeAccountRequest   *message);
+size_t martlet__v1__change_account_request__pack
+                     (const Martlet__V1__ChangeAccountRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__change_account_request__pack_to_buffer
+                     (const Martlet__V1__ChangeAccountRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ChangeAccountRequest *
+       martlet__v1__change_account_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__change_account_request__free_unpacked
+                     (Martlet__V1__ChangeAccountRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__ChangeAccountReply methods */
+void   martlet__v1__change_account_reply__init
+                     (Martlet__V1__ChangeAccountReply         *message);
+size_t martlet__v1__change_account_reply__get_packed_size
+                     (const Martlet__V1__ChangeAccountReply   *message);
+size_t martlet__v1__change_account_reply__pack
+                     (const Martlet__V1__ChangeAccountReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__change_account_reply__pack_to_buffer
+                     (const Martlet__V1__ChangeAccountReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ChangeAccountReply *
+       martlet__v1__change_account_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__change_account_reply__free_unpacked
+                     (Martlet__V1__ChangeAccountReply *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__TokenContent methods */
+void   martlet__v1__token_content__init
+                     (Martlet__V1__TokenContent         *message);
+size_t martlet__v1__token_content__get_packed_size
+                     (const Martlet__V1__TokenContent   *message);
+size_t martlet__v1__token_content__pack
+                     (const Martlet__V1__TokenContent   *message,
+                      uint8_t             *out);
+size_t martlet__v1__token_content__pack_to_buffer
+                     (const Martlet__V1__TokenContent   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__TokenContent *
+       martlet__v1__token_content__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__token_content__free_unpacked
+                     (Martlet__V1__TokenContent *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Martlet__V1__MemberRecord_Closure)
                  (const Martlet__V1__MemberRecord *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__RoleAssignment_Closure)
+                 (const Martlet__V1__RoleAssignment *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ApplicationCredential_Closure)
+                 (const Martlet__V1__ApplicationCredential *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__SwiftHeader_Closure)
+                 (const Martlet__V1__SwiftHeader *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ProjectRecord_Closure)
+                 (const Martlet__V1__ProjectRecord *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__RevokedToken_Closure)
+                 (const Martlet__V1__RevokedToken *message,
                   void *closure_data);
 typedef void (*Martlet__V1__UserRecord_Closure)
                  (const Martlet__V1__UserRecord *message,
@@ -1365,6 +1816,21 @@ typedef void (*Martlet__V1__ProbeRequest_Closure)
 typedef void (*Martlet__V1__ProbeReply_Closure)
                  (const Martlet__V1__ProbeReply *message,
                   void *closure_data);
+typedef void (*Martlet__V1__RevokeTokenRequest_Closure)
+                 (const Martlet__V1__RevokeTokenRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__RevokeTokenReply_Closure)
+                 (const Martlet__V1__RevokeTokenReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ChangeAccountRequest_Closure)
+                 (const Martlet__V1__ChangeAccountRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__ChangeAccountReply_Closure)
+                 (const Martlet__V1__ChangeAccountReply *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__TokenContent_Closure)
+                 (const Martlet__V1__TokenContent *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1377,6 +1843,11 @@ extern const ProtobufCEnumDescriptor    martlet__v1__bucket_state__descriptor;
 extern const ProtobufCEnumDescriptor    martlet__v1__bucket_change__descriptor;
 extern const ProtobufCEnumDescriptor    martlet__v1__bucket_change_outcome__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__member_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__role_assignment__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__application_credential__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__swift_header__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__project_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__revoked_token__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__bucket_document__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor;
@@ -1407,6 +1878,11 @@ extern const ProtobufCMessageDescriptor martlet__v1__ping_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__ping_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__probe_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__probe_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__revoke_token_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__revoke_token_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__change_account_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__change_account_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__token_content__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -24,6 +24,8 @@ typedef struct Martlet__V1__PendingVersion Martlet__V1__PendingVersion;
 typedef struct Martlet__V1__GrantRecord Martlet__V1__GrantRecord;
 typedef struct Martlet__V1__EncryptionRecord Martlet__V1__EncryptionRecord;
 typedef struct Martlet__V1__ObjectRecord Martlet__V1__ObjectRecord;
+typedef struct Martlet__V1__ManifestSegment Martlet__V1__ManifestSegment;
+typedef struct Martlet__V1__SegmentManifest Martlet__V1__SegmentManifest;
 typedef struct Martlet__V1__ListingSummary Martlet__V1__ListingSummary;
 typedef struct Martlet__V1__UploadRecord Martlet__V1__UploadRecord;
 typedef struct Martlet__V1__PartRecord Martlet__V1__PartRecord;
@@ -362,10 +364,89 @@ struct  Martlet__V1__ObjectRecord
    * sizes of blobs are then those of the stored frames
    */
   Martlet__V1__EncryptionRecord *encryption;
+  /*
+   * Swift: the content is a SegmentManifest of this size, `size` that of what it names
+   */
+  uint64_t manifest_size;
+  /*
+   * Swift: container/prefix of the objects that this one stands for
+   */
+  char *object_manifest;
+  /*
+   * Swift: container/object, not encoded
+   */
+  char *symlink_target;
+  /*
+   * Swift: project id of the target; empty: the same
+   */
+  char *symlink_account;
+  /*
+   * Swift: the target must have this entity tag
+   */
+  char *symlink_etag;
+  /*
+   * Swift: it does not exist any more from then on; 0: for ever
+   */
+  int64_t delete_at_seconds;
 };
 #define MARTLET__V1__OBJECT_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__object_record__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, NULL }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, NULL, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * One piece of a static large object of Swift.
+ */
+struct  Martlet__V1__ManifestSegment
+{
+  ProtobufCMessage base;
+  /*
+   * empty: `data` is the piece
+   */
+  char *container;
+  char *object;
+  /*
+   * of the whole object, without quotes
+   */
+  char *etag;
+  /*
+   * of the whole object
+   */
+  uint64_t size;
+  /*
+   * the range of it that belongs to the large object
+   */
+  uint64_t first;
+  uint64_t count;
+  /*
+   * it is a static large object itself
+   */
+  protobuf_c_boolean nested;
+  /*
+   * the client gave the range
+   */
+  protobuf_c_boolean ranged;
+  char *content_type;
+  int64_t modified_milliseconds;
+  ProtobufCBinaryData data;
+};
+#define MARTLET__V1__MANIFEST_SEGMENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__manifest_segment__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL} }
+
+
+/*
+ * The content of an object with a manifest_size.
+ */
+struct  Martlet__V1__SegmentManifest
+{
+  ProtobufCMessage base;
+  size_t n_segments;
+  Martlet__V1__ManifestSegment **segments;
+};
+#define MARTLET__V1__SEGMENT_MANIFEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__segment_manifest__descriptor) \
+    , 0,NULL }
 
 
 struct  Martlet__V1__ListingSummary
@@ -390,10 +471,20 @@ struct  Martlet__V1__ListingSummary
   ProtobufCBinaryData *pending;
   char *checksum_algorithm;
   char *checksum_type;
+  char *content_type;
+  /*
+   * a static large object of Swift
+   */
+  protobuf_c_boolean manifest;
+  /*
+   * Swift: /v1/… path parts of its target, project/container/object
+   */
+  char *symlink;
+  int64_t delete_at_seconds;
 };
 #define MARTLET__V1__LISTING_SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__listing_summary__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, 0, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, 0, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
@@ -624,6 +715,44 @@ Martlet__V1__ObjectRecord *
 void   martlet__v1__object_record__free_unpacked
                      (Martlet__V1__ObjectRecord *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__ManifestSegment methods */
+void   martlet__v1__manifest_segment__init
+                     (Martlet__V1__ManifestSegment         *message);
+size_t martlet__v1__manifest_segment__get_packed_size
+                     (const Martlet__V1__ManifestSegment   *message);
+size_t martlet__v1__manifest_segment__pack
+                     (const Martlet__V1__ManifestSegment   *message,
+                      uint8_t             *out);
+size_t martlet__v1__manifest_segment__pack_to_buffer
+                     (const Martlet__V1__ManifestSegment   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ManifestSegment *
+       martlet__v1__manifest_segment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__manifest_segment__free_unpacked
+                     (Martlet__V1__ManifestSegment *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__SegmentManifest methods */
+void   martlet__v1__segment_manifest__init
+                     (Martlet__V1__SegmentManifest         *message);
+size_t martlet__v1__segment_manifest__get_packed_size
+                     (const Martlet__V1__SegmentManifest   *message);
+size_t martlet__v1__segment_manifest__pack
+                     (const Martlet__V1__SegmentManifest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__segment_manifest__pack_to_buffer
+                     (const Martlet__V1__SegmentManifest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__SegmentManifest *
+       martlet__v1__segment_manifest__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__segment_manifest__free_unpacked
+                     (Martlet__V1__SegmentManifest *message,
+                      ProtobufCAllocator *allocator);
 /* Martlet__V1__ListingSummary methods */
 void   martlet__v1__listing_summary__init
                      (Martlet__V1__ListingSummary         *message);
@@ -710,6 +839,12 @@ typedef void (*Martlet__V1__EncryptionRecord_Closure)
 typedef void (*Martlet__V1__ObjectRecord_Closure)
                  (const Martlet__V1__ObjectRecord *message,
                   void *closure_data);
+typedef void (*Martlet__V1__ManifestSegment_Closure)
+                 (const Martlet__V1__ManifestSegment *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__SegmentManifest_Closure)
+                 (const Martlet__V1__SegmentManifest *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__ListingSummary_Closure)
                  (const Martlet__V1__ListingSummary *message,
                   void *closure_data);
@@ -737,6 +872,8 @@ extern const ProtobufCMessageDescriptor martlet__v1__pending_version__descriptor
 extern const ProtobufCMessageDescriptor martlet__v1__grant_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__encryption_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__manifest_segment__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__segment_manifest__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__listing_summary__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__upload_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__part_record__descriptor;

@@ -1,19 +1,19 @@
 import MessageBus
 import Model
-import ObjectAccess
 import Wire
 
 /// One version of a listing.
-struct ListedVersion: Sendable {
-    var key: [UInt8]
-    var summary: ListingSummary
-    var isLatest: Bool
+public struct ListedVersion: Sendable {
+    public var key: [UInt8]
+    public var summary: ListingSummary
+    public var isLatest: Bool
 }
 
 extension ListingSummary {
-    var name: VersionName { VersionName(id: versionId) ?? .null(at: shownPlace) }
+    /// Which version of its key it is.
+    public var name: VersionName { VersionName(id: versionId) ?? .null(at: shownPlace) }
     /// What was written before versioning has the place of its time.
-    var shownPlace: UInt64 { place != 0 ? place : UInt64(clamping: modifiedMilliseconds) << 20 }
+    public var shownPlace: UInt64 { place != 0 ? place : ObjectRecord.place(milliseconds: modifiedMilliseconds) }
 }
 
 /// All versions of all keys in order, the newest of a key first: the registers of the keys, merged with those of archived
@@ -21,7 +21,7 @@ extension ListingSummary {
 ///
 /// A page of archived versions is always fetched after the page of keys that it is merged with: a version that has left
 /// its key's register by then has been archived before, so none is missed.
-struct VersionMerge {
+public struct VersionMerge {
     private var keys: ListingStream
     private var archive: ListingStream
     private var pagesOfKeys = 0
@@ -39,8 +39,8 @@ struct VersionMerge {
     }
 
     /// - Parameter after: the marker's key; with a version the older ones of the key are still to come.
-    init(
-        _ storage: any ObjectStorage, bucket: BucketID, prefix: [UInt8], after: Marker?, limit: Int,
+    public init(
+        _ storage: any RegisterStoring, bucket: BucketID, prefix: [UInt8], after: Marker?, limit: Int,
         _ context: MessageContext
     ) async throws {
         let escaped = VersionName.escaped(prefix)
@@ -55,7 +55,7 @@ struct VersionMerge {
         case .key(let key)?:
             start = (ListPosition(key: key), ListPosition(key: VersionName.keyPrefix(of: key), isPrefix: true))
         case .version(let key, let name)?:
-            let object = RegisterName(bucket: bucket, key: key)
+            let object = Model.RegisterName(bucket: bucket, key: key)
             start = (ListPosition(key: key), ListPosition(key: name.register(of: object).key))
             let record = try await storage.read(object, withBlob: false, context: context).state?.record
             if let record, !record.summary.isEmpty {
@@ -73,7 +73,7 @@ struct VersionMerge {
     }
 
     /// Where a listing begins.
-    enum Marker: Sendable {
+    public enum Marker: Sendable {
         /// Behind everything with this prefix.
         case prefix([UInt8])
         case key([UInt8])
@@ -81,7 +81,7 @@ struct VersionMerge {
     }
 
     /// nil at the end.
-    mutating func next() async throws -> ListedVersion? {
+    public mutating func next() async throws -> ListedVersion? {
         while true {
             let following = try await keys.peek()
             if keys.pages != pagesOfKeys {
@@ -90,7 +90,7 @@ struct VersionMerge {
             }
             guard let present = head else {
                 let archived = try await archived()
-                guard let key = [following?.key, archived?.key].compactMap(\.self).min(by: { $1.isAfter($0) }) else {
+                guard let key = [following?.key, archived?.key].compactMap(\.self).min(by: bytesPrecede) else {
                     return nil
                 }
                 if let following, following.key == key {
@@ -107,7 +107,7 @@ struct VersionMerge {
     }
 
     /// Passes over everything that begins with this.
-    mutating func skip(_ prefix: [UInt8]) {
+    public mutating func skip(_ prefix: [UInt8]) {
         keys.skip(prefix)
         let escaped = VersionName.escaped(prefix)
         archive.skip(escaped)

@@ -1,11 +1,10 @@
 import MessageBus
 import Model
-import ObjectAccess
 import Wire
 
 /// Entries of a listing one after the other, fetched a page at a time.
 struct ListingStream {
-    private let storage: any ObjectStorage
+    private let storage: any RegisterStoring
     private let context: MessageContext
     private var query: ListQuery
     private var buffer: ArraySlice<(key: [UInt8], summary: ListingSummary)> = []
@@ -13,7 +12,7 @@ struct ListingStream {
     /// Pages that were fetched so far.
     private(set) var pages = 0
 
-    init(_ storage: any ObjectStorage, _ query: ListQuery, _ context: MessageContext) {
+    init(_ storage: any RegisterStoring, _ query: ListQuery, _ context: MessageContext) {
         self.storage = storage
         self.query = query
         self.context = context
