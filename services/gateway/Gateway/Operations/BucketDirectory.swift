@@ -59,7 +59,7 @@ final class BucketDirectory: Sendable {
     private let changes: any BucketChanging
     /// A flood of unknown names asks the manager this often at most.
     private let refreshInterval: Duration
-    private let refreshed = Mutex<ContinuousClock.Instant?>(nil)
+    private let refreshing = Mutex((next: Task<Void, any Error>?.none, last: ContinuousClock.Instant?.none))
 
     init(cluster: any ClusterViewing, changes: any BucketChanging, refreshInterval: Duration = .milliseconds(50)) {
         self.cluster = cluster
@@ -67,13 +67,14 @@ final class BucketDirectory: Sendable {
         self.refreshInterval = refreshInterval
     }
 
-    /// The bucket, also while it is being deleted.
+    /// The bucket, also while it is being deleted. Throws what says that nobody knows when no manager can be asked for a name
+    /// that is unknown here.
     func find(_ name: String) async throws -> BucketRecord {
         // Containers of Swift that have a name of another form are out of S3's reach.
         guard !name.utf8.contains(UInt8(ascii: "/")) else { throw Self.missing(name) }
         if let bucket = cluster.view.buckets[name] { return bucket }
         guard isValidBucketName(name) else { throw Self.missing(name) }
-        if mayRefresh() { try? await cluster.refresh() }
+        try await refresh()
         guard let bucket = cluster.view.buckets[name] else { throw Self.missing(name) }
         return bucket
     }
@@ -106,13 +107,20 @@ final class BucketDirectory: Sendable {
         return reply
     }
 
-    private func mayRefresh() -> Bool {
-        refreshed.withLock { last in
-            let now = ContinuousClock.now
-            if let last, last + refreshInterval > now { return false }
-            last = now
-            return true
+    /// Asks a manager after this call began. Who comes while another waits for its turn shares its answer.
+    private func refresh() async throws {
+        let task = refreshing.withLock { state in
+            if let next = state.next { return next }
+            let due = state.last.map { $0 + refreshInterval } ?? .now
+            let task = Task {
+                if due > .now { try await Task.sleep(until: due, clock: .continuous) }
+                refreshing.withLock { $0 = (nil, .now) }
+                try await cluster.refresh()
+            }
+            state.next = task
+            return task
         }
+        try await task.value
     }
 
     private static func missing(_ name: String) -> S3Error {
