@@ -49,7 +49,7 @@ extension S3Operations {
     /// For other fronts: the object of the key, by the rules of its bucket. Where there are versions a delete marker comes
     /// above it, and what is locked stays.
     /// - Parameter refusing: is shown the object, nil: there is none; may refuse.
-    func deleteObject(
+    func removeObject(
         _ key: RegisterName, _ call: S3Call, refusing: @escaping @Sendable (ObjectRecord?) throws -> Void
     ) async throws {
         _ = try await delete(
