@@ -79,6 +79,7 @@ let libraries: [Target] = [
     // 2: language
     shared(2, "Wire", ["CMartletWire", "Model", nio]),
     shared(2, "S3Protocol", ["Model", "Checksums"]),
+    shared(2, "Encryption", ["COpenSSL", "Checksums", nio], settings: optimised),
     // 3: decisions, pure
     shared(3, "Signatures", ["Model", "Checksums", "S3Protocol", nio]),
     shared(3, "Ring", ["Model"]),
@@ -121,7 +122,10 @@ let libraries: [Target] = [
 let services: [Target] =
     service(
         "gateway", "Gateway",
-        process + ["ObjectAccess", "Signatures", "S3Protocol", "Checksums", "Ring", "Register", nio, nioPosix, nioHTTP])
+        process + [
+            "ObjectAccess", "Signatures", "S3Protocol", "Encryption", "Checksums", "Ring", "Register", nio, nioPosix,
+            nioHTTP,
+        ])
     + service(
         "storage", "Storage",
         process + ["Ring", "Register", "ObjectLog", "MetadataIndex", "Checksums", "Threads", "PlantedBugs", nio])
@@ -152,6 +156,7 @@ let testTargets: [Target] = [
     tests("WireTests", ["Wire", "Model", nio]),
     tests("SignaturesTests", ["Signatures", "S3Protocol", "Checksums", "Model", nio], resources: [.copy("Vectors")]),
     tests("S3ProtocolTests", ["S3Protocol", "Model"]),
+    tests("EncryptionTests", ["Encryption", nio]),
     tests("RingTests", ["Ring", "Model"]),
     tests("RegisterTests", ["Register", "Model"]),
     tests("FailureDetectionTests", ["FailureDetection", "TestKit", "Model"]),

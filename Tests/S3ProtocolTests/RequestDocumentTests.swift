@@ -73,15 +73,15 @@ import Testing
         ])
     func canned(_ list: CannedACL) throws {
         let policy = try AccessControlPolicy(parsing: AccessControlPolicy(owner: "me", canned: list).xml())
-        #expect(policy.canned(owner: "me") == list)
-        #expect(policy.canned(owner: "you") == nil)
+        #expect(policy.owner == "me" && policy.canned() == list)
     }
 
     @Test("other grants equal no canned list")
     func otherGrants() throws {
         var policy = AccessControlPolicy(owner: "me", canned: .publicRead)
         policy.grants.append(Grant(.user(id: "you"), .write))
-        #expect(policy.canned(owner: "me") == nil)
+        #expect(policy.canned() == nil)
+        #expect(try AccessControlPolicy(parsing: policy.xml()) == policy)
         #expect(code { _ = try AccessControlPolicy(parsing: Array("<Other/>".utf8)) } == .malformedACL)
     }
 }

@@ -28,6 +28,8 @@ public struct ClusterView: Sendable {
     public var epoch: UInt64 { contents.ring?.epoch ?? 0 }
     public var buckets: [String: BucketRecord] { contents.buckets }
     public var users: [String: UserRecord] { contents.users }
+    /// Named keys of SSE-KMS.
+    public var encryptionKeys: [String: EncryptionKeyRecord] { contents.encryptionKeys }
     /// Host names of the S3 endpoint, added by the administrator.
     public var endpoints: Set<String> { contents.endpoints }
     /// Names of the enrolled storage nodes, sorted, whatever their state.
@@ -94,6 +96,7 @@ private final class Contents: @unchecked Sendable {
     var ring: RingTable?
     var buckets: [String: BucketRecord] = [:]
     var users: [String: UserRecord] = [:]
+    var encryptionKeys: [String: EncryptionKeyRecord] = [:]
     var endpoints: Set<String> = []
     var projects: [String: ProjectRecord] = [:]
     var revokedTokens: [String: RevokedToken] = [:]
@@ -120,6 +123,7 @@ private final class Contents: @unchecked Sendable {
         ring = other.ring
         buckets = other.buckets
         users = other.users
+        encryptionKeys = other.encryptionKeys
         endpoints = other.endpoints
         projects = other.projects
         projectIDs = other.projectIDs
@@ -148,6 +152,8 @@ private final class Contents: @unchecked Sendable {
             usersChanged = true
         case let key where key.hasPrefix(ClusterKeys.bucketPrefix):
             update(&buckets[String(key.dropFirst(ClusterKeys.bucketPrefix.count))], value)
+        case let key where key.hasPrefix(ClusterKeys.encryptionKeyPrefix):
+            update(&encryptionKeys[String(key.dropFirst(ClusterKeys.encryptionKeyPrefix.count))], value)
         case let key where key.hasPrefix(ClusterKeys.endpointPrefix):
             let host = String(key.dropFirst(ClusterKeys.endpointPrefix.count))
             if value == nil { endpoints.remove(host) } else { endpoints.insert(host) }

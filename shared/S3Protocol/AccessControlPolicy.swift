@@ -6,14 +6,11 @@ public enum CannedACL: String, Sendable, CaseIterable {
     case publicRead = "public-read"
     case publicReadWrite = "public-read-write"
     case authenticatedRead = "authenticated-read"
-    /// Only for objects; the owner of bucket and object are the same here.
+    /// Only for objects.
     case bucketOwnerRead = "bucket-owner-read"
     case bucketOwnerFullControl = "bucket-owner-full-control"
-
-    public var anyoneReads: Bool { self == .publicRead || self == .publicReadWrite }
-    public var anyoneWrites: Bool { self == .publicReadWrite }
-    /// Everybody who has signed the request.
-    public var usersRead: Bool { anyoneReads || self == .authenticatedRead }
+    /// Only for buckets: for whoever delivers logs.
+    case logDeliveryWrite = "log-delivery-write"
 }
 
 /// One line of an access control list.
@@ -25,9 +22,13 @@ public struct Grant: Sendable, Hashable {
         public static let everyone = Grantee.group(uri: "http://acs.amazonaws.com/groups/global/AllUsers")
         public static let authenticated = Grantee.group(
             uri: "http://acs.amazonaws.com/groups/global/AuthenticatedUsers")
+        public static let logDelivery = Grantee.group(uri: "http://acs.amazonaws.com/groups/s3/LogDelivery")
+
+        /// Everybody, or everybody with a signature.
+        public var isPublic: Bool { self == .everyone || self == .authenticated }
     }
 
-    public enum Permission: String, Sendable, Hashable {
+    public enum Permission: String, Sendable, Hashable, CaseIterable {
         case fullControl = "FULL_CONTROL"
         case read = "READ"
         case write = "WRITE"
@@ -46,86 +47,56 @@ public struct Grant: Sendable, Hashable {
 
 /// Owner and grants of a bucket or object, as GetBucketAcl shows them and PutBucketAcl takes them.
 public struct AccessControlPolicy: Sendable, Equatable {
+    /// S3's limit.
+    public static let grantsMax = 100
+
     public var owner: String
     public var grants: [Grant]
 
+    public init(owner: String, grants: [Grant]) {
+        self.owner = owner
+        self.grants = grants
+    }
+
     /// What a canned list means.
-    public init(owner: String, canned: CannedACL) {
+    ///
+    /// - Parameter bucketOwner: of an object that somebody else may own.
+    public init(owner: String, canned: CannedACL, bucketOwner: String? = nil) {
         self.owner = owner
         grants = [Grant(.user(id: owner), .fullControl)]
-        if canned.anyoneReads { grants.append(Grant(.everyone, .read)) }
-        if canned.anyoneWrites { grants.append(Grant(.everyone, .write)) }
-        if canned == .authenticatedRead { grants.append(Grant(.authenticated, .read)) }
-    }
-
-    public init(parsing bytes: [UInt8]) throws(S3Error) {
-        let root = try XMLReader.parse(bytes, sizeMax: Limits.xmlBodySizeMax)
-        guard root.name == "AccessControlPolicy", let list = root.child("AccessControlList") else {
-            throw S3Error(.malformedACL)
-        }
-        owner = root.child("Owner")?.value("ID") ?? ""
-        grants = []
-        for element in list.children("Grant") { grants.append(try Self.grant(element)) }
-    }
-
-    private static func grant(_ element: XMLNode) throws(S3Error) -> Grant {
-        guard let permission = element.value("Permission").flatMap(Grant.Permission.init(rawValue:)),
-            let grantee = element.child("Grantee")
-        else { throw S3Error(.malformedACL) }
-        if let id = grantee.value("ID") { return Grant(.user(id: id), permission) }
-        if let uri = grantee.value("URI") { return Grant(.group(uri: uri), permission) }
-        if grantee.value("EmailAddress") != nil { throw S3Error(.notImplemented) }
-        throw S3Error(.malformedACL)
-    }
-
-    /// The canned list with exactly these grants; the owner's own may be left out. nil: there is none.
-    public func canned(owner: String) -> CannedACL? {
-        guard self.owner.isEmpty || self.owner == owner else { return nil }
-        let wanted = Set(grants).union([Grant(.user(id: owner), .fullControl)])
-        return CannedACL.allCases.first { Set(AccessControlPolicy(owner: owner, canned: $0).grants) == wanted }
-    }
-
-    /// The body of GetBucketAcl and GetObjectAcl.
-    public func xml() -> [UInt8] {
-        var writer = XMLWriter()
-        writer.element("AccessControlPolicy", namespace: XMLWriter.s3Namespace) { policy in
-            policy.owner(owner)
-            policy.element("AccessControlList") { list in
-                for grant in grants { Self.write(grant, to: &list) }
+        switch canned {
+        case .private: break
+        case .publicRead: grants.append(Grant(.everyone, .read))
+        case .publicReadWrite: grants += [Grant(.everyone, .read), Grant(.everyone, .write)]
+        case .authenticatedRead: grants.append(Grant(.authenticated, .read))
+        case .logDeliveryWrite: grants += [Grant(.logDelivery, .write), Grant(.logDelivery, .readACL)]
+        case .bucketOwnerRead, .bucketOwnerFullControl:
+            if let bucketOwner, bucketOwner != owner {
+                grants.append(Grant(.user(id: bucketOwner), canned == .bucketOwnerRead ? .read : .fullControl))
             }
         }
-        return writer.bytes
     }
 
-    private static func write(_ grant: Grant, to list: inout XMLWriter) {
-        let type: String
-        switch grant.grantee {
-        case .user: type = "CanonicalUser"
-        case .group: type = "Group"
-        }
-        list.element("Grant") { element in
-            element.element(
-                "Grantee",
-                attributes: [("xmlns:xsi", XMLWriter.schemaInstanceNamespace), ("xsi:type", type)]
-            ) { grantee in
-                switch grant.grantee {
-                case .user(let id):
-                    grantee.element("ID", id)
-                    grantee.element("DisplayName", id)
-                case .group(let uri): grantee.element("URI", uri)
-                }
+    /// Whether somebody may do this; nil: a request that nobody has signed.
+    public func grants(_ permission: Grant.Permission, to user: String?, ignoringGroups: Bool = false) -> Bool {
+        grants.contains { grant in
+            guard grant.permission == permission || grant.permission == .fullControl else { return false }
+            switch grant.grantee {
+            case .user(let id): return user == id
+            case .everyone: return !ignoringGroups
+            case .authenticated: return !ignoringGroups && user != nil
+            case .group: return false
             }
-            element.element("Permission", grant.permission.rawValue)
         }
     }
-}
 
-extension XMLWriter {
-    /// `<Owner>` or another element with a user in it.
-    public mutating func owner(_ id: String, as name: StaticString = "Owner") {
-        element(name) { owner in
-            owner.element("ID", id)
-            owner.element("DisplayName", id)
+    /// Something is granted to everybody, or to everybody with a signature.
+    public var isPublic: Bool { grants.contains { $0.grantee.isPublic } }
+
+    /// The canned list with exactly these grants; nil: there is none.
+    public func canned(bucketOwner: String? = nil) -> CannedACL? {
+        CannedACL.allCases.first { list in
+            Set(AccessControlPolicy(owner: owner, canned: list, bucketOwner: bucketOwner).grants) == Set(grants)
         }
     }
 }

@@ -33,6 +33,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case invalidPartOrder = "InvalidPartOrder"
     case invalidPolicyDocument = "InvalidPolicyDocument"
     case invalidRange = "InvalidRange"
+    case invalidRedirectLocation = "InvalidRedirectLocation"
     case invalidRequest = "InvalidRequest"
     case invalidRetentionPeriod = "InvalidRetentionPeriod"
     case invalidSecurity = "InvalidSecurity"
@@ -77,7 +78,6 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case quotaExceeded = "QuotaExceeded"
     case replicationConfigurationNotFound = "ReplicationConfigurationNotFoundError"
     case requestHeaderSectionTooLarge = "RequestHeaderSectionTooLarge"
-    case requestIsNotMultiPartContent = "RequestIsNotMultiPartContent"
     case requestTimeout = "RequestTimeout"
     case requestTimeTooSkewed = "RequestTimeTooSkewed"
     case serverSideEncryptionConfigurationNotFound = "ServerSideEncryptionConfigurationNotFoundError"
@@ -167,6 +167,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         .invalidPolicyDocument:
             "The content of the form does not meet the conditions specified in the policy document.",
         .invalidRange: "The requested range is not satisfiable",
+        .invalidRedirectLocation: "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
         .invalidRequest: "The request is not valid.",
         .invalidRetentionPeriod: "The retention period must be a positive number of days or years.",
         .invalidSecurity: "The provided security credentials are not valid.",
@@ -214,7 +215,6 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         .quotaExceeded: "The quota of the bucket or of its owner is exceeded.",
         .replicationConfigurationNotFound: "The replication configuration was not found",
         .requestHeaderSectionTooLarge: "Your request header section exceeds the maximum allowed size.",
-        .requestIsNotMultiPartContent: "Bucket POST must be of the enclosure-type multipart/form-data.",
         .requestTimeout: "Your socket connection to the server was not read from or written to within the timeout "
             + "period. Idle connections will be closed.",
         .requestTimeTooSkewed: "The difference between the request time and the current time is too large.",

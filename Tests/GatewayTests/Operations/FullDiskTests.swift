@@ -21,7 +21,8 @@ private struct ClusterGateway: GatewayUnderTest {
         operations = S3Operations(
             storage: ClusterObjectStorage(
                 registers: registers, chunks: ChunkClient(registers), lister: Lister(registers)),
-            buckets: BucketDirectory(cluster: cluster, changes: MemoryCluster()), logger: Logger(label: "test"),
+            buckets: BucketDirectory(cluster: cluster, changes: MemoryCluster()),
+            encryptionKeys: EncryptionKeys(master: nil, cluster: cluster), logger: Logger(label: "test"),
             metrics: MetricsRegistry(), clock: { TestGateway.now })
     }
 

@@ -32,7 +32,10 @@ final class MemoryCluster: ClusterViewing, BucketChanging {
                 revision: 1,
                 entries: state.records.values.map {
                     StateEntry(key: "buckets/\($0.name)", value: $0.encoded(), deleted: false, revision: 1)
-                })
+                }
+                    + ["alice", "bob", "carol"].map {
+                        StateEntry(key: "users/\($0)", value: UserRecord(id: $0).encoded(), revision: 1)
+                    })
         }
     }
 

@@ -1,3 +1,4 @@
+import ClusterState
 import Logging
 import Model
 import NIOCore
@@ -25,7 +26,9 @@ struct TestGateway: GatewayUnderTest {
         self.storage = storage
         let buckets = BucketDirectory(cluster: cluster, changes: cluster, refreshInterval: .zero)
         operations = S3Operations(
-            storage: storage, buckets: buckets, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            storage: storage, buckets: buckets,
+            encryptionKeys: EncryptionKeys(master: .random(), cluster: cluster),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             metrics: MetricsRegistry(), clock: { Self.now }, now: { [time] in time.now })
     }
 

@@ -69,6 +69,12 @@ public struct AdminTool: AsyncParsableCommand {
                     AddBucket.self, DeleteBucket.self, GetBuckets.self, GetBucket.self, ChangeBucketOwner.self,
                     UpdateACL.self, AddEndpoint.self, DeleteEndpoint.self, GetEndpoints.self,
                 ]),
+            CommandGroup(
+                name: "Encryption",
+                subcommands: [
+                    CreateEncryptionKey.self, RotateEncryptionKey.self, DisableEncryptionKey.self,
+                    EnableEncryptionKey.self, GetEncryptionKeys.self,
+                ]),
         ])
 
     public init() {}

@@ -34,7 +34,10 @@ public final class GatewayService: ProcessService {
         if master == nil { context.logger.warning("no master key: no signed request can be served") }
         front = Front(
             name: context.name.rawValue, limits: FrontLimits(configuration),
-            names: HostNames(configuration[GatewaySettings.hosts], more: { cluster.view.endpoints }),
+            names: HostNames(
+                configuration[GatewaySettings.hosts], websites: configuration[GatewaySettings.websiteHosts],
+                more: { cluster.view.endpoints }),
+            proxies: TrustedProxies(configuration[GatewaySettings.trustedProxies].compactMap { AddressBlock($0) }),
             authenticator: Authenticator(
                 cluster: cluster, unseal: { sealed in try? master?.unseal(sealed) },
                 allowsV2: configuration[GatewaySettings.signatureV2]),
@@ -128,7 +131,10 @@ public final class GatewayService: ProcessService {
             buckets: BucketDirectory(
                 cluster: context.cluster,
                 changes: changes(context)),
-            logger: context.logger, metrics: context.metrics, clock: milliseconds,
+            encryptionKeys: EncryptionKeys(
+                master: context.masterKey.flatMap(MasterKey.init(bytes:)), cluster: context.cluster),
+            logger: context.logger, metrics: context.metrics,
+            listCoversObjects: context.configuration[GatewaySettings.bucketListCoversObjects], clock: milliseconds,
             lifecycle: LifecycleClock(day: context.configuration[GatewaySettings.lifecycleDay]))
     }
 

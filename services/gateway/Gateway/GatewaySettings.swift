@@ -9,6 +9,16 @@ public enum GatewaySettings {
     public static let hosts = Setting<[String]>(
         "gateway.hosts", default: ["s3.amazonaws.com", "localhost"],
         help: "Names of this gateway: a request to BUCKET.NAME is about that bucket.")
+    public static let websiteHosts = Setting<[String]>(
+        "gateway.website_hosts", default: ["s3-website.localhost"],
+        help: "Domains of websites: BUCKET.DOMAIN serves the bucket as a static website, if it is configured as one.")
+    public static let trustedProxies = Setting<[String]>(
+        "gateway.trusted_proxies", default: [],
+        help: "Addresses or blocks (10.0.0.0/8) of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
+    ) { $0.first { AddressBlock($0) == nil }.map { "\"\($0)\" is no IP address or block" } }
+    public static let bucketListCoversObjects = Setting(
+        "gateway.bucket_acl_covers_objects", default: false,
+        help: "As in LeoFS: who may list a bucket by its access control list may read all objects in it.")
     public static let threads = Setting(
         "gateway.threads", default: 0, in: 0...256, help: "Threads that serve connections; 0: one for each processor.")
     public static let signatureV2 = Setting(
@@ -47,8 +57,9 @@ public enum GatewaySettings {
         help: "How long a day of a lifecycle takes, for x-amz-expiration. Less is for tests only.")
 
     public static let all: [any AnySetting] = [
-        listen, hosts, threads, signatureV2, memoryLimit, memoryPatience, connectionsMax, requestsMax, headTimeout,
-        idleTimeout, bodyTimeout, rateMin, stopTimeout, accessLog, lifecycleDay,
+        listen, hosts, websiteHosts, trustedProxies, bucketListCoversObjects, threads, signatureV2, memoryLimit,
+        memoryPatience, connectionsMax, requestsMax, headTimeout, idleTimeout, bodyTimeout, rateMin, stopTimeout,
+        accessLog, lifecycleDay,
     ] + SwiftSettings.all
 }
 

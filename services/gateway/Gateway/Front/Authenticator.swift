@@ -20,12 +20,14 @@ final class Authenticator: Sendable {
     private let cluster: any ClusterViewing
     private let unseal: Unsealing
     private let verifier: SignatureVerifier
+    private let allowsV2: Bool
     private let opened = Mutex<[String: Opened]>([:])
     private let lastRefresh = Mutex<ContinuousClock.Instant?>(nil)
 
     init(cluster: any ClusterViewing, unseal: @escaping Unsealing, allowsV2: Bool) {
         self.cluster = cluster
         self.unseal = unseal
+        self.allowsV2 = allowsV2
         verifier = SignatureVerifier(allowsV2: allowsV2)
     }
 
@@ -41,6 +43,18 @@ final class Authenticator: Sendable {
             }
             return try verify(signable, now: now)
         }
+    }
+
+    /// Who has signed the policy of a form.
+    ///
+    /// - Parameter fields: of the form, by their names in lower case.
+    func authenticate(_ fields: [String: String], policy: String, now: Int64) async throws(S3Error) -> Identity {
+        let signature = try FormSignature { fields[$0] }
+        if cluster.view.user(accessKey: signature.accessKeyID) == nil, mayRefresh() { try? await cluster.refresh() }
+        let user = cluster.view.user(accessKey: signature.accessKeyID)
+        try signature.verify(policy: policy, secret: user.flatMap { secret(of: $0) }, allowsV2: allowsV2)
+        guard let user else { throw S3Error(.invalidAccessKeyId) }
+        return .user(user)
     }
 
     private func verify(_ request: SignableRequest, now: Int64) throws(S3Error) -> (Identity, VerifiedRequest) {

@@ -17,6 +17,13 @@ struct BodyPlan: Sendable {
     /// A plain body of known length.
     init(declaredLength: UInt64?) { self.declaredLength = declaredLength }
 
+    /// The file of a form: its fields are its headers, nothing tells its length.
+    init(form headers: HTTPHeaders) throws(S3Error) {
+        computesMD5 = true
+        contentMD5 = try Self.contentMD5(headers)
+        checksums = try Self.checksums(headers)
+    }
+
     init(_ operation: S3Operation, _ headers: HTTPHeaders, _ verified: VerifiedRequest) throws(S3Error) {
         let isContent = operation == .putObject || operation == .uploadPart
         let contentLength = headers.first(name: "content-length").flatMap { UInt64($0) }

@@ -12,6 +12,7 @@ final class Front: ClientFront {
     let metrics: FrontMetrics
     let budget: MemoryBudget
     private let names: HostNames
+    private let proxies: TrustedProxies
     private let authenticator: Authenticator
     private let handler: any S3Handling
     private let accessLog: AccessLog?
@@ -22,12 +23,14 @@ final class Front: ClientFront {
     let name: String
 
     init(
-        name: String, limits: FrontLimits, names: HostNames, authenticator: Authenticator, handler: any S3Handling,
+        name: String, limits: FrontLimits, names: HostNames, proxies: TrustedProxies = TrustedProxies([]),
+        authenticator: Authenticator, handler: any S3Handling,
         metrics: FrontMetrics, accessLog: AccessLog?, clock: @escaping @Sendable () -> Int64
     ) {
         self.name = name
         self.limits = limits
         self.names = names
+        self.proxies = proxies
         self.authenticator = authenticator
         self.handler = handler
         self.metrics = metrics
@@ -110,12 +113,37 @@ final class Front: ClientFront {
         exchange.body.withLock { $0 = body }
         // Handlers of requests without a body do not read it: what the headers say about it is checked here.
         if plan.declaredLength == 0, plan.decoder == nil { _ = try await body.next() }
-        return await handler.handle(
-            S3Request(
-                id: request.id, method: request.head.method, operation: request.operation,
-                bucket: request.target.bucket,
-                key: request.target.key, query: request.query, headers: Self.withoutFraming(request.head.headers),
-                identity: identity, body: body))
+        let client = proxies.client(of: exchange.remote, request.head.headers)
+        var made = S3Request(
+            id: request.id, method: request.head.method, operation: request.operation,
+            bucket: request.target.bucket,
+            key: request.target.key, query: request.query, headers: Self.withoutFraming(request.head.headers),
+            identity: identity, body: body, remote: client.address, isSecure: client.isSecure)
+        if request.operation == .postObject { try await readForm(&made, exchange) }
+        return await handler.handle(made)
+    }
+
+    /// Turns a form that a browser posts into a request for what its fields ask for: who makes it, under which key, with
+    /// which headers.
+    private func readForm(_ request: inout S3Request, _ exchange: Exchange) async throws(S3Error) {
+        guard request.identity == .anonymous else {
+            throw S3Error(.invalidRequest, "A form is signed in its fields, not in the headers of its request.")
+        }
+        let form = try await PostForm.read(request.body, request.headers)
+        let key = try form.key()
+        var headers = try form.headers()
+        if let text = form.fields["policy"] {
+            request.identity = try await authenticator.authenticate(form.fields, policy: text, now: now)
+            exchange.user.withLock { $0 = request.identity.userID }
+            let policy = try PostPolicy(parsing: text)
+            try policy.check(form.fields, bucket: request.bucket ?? "", now: now)
+            form.file.limit(to: policy.lengths)
+        }
+        for name in ["host", "origin", "user-agent", "referer"] {
+            for value in request.headers[name] { headers.add(name: name, value: value) }
+        }
+        (request.key, request.headers, request.form) = (key, headers, form.fields)
+        request.body = RequestBody(try BodyPlan(form: headers), source: form.file, budget: nil)
     }
 
     private func authenticate(_ request: FrontRequest) async throws(S3Error) -> (Identity, VerifiedRequest) {

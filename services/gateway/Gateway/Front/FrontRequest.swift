@@ -17,7 +17,7 @@ struct FrontRequest: Sendable {
         query = try Self.query(target.rawQuery)
         operation =
             head.method == .GET && target.rawPath == Router.pingPath
-            ? .ping : Router.operation(head.method, target, query, head.headers)
+            ? .ping : target.isWebsite ? .webPage : Router.operation(head.method, target, query, head.headers)
     }
 
     /// What signatures cover.

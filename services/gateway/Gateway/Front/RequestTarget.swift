@@ -12,6 +12,8 @@ struct RequestTarget: Sendable, Equatable {
     var key: String?
     /// The bucket stands in the host (virtual-host style), not in the path.
     var isVirtualHost = false
+    /// The host is the bucket's name as a website.
+    var isWebsite = false
 
     /// - Parameters:
     ///   - uri: `/path?query`, or `http://host/path?query` as sent to a proxy.
@@ -38,7 +40,10 @@ struct RequestTarget: Sendable, Equatable {
 
     private mutating func locate(_ names: HostNames) throws(S3Error) {
         var rest = rawPath.utf8.dropFirst()
-        if let bucket = names.bucket(inHost: host) {
+        if let bucket = names.website(inHost: host) {
+            self.bucket = bucket
+            (isVirtualHost, isWebsite) = (true, true)
+        } else if let bucket = names.bucket(inHost: host) {
             self.bucket = bucket
             isVirtualHost = true
         } else {
@@ -74,12 +79,22 @@ struct RequestTarget: Sendable, Equatable {
 struct HostNames: Sendable {
     /// Lower case, without ports.
     private let own: Set<String>
+    /// Domains of which each name is that of a bucket as a website.
+    private let websites: [String]
     /// Added at run time by the operator.
     private let more: @Sendable () -> Set<String>
 
-    init(_ names: [String], more: @escaping @Sendable () -> Set<String> = { [] }) {
+    init(_ names: [String], websites: [String] = [], more: @escaping @Sendable () -> Set<String> = { [] }) {
         own = Set(names.map(Self.withoutPort))
+        self.websites = websites.map(Self.withoutPort)
         self.more = more
+    }
+
+    /// The bucket of `bucket.WEBSITE-DOMAIN`.
+    func website(inHost host: String) -> String? {
+        guard let domain = websites.first(where: { host.hasSuffix("." + $0) }) else { return nil }
+        let bucket = host.dropLast(domain.utf8.count + 1)
+        return bucket.isEmpty ? nil : String(bucket)
     }
 
     /// The bucket of `bucket.OWN-NAME`; nil for an own name, an address, and for foreign names: those are another name of

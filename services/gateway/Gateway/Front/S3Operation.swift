@@ -38,6 +38,8 @@ public enum S3Operation: String, Sendable, CaseIterable {
     case restoreObject, selectObjectContent, writeGetObjectResponse
     // Multipart uploads
     case createMultipartUpload, uploadPart, uploadPartCopy, listParts, completeMultipartUpload, abortMultipartUpload
+    /// A request to a bucket under its name as a website.
+    case webPage
     /// A CORS preflight (`OPTIONS`).
     case preflight
     /// A sub-resource, method or header that belongs to no operation above: always 501.

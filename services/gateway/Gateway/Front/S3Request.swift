@@ -13,10 +13,17 @@ public struct S3Request: Sendable {
     public var headers: HTTPHeaders
     public var identity: Identity
     public var body: RequestBody
+    /// IP address of the client, as far as it can be trusted; "" when nobody knows.
+    public var remote: String
+    /// The client's connection was encrypted.
+    public var isSecure: Bool
+    /// Fields of the form that a browser posted, by their names in lower case; nil: the request is no form.
+    public var form: [String: String]?
 
     public init(
         id: String, method: HTTPMethod, operation: S3Operation, bucket: String?, key: String?,
-        query: S3Query = S3Query(), headers: HTTPHeaders = HTTPHeaders(), identity: Identity, body: RequestBody
+        query: S3Query = S3Query(), headers: HTTPHeaders = HTTPHeaders(), identity: Identity, body: RequestBody,
+        remote: String = "", isSecure: Bool = false
     ) {
         self.id = id
         self.method = method
@@ -27,6 +34,8 @@ public struct S3Request: Sendable {
         self.headers = headers
         self.identity = identity
         self.body = body
+        self.remote = remote
+        self.isSecure = isSecure
     }
 
     /// The key as it is stored: UTF-8.

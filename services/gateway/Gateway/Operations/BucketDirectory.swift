@@ -79,6 +79,12 @@ final class BucketDirectory: Sendable {
         return bucket
     }
 
+    /// The bucket, if it is known here.
+    func known(_ name: String) -> BucketRecord? { cluster.view.buckets[name] }
+
+    /// Whether there is a user with this id.
+    func isUser(_ id: String) -> Bool { cluster.view.user(id: id) != nil }
+
     /// The bucket as it is now. Throws when it was deleted, or is about to be, since it was found: nothing may be
     /// written to it.
     @discardableResult

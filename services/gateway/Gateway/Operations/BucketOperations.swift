@@ -43,14 +43,15 @@ extension S3Operations {
         guard let name = request.bucket, isValidBucketName(name) else { throw S3Error(.invalidBucketName) }
         guard let owner = request.identity.userID else { throw S3Error(.accessDenied) }
         let isLocked = request.headers.first(name: "x-amz-bucket-object-lock-enabled")?.lowercased() == "true"
-        let list = try cannedACL(request.headers, allowed: Self.bucketLists) ?? .private
+        let access = try newBucketAccess(request, owner: owner)
         let body = try await request.body.collect(upTo: Limits.xmlBodySizeMax)
         let location = try Self.location(CreateBucketDocument(parsing: Array(body.readableBytesView)).location)
         let reply = try await buckets.change(
             ChangeBucketRequest(
-                change: .bucketCreate, name: name, owner: owner, acl: list.rawValue, location: location,
+                change: .bucketCreate, name: name, owner: owner, acl: access.acl, location: location,
                 // So that a repetition at another manager is known as such.
-                id: randomBytes(16), documents: isLocked ? Self.documentsOfLockedBucket : []),
+                id: randomBytes(16),
+                documents: access.documents + (isLocked ? Self.documentsOfLockedBucket : [])),
             context: context)
         switch reply.outcome {
         case .bucketChanged: break
@@ -70,8 +71,6 @@ extension S3Operations {
         BucketDocument(name: ObjectLock.documentName, content: objectLockOfNewBucket),
         BucketDocument(name: BucketRecord.versioningName, content: Array(VersioningMode.enabled.rawValue.utf8)),
     ]
-
-    static let bucketLists: Set<CannedACL> = [.private, .publicRead, .publicReadWrite, .authenticatedRead]
 
     /// The location as it is stored: the default has no name, as at AWS.
     private static func location(_ constraint: String?) throws -> String {

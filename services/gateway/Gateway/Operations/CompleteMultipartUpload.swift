@@ -130,7 +130,7 @@ extension S3Operations {
             },
             owner: upload.owner, storageClass: upload.storageClass, uploadId: name.id.description, acl: upload.acl,
             tags: upload.tags, lockMode: upload.lockMode, lockUntilMilliseconds: upload.lockUntilMilliseconds,
-            legalHold: upload.legalHold)
+            legalHold: upload.legalHold, grants: upload.grants, encryption: upload.encryption)
         if let checksum = MultipartChecksum(upload, parts) {
             object.checksums = [HeaderField(name: checksum.algorithm.rawValue, value: checksum.value)]
             object.checksumType = upload.checksumType
@@ -182,6 +182,7 @@ extension S3Operations {
             if !object.checksumType.isEmpty { result.element("ChecksumType", object.checksumType) }
         }
         var response = S3Response.xml(writer.bytes)
+        if object.encryption?.mode != .encryptionSseC { response.add(object.encryption) }
         addVersion(of: object, call, to: &response.headers)
         addExpiration(of: object, call, to: &response.headers)
         return response

@@ -11,6 +11,14 @@ protocol ContentSource: Sendable {
 
 extension RequestBody: ContentSource {}
 
+/// Stored content as it is read: ahead of whoever takes it.
+protocol ContentReading: ContentSource {
+    /// Starts reading and waits for the first piece, so that what is missing is found before the answer begins.
+    func prepare() async throws
+    /// The next piece as it comes; nil at the end. One task asks.
+    func next() async throws -> ByteBuffer?
+}
+
 /// Hashes what passes: the entity tag of a copy, and its checksum.
 final class HashingSource: ContentSource {
     private let source: any ContentSource

@@ -6,7 +6,7 @@ import Synchronization
 import Wire
 
 /// Reads content ahead of whoever takes it: a bounded number of pieces, so that a slow client costs bounded memory.
-final class ContentStream: ContentSource {
+final class ContentStream: ContentReading {
     private struct State {
         var pieces: ContentPieces
         var pending: [Task<ByteBuffer, any Error>] = []
@@ -38,12 +38,10 @@ final class ContentStream: ContentSource {
         }
     }
 
-    /// Starts reading and waits for the first piece, so that what is missing is found before the answer begins.
     func prepare() async throws {
         if let first = state.withLock({ fill(&$0) }) { _ = try await first.value }
     }
 
-    /// The next piece as it comes; nil at the end. One task asks.
     func next() async throws -> ByteBuffer? {
         guard let task = state.withLock({ fill(&$0) }) else { return nil }
         let bytes = try await task.value

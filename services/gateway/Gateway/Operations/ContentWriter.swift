@@ -27,6 +27,8 @@ struct ContentWriter: Sendable {
     let deadline: ContinuousClock.Instant
     let now: @Sendable () -> ContinuousClock.Instant
     let context: MessageContext
+    /// nil: the content is stored as it comes.
+    var encryption: ContentEncryption?
     /// Chunks on their way to the replicas at a time.
     var window = 2
 
@@ -38,6 +40,22 @@ struct ContentWriter: Sendable {
         _ source: any ContentSource, expected: UInt64?, sizeMax: UInt64 = Limits.putSizeMax, besideRegister: Bool
     ) async throws -> WrittenContent {
         try checkSize(expected ?? 0, sizeMax)
+        let blob = BlobID.random()
+        guard let encryption else {
+            return try await store(source, as: blob, expected, sizeMax, besideRegister: besideRegister)
+        }
+        let format = try encryption.format
+        let sealed = EncryptingSource(source, try encryption.cipher(of: blob), storedPiece: Limits.chunkSize)
+        var content = try await store(
+            sealed, as: blob, expected.map(format.stored(content:)), format.stored(content: sizeMax),
+            besideRegister: besideRegister)
+        content.size = format.content(stored: content.size) ?? 0
+        return content
+    }
+
+    private func store(
+        _ source: any ContentSource, as blob: BlobID, _ expected: UInt64?, _ sizeMax: UInt64, besideRegister: Bool
+    ) async throws -> WrittenContent {
         guard let first = try await source.read(Limits.chunkSize) else {
             return WrittenContent(size: 0, deadline: deadline)
         }
@@ -45,15 +63,16 @@ struct ContentWriter: Sendable {
         if expected.map({ $0 <= UInt64(Limits.chunkSize) }) ?? true {
             // What a body says about its length, digests and signatures is only known to be right at its end.
             guard let second = try await source.read(Limits.chunkSize) else {
-                return besideRegister ? stage(first) : try await putAll([first], nil, sizeMax)
+                return besideRegister
+                    ? stage(first, as: blob) : try await putAll([first], nil, as: blob, sizeMax)
             }
             ahead.append(second)
         }
-        return try await putAll(ahead, source, sizeMax)
+        return try await putAll(ahead, source, as: blob, sizeMax)
     }
 
-    private func stage(_ bytes: ByteBuffer) -> WrittenContent {
-        let staged = StagedBlob(id: .random(), bytes: bytes)
+    private func stage(_ bytes: ByteBuffer, as blob: BlobID) -> WrittenContent {
+        let staged = StagedBlob(id: blob, bytes: bytes)
         let size = UInt64(bytes.readableBytes)
         return WrittenContent(
             size: size, blob: BlobReference(id: staged.id.bytes, size: size, chunkSize: 0), staged: staged,
@@ -62,9 +81,8 @@ struct ContentWriter: Sendable {
 
     /// Chunks in order, several at a time; all are durable when it returns. After a failure they are dropped.
     private func putAll(
-        _ ahead: [ByteBuffer], _ source: (any ContentSource)?, _ sizeMax: UInt64
+        _ ahead: [ByteBuffer], _ source: (any ContentSource)?, as blob: BlobID, _ sizeMax: UInt64
     ) async throws -> WrittenContent {
-        let blob = BlobID.random()
         var size: UInt64 = 0
         var index: UInt32 = 0
         do {
@@ -109,10 +127,12 @@ extension S3Error {
 
 extension S3Operations {
     /// - Parameter owner: the register that is to refer to the content; of a part, the register of its upload.
-    func writer(of owner: RegisterName, _ call: S3Call) -> ContentWriter {
+    func writer(
+        of owner: RegisterName, _ call: S3Call, _ encryption: ContentEncryption? = nil
+    ) -> ContentWriter {
         ContentWriter(
             storage: storage, abandoned: abandoned, owner: owner, deadline: now() + Limits.uploadTimeMax, now: now,
-            context: call.context)
+            context: call.context, encryption: encryption)
     }
 
     /// Runs what makes a register refer to the content. If it fails for sure, nothing ever will, and the content is

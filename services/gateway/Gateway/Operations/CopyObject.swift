@@ -11,6 +11,8 @@ struct CopyOrigin: Sendable {
     let register: RegisterName
     let object: ObjectRecord
     let blob: ByteBuffer?
+    /// nil: the source is not encrypted.
+    let encryption: ContentEncryption?
     /// How answers name its version; nil: its bucket never had versions.
     let shownVersion: String?
 
@@ -23,6 +25,8 @@ struct CopyOrigin: Sendable {
 extension S3Operations {
     func copyObject(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
+        let access = try newObjectAccess(call)
+        let encryption = try newEncryption(call)
         let condition = try WriteCondition(call.request.headers)
         let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
         let replaces = try Self.replaces(call.request.headers, "x-amz-metadata-directive")
@@ -37,11 +41,15 @@ extension S3Operations {
         }
         let checksum = try Self.checksumOfCopy(call.request.headers, origin.object)
         let (content, source) = try await copyBytes(
-            of: origin, range: 0..<origin.object.size, owner: call.object, call,
+            of: origin, range: 0..<origin.object.size, to: call.object, encryption, call,
             besideRegister: keepsBesideRegister(call), checksum: checksum)
-        var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: source.md5()))
+        var object = newObject(
+            headers, access, content: content, etag: ETag.ofContent(md5: source.md5(), encryption))
+        object.encryption = encryption?.record
         if !replaces {
-            object.headers = origin.object.headers
+            let redirect = headers.content.filter { $0.name == ObjectHeaders.websiteRedirectHeader }
+            object.headers =
+                origin.object.headers.filter { $0.name != ObjectHeaders.websiteRedirectHeader } + redirect
             object.metadata = origin.object.metadata
         }
         if !replacesTags { object.tags = origin.object.tags }
@@ -55,6 +63,7 @@ extension S3Operations {
         addVersion(of: written, call, to: &response.headers)
         addExpiration(of: written, call, to: &response.headers)
         origin.addVersion(to: &response.headers)
+        response.add(object.encryption)
         return response
     }
 
@@ -82,7 +91,10 @@ extension S3Operations {
     private static func checkCopy(of origin: CopyOrigin, to call: S3Call, replaces: Bool) throws {
         let headers = call.request.headers
         // An older version is brought back by a copy of it.
-        let changes = replaces || headers.contains(name: "x-amz-storage-class") || origin.source.versionID != nil
+        let changes =
+            replaces || headers.contains(name: "x-amz-storage-class") || origin.source.versionID != nil
+            || headers.contains(name: ObjectHeaders.websiteRedirectHeader)
+            || headers.contains { $0.name.lowercased().hasPrefix("x-amz-server-side-encryption") }
         let itself = origin.source.bucket == call.bucket.name && Array(origin.source.key.utf8) == call.object.key
         guard changes || !itself else {
             throw S3Error(
@@ -115,15 +127,10 @@ extension S3Operations {
         let bucket = try await buckets.find(source.bucket)
         try checkOwner(call.request.headers.first(name: "x-amz-source-expected-bucket-owner"), of: bucket)
         guard let id = bucket.bucketID else { throw S3Error(.internalError) }
-        let identity = call.request.identity
-        guard Authorization.decide(.getObject, identity, bucket: bucket) != .denied else {
-            throw S3Error(.accessDenied)
-        }
         let name = RegisterName(bucket: id, key: Array(source.key.utf8))
+        let reader = try readingCall(call, bucket, id, name, versionID: source.versionID)
         let (object, blob) = try await read(version, of: name, withBlob: true, call)
-        guard Authorization.decide(.getObject, identity, bucket: bucket, object: object) == .allowed else {
-            throw S3Error(.accessDenied)
-        }
+        try reader.authorize(reader.readAction, object.flatMap { $0.isDeleteMarker ? nil : $0 })
         guard let object else { throw version == nil ? S3Error.noSuchKey(source.key) : S3Error(.noSuchVersion) }
         guard !object.isDeleteMarker else {
             guard version == nil else {
@@ -138,20 +145,37 @@ extension S3Operations {
         guard conditions.evaluate(etag: object.etag, modified: object.modifiedSeconds) == .proceed else {
             throw S3Error(.preconditionFailed)
         }
+        let encryption = try encryptionKeys.open(
+            object.encryption, try CustomerKey(call.request.headers, of: .copySource))
         return CopyOrigin(
-            source: source, register: name, object: object, blob: blob, shownVersion: shownVersion(object, bucket))
+            source: source, register: name, object: object, blob: blob, encryption: encryption,
+            shownVersion: shownVersion(object, bucket))
+    }
+
+    /// The request as one that reads the source of its copy; throws when it may not.
+    private func readingCall(
+        _ call: S3Call, _ bucket: BucketRecord, _ id: BucketID, _ name: RegisterName, versionID: String?
+    ) throws -> S3Call {
+        var request = call.request
+        (request.bucket, request.key) = (bucket.name, String(decoding: name.key, as: UTF8.self))
+        request.query = S3Query(versionID.map { [.init("versionId", $0)] } ?? [])
+        let reader = S3Call(
+            request: request, bucket: bucket, bucketID: id, context: call.context, rules: try rules(of: bucket),
+            now: call.now, dependsOnObject: true)
+        guard reader.decision(reader.readAction) != .denied else { throw S3Error(.accessDenied) }
+        return reader
     }
 
     /// Copies bytes chunk by chunk into a blob of their own: blobs belong to one object.
     func copyBytes(
-        of origin: CopyOrigin, range: Range<UInt64>, owner: RegisterName, _ call: S3Call, besideRegister: Bool,
-        checksum: ChecksumAlgorithm?
+        of origin: CopyOrigin, range: Range<UInt64>, to owner: RegisterName, _ encryption: ContentEncryption?,
+        _ call: S3Call, besideRegister: Bool, checksum: ChecksumAlgorithm?
     ) async throws -> (WrittenContent, hashed: HashingSource) {
-        let stream = ContentStream(
-            storage, origin.object.blobs, range: range, beside: origin.blob, context: call.context)
+        let stream = try content(
+            of: origin.object, origin.encryption, range: range, beside: origin.blob, context: call.context)
         let source = HashingSource(stream, checksum: checksum)
         do {
-            let content = try await writer(of: owner, call).write(
+            let content = try await writer(of: owner, call, encryption).write(
                 source, expected: UInt64(range.count), besideRegister: besideRegister)
             try await referring(to: content) {
                 guard content.size == UInt64(range.count) else {

@@ -157,10 +157,12 @@ extension S3Operations {
     ) async -> Result<DeleteOutcome, S3Error> {
         do {
             try checkKey(target.key)
+            let action = target.versionID == nil ? S3Action.deleteObject : .deleteObjectVersion
+            guard call.allows(action, key: Array(target.key.utf8)) else { throw S3Error(.accessDenied) }
             let request = DeleteRequest(
                 key: RegisterName(bucket: call.bucketID, key: Array(target.key.utf8)),
                 version: try requestedVersion(target.versionID), condition: target.condition,
-                bypass: bypassesGovernance(call))
+                bypass: bypassesGovernance(call, key: Array(target.key.utf8)))
             return .success(try await delete(request, call))
         } catch {
             return .failure(S3Error(error))

@@ -5,8 +5,6 @@ import S3Protocol
 extension S3Operations {
     private enum Answer: Sendable {
         case error(S3ErrorCode)
-        /// A document with nothing in it but these elements.
-        case document(StaticString, [(String, String)])
         /// Nothing was there, so it is gone.
         case gone
     }
@@ -16,41 +14,18 @@ extension S3Operations {
     }
 
     private static let emptyAnswers: [S3Operation: Answer] = [
-        .getBucketAccelerateConfiguration: .document("AccelerateConfiguration", []),
         .getBucketAnalyticsConfiguration: .error(.noSuchConfiguration),
-        .getBucketCors: .error(.noSuchCORSConfiguration),
-        .getBucketEncryption: .error(.serverSideEncryptionConfigurationNotFound),
         .getBucketIntelligentTieringConfiguration: .error(.noSuchConfiguration),
         .getBucketInventoryConfiguration: .error(.noSuchConfiguration),
-        .getBucketLogging: .document("BucketLoggingStatus", []),
         .getBucketMetricsConfiguration: .error(.noSuchConfiguration),
-        .getBucketNotificationConfiguration: .document("NotificationConfiguration", []),
-        .getBucketOwnershipControls: .error(.ownershipControlsNotFound),
-        .getBucketPolicy: .error(.noSuchBucketPolicy),
-        .getBucketPolicyStatus: .error(.noSuchBucketPolicy),
         .getBucketReplication: .error(.replicationConfigurationNotFound),
-        .getBucketRequestPayment: .document("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
-        .getBucketWebsite: .error(.noSuchWebsiteConfiguration),
-        .getPublicAccessBlock: .error(.noSuchPublicAccessBlockConfiguration),
-        .deleteBucketCors: .gone,
-        .deleteBucketEncryption: .gone,
-        .deleteBucketOwnershipControls: .gone,
-        .deleteBucketPolicy: .gone,
         .deleteBucketReplication: .gone,
-        .deleteBucketWebsite: .gone,
-        .deletePublicAccessBlock: .gone,
     ]
 
     private static func response(_ answer: Answer) throws -> S3Response {
         switch answer {
         case .error(let code): throw S3Error(code)
         case .gone: return S3Response(status: .noContent)
-        case .document(let name, let elements):
-            var writer = XMLWriter()
-            writer.element(name, namespace: XMLWriter.s3Namespace) { root in
-                for (name, value) in elements { root.element(name, value) }
-            }
-            return .xml(writer.bytes)
         }
     }
 }

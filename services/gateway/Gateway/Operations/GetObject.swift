@@ -18,13 +18,14 @@ extension S3Operations {
 
     private func openObject(_ call: S3Call) async throws -> S3Response {
         let (object, blob) = try await readObject(call, withBlob: true)
+        let encryption = try openEncryption(object, call)
         var answer = try ObjectAnswer(object, call.request)
         addState(of: object, call, to: &answer.response.headers)
         guard answer.response.status != .notModified, !answer.range.isEmpty else { return answer.response }
-        let stream = ContentStream(
-            storage, object.blobs, range: answer.range, beside: blob, context: call.context)
+        let stream = try content(
+            of: object, encryption, range: answer.range, beside: blob, context: call.context)
         let length = UInt64(answer.range.count)
-        if let blob, object.blobs.count == 1, object.blobs[0].chunkSize == 0 {
+        if let blob, encryption == nil, object.blobs.count == 1, object.blobs[0].chunkSize == 0 {
             // The common case: what is to be sent is at hand.
             guard let bytes = blob.getSlice(at: blob.readerIndex + Int(answer.range.lowerBound), length: Int(length))
             else { throw AccessError.damaged("content is shorter than its record says") }
@@ -38,6 +39,7 @@ extension S3Operations {
 
     func headObject(_ call: S3Call) async throws -> S3Response {
         let (object, _) = try await readObject(call, withBlob: false)
+        _ = try openEncryption(object, call)
         var answer = try ObjectAnswer(object, call.request)
         addState(of: object, call, to: &answer.response.headers)
         if answer.response.status != .notModified {
@@ -66,13 +68,7 @@ extension S3Operations {
     func readObject(_ call: S3Call, withBlob: Bool) async throws -> (record: ObjectRecord, blob: ByteBuffer?) {
         let version = try requestedVersion(call.request.query["versionId"])
         let (object, blob) = try await read(version, of: call.object, withBlob: withBlob, call)
-        if call.dependsOnObject {
-            // Who may not list must not learn which keys exist.
-            guard let object, !object.isDeleteMarker,
-                Authorization.decide(
-                    call.request.operation, call.request.identity, bucket: call.bucket, object: object) == .allowed
-            else { throw S3Error(.accessDenied) }
-        }
+        try call.authorize(object)
         return (try present(object, version, call), blob)
     }
 
@@ -119,9 +115,11 @@ extension S3Operations {
     ) async throws -> ObjectRecord {
         let version = try requestedVersion(call.request.query["versionId"])
         let changed = try await versions.change(version, of: call.object, context: call.context) { object in
+            try call.authorize(object)
             _ = try self.present(object, version, call)
             try body(&object)
         }
+        if changed == nil { try call.authorize(nil) }
         return try present(changed, version, call)
     }
 }
@@ -163,6 +161,7 @@ struct ObjectAnswer {
         for field in object.metadata {
             headers.add(name: ContentHeaders.metadataPrefix + field.name, value: field.value)
         }
+        if let encryption = object.encryption { headers.add(contentsOf: encryption.headers) }
         if !object.storageClass.isEmpty { headers.add(name: "x-amz-storage-class", value: object.storageClass) }
         return headers
     }

@@ -8,15 +8,18 @@ import Wire
 extension S3Operations {
     func createMultipartUpload(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
+        let access = try newObjectAccess(call)
+        let encryption = try newEncryption(call)
         let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
         let (algorithm, type) = try Self.checksum(call.request.headers)
         let name = UploadName(bucket: call.bucketID, key: call.object.key, id: .random())
         let upload = UploadRecord(
             version: UploadRecord.formatVersion, initiatedMilliseconds: clock(), state: .uploadOpen,
-            owner: call.owner, headers: headers.content, metadata: headers.metadata,
+            owner: access.owner, headers: headers.content, metadata: headers.metadata,
             storageClass: headers.storageClass, checksumAlgorithm: algorithm?.rawValue ?? "", checksumType: type,
-            acl: headers.acl?.rawValue ?? "", key: call.key, tags: headers.tags, lockMode: lock.mode?.rawValue ?? "",
-            lockUntilMilliseconds: lock.untilMilliseconds, legalHold: lock.legalHold)
+            acl: access.acl, key: call.key, tags: headers.tags, lockMode: lock.mode?.rawValue ?? "",
+            lockUntilMilliseconds: lock.untilMilliseconds, legalHold: lock.legalHold, grants: access.grants,
+            encryption: encryption?.record)
         try buckets.checkWritable(call.bucket)
         _ = try await storage.update(name.register, context: call.context) { _ in .write(upload.stored) }
         var writer = XMLWriter()
@@ -26,6 +29,7 @@ extension S3Operations {
             result.element("UploadId", name.id.description)
         }
         var response = S3Response.xml(writer.bytes)
+        response.add(upload.encryption)
         if let algorithm {
             response.headers.add(name: "x-amz-checksum-algorithm", value: algorithm.rawValue)
             response.headers.add(name: "x-amz-checksum-type", value: type)
@@ -72,13 +76,17 @@ extension S3Operations {
     func uploadPart(_ call: S3Call) async throws -> S3Response {
         let name = try call.upload()
         let number = try call.partNumber()
-        try Self.checkAlgorithm(of: try await openUpload(name, call), call.request.headers)
+        let upload = try await openUpload(name, call)
+        let encryption = try openEncryption(upload, call)
+        try Self.checkAlgorithm(of: upload, call.request.headers)
         let body = call.request.body
-        let content = try await writer(of: name.register, call).write(
+        let content = try await writer(of: name.register, call, encryption).write(
             body, expected: body.declaredLength, besideRegister: false)
         guard let md5 = body.digests.md5 else { throw S3Error(.internalError) }
-        let part = try await commitPart(name, number, content, md5: md5, checksums: body.checksumFields, call)
+        let part = try await commitPart(
+            name, number, content, etag: ETag.ofContent(md5: md5, encryption), checksums: body.checksumFields, call)
         var response = S3Response(headers: ["ETag": ETag.quoted(part.etag)])
+        response.add(encryption?.record)
         for (algorithm, value) in part.checksums.checksums {
             response.headers.add(name: algorithm.headerName, value: value)
         }
@@ -89,31 +97,34 @@ extension S3Operations {
         let name = try call.upload()
         let number = try call.partNumber()
         let upload = try await openUpload(name, call)
+        let encryption = try openEncryption(upload, call)
         let origin = try await copyOrigin(call)
         var range = 0..<origin.object.size
         if let header = call.request.headers.first(name: "x-amz-copy-source-range") {
             range = try ByteRange.copySource(header: header, size: origin.object.size)
         }
         let (content, source) = try await copyBytes(
-            of: origin, range: range, owner: name.register, call, besideRegister: false,
+            of: origin, range: range, to: name.register, encryption, call, besideRegister: false,
             checksum: ChecksumAlgorithm(name: upload.checksumAlgorithm))
         let checksums = source.checksum().map { [HeaderField(name: $0.rawValue, value: Base64.encode($1))] } ?? []
-        let part = try await commitPart(name, number, content, md5: source.md5(), checksums: checksums, call)
+        let part = try await commitPart(
+            name, number, content, etag: ETag.ofContent(md5: source.md5(), encryption), checksums: checksums, call)
         let shown = ObjectRecord(
             modifiedMilliseconds: part.modifiedMilliseconds, etag: part.etag, checksums: part.checksums)
         var response = S3Response.xml(Self.copyResult("CopyPartResult", shown))
         origin.addVersion(to: &response.headers)
+        response.add(encryption?.record)
         return response
     }
 
     /// Replaces a part of the same number.
     private func commitPart(
-        _ name: UploadName, _ number: Int, _ content: WrittenContent, md5: [UInt8], checksums: [HeaderField],
+        _ name: UploadName, _ number: Int, _ content: WrittenContent, etag: String, checksums: [HeaderField],
         _ call: S3Call
     ) async throws -> PartRecord {
         let part = PartRecord(
             version: PartRecord.formatVersion, number: UInt32(number), size: content.size,
-            etag: ETag.ofContent(md5: md5), modifiedMilliseconds: clock(), blob: content.blob, checksums: checksums,
+            etag: etag, modifiedMilliseconds: clock(), blob: content.blob, checksums: checksums,
             objectKey: name.key)
         let deadline = ProposalDeadline(content.deadline, late: .uploadTooSlow, now: now)
         try await referring(to: content) {

@@ -18,6 +18,7 @@ extension S3Operations {
         let wanted = try Self.attributes(call.request.headers)
         let parts = try PartsPage(call.request.headers)
         let object = try await readObject(call, withBlob: false).record
+        _ = try openEncryption(object, call)
         var writer = XMLWriter()
         writer.element("GetObjectAttributesResponse", namespace: XMLWriter.s3Namespace) { root in
             if wanted.contains(.etag) { root.element("ETag", object.etag) }

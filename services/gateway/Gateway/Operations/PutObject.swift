@@ -8,18 +8,23 @@ import Wire
 extension S3Operations {
     func putObject(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
+        let access = try newObjectAccess(call)
+        let encryption = try newEncryption(call)
         let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
         let condition = try WriteCondition(call.request.headers)
         let body = call.request.body
-        let content = try await writer(of: call.object, call).write(
+        let content = try await writer(of: call.object, call, encryption).write(
             body, expected: body.declaredLength, besideRegister: keepsBesideRegister(call))
         guard let md5 = body.digests.md5 else { throw S3Error(.internalError) }
-        var object = newObject(headers, call, content: content, etag: ETag.ofContent(md5: md5))
+        var object = newObject(
+            headers, access, content: content, etag: ETag.ofContent(md5: md5, encryption))
+        object.encryption = encryption?.record
         object.checksums = body.checksumFields
         object.checksumType = object.checksums.isEmpty ? "" : "FULL_OBJECT"
         object.set(lock)
         let written = try await commit(object, call, content, condition: condition)
         var response = S3Response(headers: ["ETag": ETag.quoted(object.etag)])
+        response.add(object.encryption)
         for (algorithm, value) in object.checksums.checksums {
             response.headers.add(name: algorithm.headerName, value: value)
         }
@@ -31,11 +36,14 @@ extension S3Operations {
         return response
     }
 
-    func newObject(_ headers: ObjectHeaders, _ call: S3Call, content: WrittenContent, etag: String) -> ObjectRecord {
+    func newObject(
+        _ headers: ObjectHeaders, _ access: ObjectAccess, content: WrittenContent, etag: String
+    ) -> ObjectRecord {
         ObjectRecord(
             version: ObjectRecord.formatVersion, modifiedMilliseconds: clock(), size: content.size, etag: etag,
             headers: headers.content, metadata: headers.metadata, blobs: content.blob.map { [$0] } ?? [],
-            owner: call.owner, storageClass: headers.storageClass, acl: headers.acl?.rawValue ?? "", tags: headers.tags)
+            owner: access.owner, storageClass: headers.storageClass, acl: access.acl, tags: headers.tags,
+            grants: access.grants)
     }
 
     /// Where predecessors stay, content must be able to go with its version to another register.

@@ -7,7 +7,6 @@ struct ObjectHeaders: Sendable {
     var content: [HeaderField]
     var metadata: [HeaderField]
     var storageClass: String
-    var acl: CannedACL?
     var tags: [HeaderField]
 
     init(_ headers: HTTPHeaders) throws {
@@ -18,11 +17,24 @@ struct ObjectHeaders: Sendable {
             return ContentHeaders.storedValue(name: name, value: values.joined(separator: ","))
                 .map { HeaderField(name: name, value: $0) }
         }
+        if let target = try Self.websiteRedirect(headers) {
+            content.append(HeaderField(name: Self.websiteRedirectHeader, value: target))
+        }
         metadata = Self.metadata(headers)
         try ContentHeaders.checkMetadata(metadata.map { ($0.name, $0.value) })
         storageClass = try Self.storageClass(headers.first(name: "x-amz-storage-class"))
-        acl = try cannedACL(headers, allowed: Set(CannedACL.allCases))
         tags = try TagSet(header: headers.first(name: "x-amz-tagging") ?? "").fields
+    }
+
+    /// Kept among the content headers: whoever reads the object sees it. A copy does not take it over.
+    static let websiteRedirectHeader = "x-amz-website-redirect-location"
+
+    private static func websiteRedirect(_ headers: HTTPHeaders) throws -> String? {
+        guard let target = headers.first(name: websiteRedirectHeader) else { return nil }
+        guard ["/", "http://", "https://"].contains(where: target.hasPrefix), target.utf8.count <= 2048 else {
+            throw S3Error(.invalidRedirectLocation)
+        }
+        return target
     }
 
     /// In the order of the request; values of one name are joined.
@@ -54,29 +66,14 @@ struct ObjectHeaders: Sendable {
     }
 }
 
-/// Headers that ask for what we cannot do are refused: an object must not look encrypted and not be.
+/// Headers that ask for what we cannot do are refused, not ignored.
 private func refuseUnsupported(_ headers: HTTPHeaders) throws {
     for (name, value) in headers where !value.isEmpty {
         let name = name.lowercased()
-        if name.hasPrefix("x-amz-server-side-encryption")
-            || name == "x-amz-website-redirect-location" || name == "x-amz-write-offset-bytes"
-            || name.hasPrefix("x-amz-copy-source-server-side-encryption")
-        {
+        if name == "x-amz-write-offset-bytes" {
             throw S3Error(.notImplemented, fields: [.init("Header", name)])
         }
     }
-}
-
-/// The canned list that the headers ask for; nil: none.
-func cannedACL(_ headers: HTTPHeaders, allowed: Set<CannedACL>) throws -> CannedACL? {
-    if let grant = headers.first(where: { $0.name.lowercased().hasPrefix("x-amz-grant-") }) {
-        throw S3Error(.notImplemented, fields: [.init("Header", grant.name)])
-    }
-    guard let value = headers.first(name: "x-amz-acl") else { return nil }
-    guard let list = CannedACL(rawValue: value), allowed.contains(list) else {
-        throw S3Error.invalidArgument("", name: "x-amz-acl", value: value)
-    }
-    return list
 }
 
 /// A whole number of a query between 0 and `max`; larger ones are cut to it, as AWS does.

@@ -13,7 +13,11 @@ struct S3Call: Sendable {
     let bucket: BucketRecord
     let bucketID: BucketID
     let context: MessageContext
-    /// The object must be asked whether it may be read.
+    /// What decides about access to the bucket.
+    let rules: BucketRules
+    /// Milliseconds since 1970.
+    let now: Int64
+    /// The object must be asked whether the request may have its way: see `authorize`.
     let dependsOnObject: Bool
 
     var key: String { request.key ?? "" }
@@ -23,32 +27,45 @@ struct S3Call: Sendable {
 
     /// Who owns what the request writes: what nobody has signed belongs to the bucket's owner.
     var owner: String { request.identity.userID ?? bucket.owner }
+
+    /// The same call, when the object has a say.
+    fileprivate var withDependence: S3Call {
+        S3Call(
+            request: request, bucket: bucket, bucketID: bucketID, context: context, rules: rules, now: now,
+            dependsOnObject: true)
+    }
 }
 
 /// All operations of S3, one extension a family. Stateless: everything is in the cluster.
 final class S3Operations: S3Handling {
     let storage: any ObjectStorage
     let buckets: BucketDirectory
+    let encryptionKeys: EncryptionKeys
     let logger: Logger
     /// Milliseconds since 1970: only for what people read.
     let clock: @Sendable () -> Int64
     /// For deadlines.
     let now: @Sendable () -> ContinuousClock.Instant
     let abandoned: AbandonedContent
+    private let rules: BucketRulesCache
     let versions: ObjectVersions
     let archive: VersionArchive
     let lifecycles: LifecycleCache
 
+    /// - Parameter listCoversObjects: the access control list of a bucket also opens the objects in it.
     init(
-        storage: any ObjectStorage, buckets: BucketDirectory, logger: Logger, metrics: MetricsRegistry,
+        storage: any ObjectStorage, buckets: BucketDirectory, encryptionKeys: EncryptionKeys, logger: Logger,
+        metrics: MetricsRegistry, listCoversObjects: Bool = false,
         clock: @escaping @Sendable () -> Int64, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         lifecycle: LifecycleClock = LifecycleClock(day: .seconds(86_400))
     ) {
         self.storage = storage
         self.buckets = buckets
+        self.encryptionKeys = encryptionKeys
         self.logger = logger
         self.clock = clock
         self.now = now
+        rules = BucketRulesCache(listCoversObjects: listCoversObjects)
         abandoned = AbandonedContent(storage: storage, logger: logger, metrics: metrics)
         versions = ObjectVersions(storage, clock: clock)
         archive = VersionArchive(versions, logger: logger)
@@ -56,8 +73,9 @@ final class S3Operations: S3Handling {
     }
 
     func handle(_ request: S3Request) async -> S3Response {
+        var response: S3Response
         do {
-            return try await perform(request)
+            response = try await perform(request)
         } catch {
             let answer = S3Error(error)
             if answer.status >= 500, answer.code != .notImplemented {
@@ -68,19 +86,22 @@ final class S3Operations: S3Handling {
                         "error": "\(error)",
                     ])
             }
-            return answer.response(to: request)
+            response = answer.response(to: request)
         }
+        addCORS(to: &response, request)
+        return response
     }
 
-    private func perform(_ request: S3Request) async throws -> S3Response {
+    func perform(_ request: S3Request) async throws -> S3Response {
         let context = MessageContext(requestID: request.id)
         switch request.operation {
-        case .listBuckets:
-            try allow(request, bucket: nil)
-            return try listBuckets(request)
-        case .createBucket:
-            try allow(request, bucket: nil)
-            return try await createBucket(request, context)
+        case .listBuckets, .createBucket:
+            // Whoever has keys may have buckets.
+            guard request.identity != .anonymous else { throw S3Error(.accessDenied) }
+            return request.operation == .listBuckets
+                ? try listBuckets(request) : try await createBucket(request, context)
+        case .preflight: return try await preflight(request)
+        case .webPage: return await webPage(request)
         default:
             guard let operation = Self.table[request.operation] else { throw S3Error(.notImplemented) }
             let call = try await call(request, context)
@@ -94,10 +115,13 @@ final class S3Operations: S3Handling {
         let bucket = try await buckets.find(name)
         guard let id = bucket.bucketID else { throw S3Error(.internalError) }
         try checkOwner(request.headers.first(name: "x-amz-expected-bucket-owner"), of: bucket)
-        let dependsOnObject = try allow(request, bucket: bucket) == .dependsOnObject
+        let call = S3Call(
+            request: request, bucket: bucket, bucketID: id, context: context, rules: try rules(of: bucket),
+            now: clock(), dependsOnObject: false)
+        let decision = try Self.decide(call)
+        guard decision != .denied else { throw S3Error(.accessDenied) }
         if request.key != nil { try checkKey(request.key ?? "") }
-        return S3Call(
-            request: request, bucket: bucket, bucketID: id, context: context, dependsOnObject: dependsOnObject)
+        return decision == .dependsOnObject ? call.withDependence : call
     }
 
     /// A client may say whose bucket it expects.
@@ -105,10 +129,19 @@ final class S3Operations: S3Handling {
         guard expected == nil || expected == bucket.owner else { throw S3Error(.accessDenied) }
     }
 
-    @discardableResult
-    private func allow(_ request: S3Request, bucket: BucketRecord?) throws -> Authorization.Decision {
-        let decision = Authorization.decide(request.operation, request.identity, bucket: bucket)
-        guard decision != .denied else { throw S3Error(.accessDenied) }
+    func rules(of bucket: BucketRecord) throws(S3Error) -> BucketRules { try rules.rules(of: bucket) }
+
+    private static func decide(_ call: S3Call) throws -> Authorization.Decision {
+        let operation = call.request.operation
+        guard let action = operation.action(ofVersion: call.request.query.contains("versionId")) else {
+            throw S3Error(.notImplemented)
+        }
+        guard call.acceptsCosts else { return .denied }
+        // Each of the keys in the body is asked about by itself.
+        if operation == .deleteObjects { return .allowed }
+        let decision = call.decision(action)
+        guard decision != .denied, call.furtherActions.allSatisfy({ call.decision($0, creates: true) == .allowed })
+        else { return .denied }
         return decision
     }
 
@@ -120,6 +153,11 @@ final class S3Operations: S3Handling {
     private static let table: [S3Operation: Operation] = bucketTable.merging(objectTable) { first, _ in first }
         .merging(multipartTable) { first, _ in first }
         .merging(taggingTable) { first, _ in first }
+        .merging(accessTable) { first, _ in first }
+        .merging(corsTable) { first, _ in first }
+        .merging(bucketExtrasTable) { first, _ in first }
+        .merging(encryptionTable) { first, _ in first }
+        .merging(websiteTable) { first, _ in first }
         .merging(versioningTable) { first, _ in first }
         .merging(objectLockTable) { first, _ in first }
         .merging(lifecycleTable) { first, _ in first }
@@ -140,6 +178,7 @@ final class S3Operations: S3Handling {
         .getObject: { $0.getObject },
         .headObject: { $0.headObject },
         .putObject: { $0.putObject },
+        .postObject: { $0.postObject },
         .deleteObject: { $0.deleteObject },
         .copyObject: { $0.copyObject },
         .getObjectAcl: { $0.getObjectACL },

@@ -8,7 +8,6 @@ extension ObjectRecord {
     /// Last-Modified: S3 knows whole seconds only.
     var modifiedSeconds: Int64 { modifiedMilliseconds / 1000 }
 
-    var cannedACL: CannedACL { CannedACL(rawValue: acl) ?? .private }
 }
 
 /// Conversions between what registers hold and the records of parts.

@@ -46,8 +46,10 @@ extension SwiftOperations {
 
     /// The bytes that are stored under the object's own name.
     func plain(_ object: ObjectRecord, beside blob: ByteBuffer?, _ call: SwiftCall) -> ReadableObject {
-        ReadableObject(object: object, etag: object.etag, size: object.storedSize) { [storage] range in
-            let stream = ContentStream(storage, object.blobs, range: range, beside: blob, context: call.context)
+        ReadableObject(object: object, etag: object.etag, size: object.storedSize) { [s3] range in
+            let stream = try s3.content(
+                of: object, try s3.encryptionKeys.open(object.encryption, nil), range: range, beside: blob,
+                context: call.context)
             try await stream.prepare()
             return stream
         }

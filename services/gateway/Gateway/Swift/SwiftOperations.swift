@@ -177,6 +177,8 @@ final class SwiftOperations: Sendable {
             id: call.request.id, method: .PUT, operation: operation, bucket: bucket.name,
             key: String(decoding: key, as: UTF8.self),
             identity: tokens.view.user(id: bucket.owner).map(Identity.user) ?? .anonymous, body: call.request.body)
-        return S3Call(request: request, bucket: bucket, bucketID: id, context: call.context, dependsOnObject: false)
+        return S3Call(
+            request: request, bucket: bucket, bucketID: id, context: call.context, rules: try s3.rules(of: bucket),
+            now: s3.clock(), dependsOnObject: false)
     }
 }

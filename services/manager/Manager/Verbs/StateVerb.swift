@@ -60,6 +60,11 @@ struct StateVerb: Sendable {
         "add-endpoint": StateVerb("HOST", EndpointVerbs.add),
         "delete-endpoint": StateVerb("HOST", EndpointVerbs.delete),
         "get-endpoints": StateVerb("", onlyReads: true, EndpointVerbs.list),
+        "create-encryption-key": StateVerb("KEY", EncryptionKeyVerbs.create),
+        "rotate-encryption-key": StateVerb("KEY", EncryptionKeyVerbs.rotate),
+        "disable-encryption-key": StateVerb("KEY", EncryptionKeyVerbs.disable),
+        "enable-encryption-key": StateVerb("KEY", EncryptionKeyVerbs.enable),
+        "get-encryption-keys": StateVerb("", onlyReads: true, EncryptionKeyVerbs.list),
         "create-token": StateVerb("[reusable] [replace] [hours=N] [name=NODE]", TokenVerbs.create),
     ]
 

@@ -61,12 +61,14 @@ extension S3Operations {
         return S3Response()
     }
 
-    /// The permission is the owner's and the administrators'.
-    func bypassesGovernance(_ call: S3Call) -> Bool {
+    /// The permission is the owner's, the administrators', and that of whom a policy allows it.
+    ///
+    /// - Parameter key: another key than that of the request.
+    func bypassesGovernance(_ call: S3Call, key: [UInt8]? = nil) -> Bool {
         guard call.request.headers.first(name: "x-amz-bypass-governance-retention")?.lowercased() == "true" else {
             return false
         }
-        return call.request.identity.userID == call.bucket.owner || call.request.identity.isAdministrator
+        return call.allows(.bypassGovernanceRetention, key: key) || call.request.identity.isAdministrator
     }
 
     // MARK: - Legal hold
