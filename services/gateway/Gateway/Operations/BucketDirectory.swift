@@ -102,7 +102,7 @@ final class BucketDirectory: Sendable {
 
     /// Somebody has asked for a name that is not known here: perhaps another gateway has just made it.
     func refreshForUnknown() async {
-        if mayRefresh() { try? await cluster.refresh() }
+        try? await refresh()
     }
 
     /// Carries out a change at the manager and makes it visible here.

@@ -10,8 +10,6 @@ private struct DeleteOutcome: Sendable {
     var version: String?
     /// A delete marker was put, or was the version that is gone.
     var isMarker = false
-    /// A delete marker was put.
-    var putsMarker = false
 }
 
 /// One delete that a client asks for.
@@ -111,8 +109,7 @@ extension S3Operations {
                 return .refuse(error)
             }
         }
-        return DeleteOutcome(
-            version: written.isNull ? "null" : written.versionId, isMarker: true, putsMarker: true)
+        return DeleteOutcome(version: written.isNull ? "null" : written.versionId, isMarker: true)
     }
 
     // MARK: - Many at once
