@@ -10,8 +10,6 @@ private struct DeleteOutcome: Sendable {
     var version: String?
     /// A delete marker was put, or was the version that is gone.
     var isMarker = false
-    /// A delete marker was put.
-    var putsMarker = false
 }
 
 /// One delete that a client asks for.
@@ -49,7 +47,7 @@ extension S3Operations {
     /// For other fronts: the object of the key, by the rules of its bucket. Where there are versions a delete marker comes
     /// above it, and what is locked stays.
     /// - Parameter refusing: is shown the object, nil: there is none; may refuse.
-    func deleteObject(
+    func removeObject(
         _ key: RegisterName, _ call: S3Call, refusing: @escaping @Sendable (ObjectRecord?) throws -> Void
     ) async throws {
         _ = try await delete(
@@ -111,8 +109,7 @@ extension S3Operations {
                 return .refuse(error)
             }
         }
-        return DeleteOutcome(
-            version: written.isNull ? "null" : written.versionId, isMarker: true, putsMarker: true)
+        return DeleteOutcome(version: written.isNull ? "null" : written.versionId, isMarker: true)
     }
 
     // MARK: - Many at once

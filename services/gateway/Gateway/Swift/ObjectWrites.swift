@@ -130,7 +130,7 @@ extension SwiftOperations {
     func delete(_ key: [UInt8], in container: BucketRecord, _ call: SwiftCall) async throws {
         let shared = try shared(call, container, key: key)
         let now = clock() / 1000
-        try await s3.deleteObject(shared.object, shared) { object in
+        try await s3.removeObject(shared.object, shared) { object in
             // What has expired is not there.
             guard let object, !object.isExpired(now: now) else { throw SwiftError.notFound }
         }
