@@ -81,7 +81,9 @@ extension S3Operations {
     /// The checksum that the copy gets: the one that the request names, else of the source's kind. What was put together
     /// from parts is one piece now, so it is computed anew.
     private static func checksumOfCopy(_ headers: HTTPHeaders, _ origin: ObjectRecord) throws -> ChecksumAlgorithm? {
-        guard let name = headers.first(name: "x-amz-checksum-algorithm") else { return origin.checksums.checksums.first?.0 }
+        guard let name = headers.first(name: "x-amz-checksum-algorithm") else {
+            return origin.checksums.checksums.first?.0
+        }
         guard let algorithm = ChecksumAlgorithm(name: name) else { throw S3Error.unsupportedChecksum }
         return algorithm
     }

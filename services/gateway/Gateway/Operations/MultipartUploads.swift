@@ -62,7 +62,9 @@ extension S3Operations {
     /// A part that comes with a checksum must have the one that its upload was begun with.
     private static func checkAlgorithm(of upload: UploadRecord, _ headers: HTTPHeaders) throws {
         guard let expected = ChecksumAlgorithm(name: upload.checksumAlgorithm) else { return }
-        let trailers = headers["x-amz-trailer"].flatMap { $0.split(separator: ",") }.map { String($0.filter { $0 != " " }) }
+        let trailers = headers["x-amz-trailer"].flatMap { $0.split(separator: ",") }.map {
+            String($0.filter { $0 != " " })
+        }
         let given = (headers.map(\.name) + trailers).compactMap { ChecksumAlgorithm(header: $0) }
         guard let other = given.first(where: { $0 != expected }) else { return }
         throw S3Error(
