@@ -95,7 +95,6 @@ def test_probes_with_empty_answers(s3, bucket):
 
 
 UNSUPPORTED = [
-    ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}),
     ("put_bucket_analytics_configuration", {"Id": "a", "AnalyticsConfiguration": {"Id": "a", "StorageClassAnalysis": {}}}),
     ("put_bucket_replication", {"ReplicationConfiguration": {"Role": "r", "Rules": []}}),
     ("put_bucket_metrics_configuration", {"Id": "a", "MetricsConfiguration": {"Id": "a"}}),
