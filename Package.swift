@@ -209,7 +209,8 @@ let testTargets: [Target] = [
     tests(
         "RepairTests",
         [
-            "Repair", "ObjectAccess", "AccessTestKit", "S3Protocol", "MessageBus", "Observability", "Register", "Ring", "Wire",
+            "Repair", "ObjectAccess", "AccessTestKit", "S3Protocol", "MessageBus", "Observability", "Register", "Ring",
+            "Wire",
             "Model", nio, log,
         ]),
     tests("Simulation", ["Register", "Ring", "Model", "Linearizability", "TestKit"], settings: optimised),

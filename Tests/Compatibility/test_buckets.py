@@ -95,7 +95,6 @@ def test_probes_with_empty_answers(s3, bucket):
 
 
 UNSUPPORTED = [
-    ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}),
     ("put_bucket_analytics_configuration", {"Id": "a", "AnalyticsConfiguration": {"Id": "a", "StorageClassAnalysis": {}}}),
     ("put_bucket_replication", {"ReplicationConfiguration": {"Role": "r", "Rules": []}}),
     ("put_bucket_metrics_configuration", {"Id": "a", "MetricsConfiguration": {"Id": "a"}}),
@@ -113,5 +112,5 @@ def test_an_unknown_sub_resource_is_no_plain_get(s3, bucket):
     with refused("NotImplemented", 501):
         s3.get_object_torrent(Bucket=bucket, Key="a")
     with refused("NotImplemented", 501):
-        s3.put_object_tagging(Bucket=bucket, Key="a", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
+        s3.restore_object(Bucket=bucket, Key="a", RestoreRequest={"Days": 1})
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"

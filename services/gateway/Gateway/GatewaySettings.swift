@@ -56,11 +56,12 @@ public enum GatewaySettings {
         "gateway.lifecycle_day", default: .seconds(86_400),
         help: "How long a day of a lifecycle takes, for x-amz-expiration. Less is for tests only.")
 
-    public static let all: [any AnySetting] = [
-        listen, hosts, websiteHosts, trustedProxies, bucketListCoversObjects, threads, signatureV2, memoryLimit,
-        memoryPatience, connectionsMax, requestsMax, headTimeout, idleTimeout, bodyTimeout, rateMin, stopTimeout,
-        accessLog, lifecycleDay,
-    ] + SwiftSettings.all
+    public static let all: [any AnySetting] =
+        [
+            listen, hosts, websiteHosts, trustedProxies, bucketListCoversObjects, threads, signatureV2, memoryLimit,
+            memoryPatience, connectionsMax, requestsMax, headTimeout, idleTimeout, bodyTimeout, rateMin, stopTimeout,
+            accessLog, lifecycleDay,
+        ] + SwiftSettings.all
 }
 
 extension FrontLimits {
