@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import hosts as cluster_hosts
@@ -16,6 +17,7 @@ import tracing  # noqa: E402
 
 FULL_STEP = 1 << 20
 SLOW_DISK_MICROSECONDS = 60_000
+RING_CHANGE_SECONDS = 60
 
 
 def unavailable():
@@ -42,7 +44,7 @@ class Injector:
     def __init__(self, cluster, folder, rng=None):
         self.cluster, self.folder, self.rng = cluster, pathlib.Path(folder), rng or random.Random(0)
         self.active, self.undo, self.log, self.began, self.harmed = [], {}, [], cluster_hosts.now(), set()
-        self.begun, self.over, self.has_changed_ring = {}, [], False
+        self.begun, self.over, self.ring_change_thread = {}, [], None
 
     def __enter__(self):
         return self
@@ -62,11 +64,11 @@ class Injector:
 
     def inject(self, fault):
         self.note(f"begin {fault}")
+        if fault.kind not in scenario.NETWORK:
+            self.undo[fault] = getattr(self, fault.kind.replace(" ", "_"))(fault) or (lambda: None)
         self.active.append(fault)
         if fault.kind in scenario.NETWORK:
             self.lay_network()
-        else:
-            self.undo[fault] = getattr(self, fault.kind.replace(" ", "_"))(fault) or (lambda: None)
         self.begun[fault] = cluster_hosts.now()
 
     def heal(self, fault):
@@ -148,18 +150,29 @@ class Injector:
     # Ring
 
     def ring_change(self, fault):
-        """Each node that is named joins, or leaves when it is a member. The plan goes on whatever else happens; the judge waits
-        for it."""
-        states = self.cluster.states()
-        joining = [name for name in fault.target.split() if name not in states]
+        """Each node that is named joins, or leaves when it runs already. The verbs are tried until they succeed, whatever else
+        happens meanwhile; the judge waits for the plan."""
+        joining = [name for name in fault.target.split() if not self.cluster.is_running(name)]
+        leaving = [name for name in fault.target.split() if name not in joining]
         for name in joining:
             self.cluster.start(name)
-        cluster_hosts.wait_for(
-            f"{joining} to attach", lambda: all(self.cluster.states().get(name) == "attached" for name in joining), 20)
-        for name in set(fault.target.split()) - set(joining):
-            self.cluster.adm("detach", name)
-        self.cluster.adm("rebalance")
-        self.has_changed_ring = True
+        self.ring_change_thread = threading.Thread(target=self.change_ring, args=(joining, leaving), daemon=True)
+        self.ring_change_thread.start()
+
+    def change_ring(self, joining, leaving):
+        def attached():
+            states = self.cluster.states()
+            return all(states.get(name) in ("attached", "running") for name in joining)
+        cluster_hosts.wait_for(f"{joining} to attach", attached, RING_CHANGE_SECONDS)
+        for words in [*(("detach", name) for name in leaving), ("rebalance",)]:
+            cluster_hosts.wait_for(" ".join(words), lambda: self.cluster.adm(*words, check=False) is not None, RING_CHANGE_SECONDS)
+
+    @property
+    def has_changed_ring(self):
+        """Once the verbs have been accepted. Waits for that."""
+        if self.ring_change_thread:
+            self.ring_change_thread.join(2 * RING_CHANGE_SECONDS)
+        return self.ring_change_thread is not None
 
     # Disks
 
