@@ -1,7 +1,7 @@
 """A cluster grows from three nodes to five, loses a disk and gets another, and shrinks to four, under a mixed load.
 
 No client sees an error, hardly more moves than has to, and every node ends up with its share. How long requests took is
-printed (`pytest -rP`), not judged: docs/internals/performance.md has the figures of a quiet machine.
+printed (`pytest -rP`), not judged: docs/internals/performance.md has figures.
 """
 import json
 import shutil
