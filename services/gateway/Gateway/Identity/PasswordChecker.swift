@@ -1,4 +1,5 @@
 import Checksums
+import ClusterState
 import NIOPosix
 import Synchronization
 

@@ -74,7 +74,7 @@ extension SwiftOperations {
             throw SwiftError(400, "X-Account-Access-Control invalid")
         }
         let quotas = headers.filter { $0.name.hasPrefix("x-account-meta-quota-") }
-        guard quotas.isEmpty || call.caller.credentials?.isReseller == true else { throw .forbidden }
+        guard quotas.isEmpty || call.caller.credentials?.isReseller == true else { throw SwiftError.forbidden }
         for quota in quotas where !quota.value.isEmpty && UInt64(quota.value) == nil {
             throw SwiftError(400, "Invalid quota.")
         }

@@ -1,4 +1,5 @@
 import COpenSSL
+import Checksums
 import Model
 
 /// A password as it is stored: scrypt (RFC 7914) with a random salt. The text says how it was made, so the cost may grow.
