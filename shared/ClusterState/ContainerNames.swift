@@ -12,7 +12,9 @@ extension BucketRecord {
         let digits = Array("0123456789ABCDEF".utf8)
         var name = Array(project.utf8) + [slash]
         for byte in container.utf8 {
-            if isPlain(byte) { name.append(byte) } else {
+            if isPlain(byte) {
+                name.append(byte)
+            } else {
                 name += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
             }
         }

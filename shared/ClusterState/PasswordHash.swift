@@ -45,7 +45,8 @@ public struct PasswordHash: Sendable, Equatable, CustomStringConvertible {
         [UInt8](unsafeUninitializedCapacity: Self.keySize) { buffer, count in
             let done = password.withContiguousBytes { bytes in
                 EVP_PBE_scrypt(
-                    bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, salt, salt.count, 1 << log2N, r,
+                    bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, salt, salt.count, 1 << log2N,
+                    r,
                     p, Self.memoryMax + (1 << 20), buffer.baseAddress, Self.keySize)
             }
             precondition(done == 1, "EVP_PBE_scrypt failed")

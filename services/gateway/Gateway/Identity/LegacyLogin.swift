@@ -37,7 +37,8 @@ extension IdentityAPI {
         let seconds = max(0, (token.expiresMilliseconds - tokens.clock()) / 1000)
         return S3Response(headers: [
             "X-Storage-Url": settings.storageURL(ofProject: project.id, for: request), "X-Auth-Token": text,
-            "X-Storage-Token": text, "X-Auth-Token-Expires": String(seconds), "Content-Type": "text/plain; charset=utf-8",
+            "X-Storage-Token": text, "X-Auth-Token-Expires": String(seconds),
+            "Content-Type": "text/plain; charset=utf-8",
         ])
     }
 

@@ -12,7 +12,11 @@ struct AccessList: Sendable, Equatable {
     /// A list as ``cleaned(_:header:)`` leaves it.
     init(_ text: String?) {
         for item in text?.split(separator: ",") ?? [] {
-            if item.hasPrefix(".r:") { referrers.append(String(item.dropFirst(3))) } else { groups.append(String(item)) }
+            if item.hasPrefix(".r:") {
+                referrers.append(String(item.dropFirst(3)))
+            } else {
+                groups.append(String(item))
+            }
         }
     }
 

@@ -11,7 +11,9 @@ struct BulkReport: Sendable {
     var errors: [(path: String, status: String)] = []
 
     /// - Parameter counted: what `done` counts, such as `Number Deleted`.
-    func response(_ request: SwiftRequest, counted: String, isDelete: Bool, failure: (status: String, text: String)?) -> S3Response {
+    func response(_ request: SwiftRequest, counted: String, isDelete: Bool, failure: (status: String, text: String)?)
+        -> S3Response
+    {
         var status = failure?.status ?? (isDelete ? "200 OK" : "201 Created")
         if failure == nil, !errors.isEmpty { status = "400 Bad Request" }
         if failure == nil, isDelete, errors.isEmpty, done == 0, notFound == 0 { status = "400 Bad Request" }
@@ -75,7 +77,9 @@ extension SwiftOperations {
     private func deleteNamed(_ line: String, _ call: SwiftCall) async -> SwiftError? {
         do {
             let text = line.filter { $0 != "\r" }
-            guard let decoded = PercentEncoding.decode(text), !decoded.utf8.contains(0) else { throw SwiftError.invalidName }
+            guard let decoded = PercentEncoding.decode(text), !decoded.utf8.contains(0) else {
+                throw SwiftError.invalidName
+            }
             let parts = SwiftTarget.parts(Array((decoded.hasPrefix("/") ? decoded : "/" + decoded).utf8), atMost: 2)
             guard let first = parts.first, !first.isEmpty else { throw SwiftError.notFound }
             var one = call

@@ -51,7 +51,8 @@ extension SwiftOperations {
     ///
     /// Storage lists forwards only. So a place is searched, by halving the space of keys, behind which there are enough entries
     /// but not many more: the cost does not grow with the container.
-    private func reversed(_ query: ListingQuery, of bucket: BucketID, _ call: SwiftCall) async throws -> [ListedObject] {
+    private func reversed(_ query: ListingQuery, of bucket: BucketID, _ call: SwiftCall) async throws -> [ListedObject]
+    {
         var wide = query
         wide.limit = query.limit * 2
         var low = Self.position(query.lowerBound, query)

@@ -18,7 +18,9 @@ extension SwiftOperations {
 
     func putContainer(_ call: SwiftCall) async throws -> S3Response {
         let project = try call.requiredProject()
-        guard let name = call.containerName, let credentials = call.caller.credentials else { throw SwiftError.forbidden }
+        guard let name = call.containerName, let credentials = call.caller.credentials else {
+            throw SwiftError.forbidden
+        }
         try checkPolicy(call)
         let headers = try containerChanges(call)
         let reply = try await s3.buckets.change(
@@ -72,7 +74,9 @@ extension SwiftOperations {
                 throw SwiftError(400, "Invalid count quota.")
             case "x-container-sync-to", "x-container-sync-key", "x-versions-location", "x-history-location":
                 // What is not done must not look as if it were.
-                guard header.value.isEmpty else { throw SwiftError(501, "\(SwiftHeaders.titled(header.name)) is not supported") }
+                guard header.value.isEmpty else {
+                    throw SwiftError(501, "\(SwiftHeaders.titled(header.name)) is not supported")
+                }
             default: break
             }
         }

@@ -50,7 +50,9 @@ final class ContainerUsage: Sendable {
     func forget(_ bucket: BucketID) {
         known.withLock { known in
             // One that takes long is worth its time, though it is behind.
-            guard let present = known[bucket], present.goodUntil - .now < .seconds(1) || !present.isComplete else { return }
+            guard let present = known[bucket], present.goodUntil - .now < .seconds(1) || !present.isComplete else {
+                return
+            }
             known[bucket]?.goodUntil = .now
         }
     }

@@ -59,7 +59,10 @@ extension ListingFormat {
     private static func fields(_ summary: ListingSummary) -> [(String, ListingText.Value)] {
         var fields: [(String, ListingText.Value)] = [
             ("hash", .text(summary.etag)), ("bytes", .number(summary.size)),
-            ("content_type", .text(summary.contentType.isEmpty ? SwiftObjects.contentTypeDefault : summary.contentType)),
+            (
+                "content_type",
+                .text(summary.contentType.isEmpty ? SwiftObjects.contentTypeDefault : summary.contentType)
+            ),
             ("last_modified", .text(SwiftHeaders.listed(summary.modifiedMilliseconds))),
         ]
         if summary.manifest { fields.append(("slo_etag", .text(ETag.quoted(summary.etag)))) }

@@ -74,7 +74,8 @@ extension SwiftOperations {
         guard found.size <= Self.fileSizeMax else { throw SwiftError(413) }
         let modified = SwiftHeaders.lastModifiedSeconds(found.object.modifiedMilliseconds)
         guard
-            Preconditions(call.request.headers).evaluate(etag: ETag.unquoted(found.etag), modified: modified) == .proceed
+            Preconditions(call.request.headers).evaluate(etag: ETag.unquoted(found.etag), modified: modified)
+                == .proceed
         else { throw SwiftError.preconditionFailed }
         var object = try newObject(call)
         try merge(found.object, into: &object, call)

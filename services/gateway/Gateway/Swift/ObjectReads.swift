@@ -82,7 +82,8 @@ extension SwiftOperations {
         guard call.operation != .headObject, let header = call.request.header("range") else { return [] }
         if let validator = call.request.header("if-range") {
             let isSame =
-                HTTPDate.parse(validator).map { $0 == modified } ?? (ETag.unquoted(validator) == ETag.unquoted(found.etag))
+                HTTPDate.parse(validator).map { $0 == modified }
+                ?? (ETag.unquoted(validator) == ETag.unquoted(found.etag))
             guard isSame else { return [] }
         }
         guard let wanted = ByteRangeSet(header: header) else { return [] }
@@ -139,7 +140,8 @@ struct ByteRangeSet: Sendable, Equatable {
         guard header.lowercased().hasPrefix("bytes=") else { return nil }
         ranges = []
         for part in header.dropFirst(6).split(separator: ",", omittingEmptySubsequences: true) {
-            guard ranges.count < Self.countMax, let range = ByteRange(header: "bytes=" + part.filter { $0 != " " }) else {
+            guard ranges.count < Self.countMax, let range = ByteRange(header: "bytes=" + part.filter { $0 != " " })
+            else {
                 return nil
             }
             ranges.append(range)

@@ -25,6 +25,7 @@ extension SwiftOperations {
 
     /// The record as the request's headers describe it, without content.
     func newObject(_ call: SwiftCall) throws(SwiftError) -> ObjectRecord {
+        try Self.refuseReferences(call.request)
         let headers = call.request.headers
         var fields = SwiftObjects.headers(headers).filter { $0.name != "content-type" }
         fields.append(
@@ -33,20 +34,18 @@ extension SwiftOperations {
         var object = ObjectRecord(
             version: ObjectRecord.formatVersion, modifiedMilliseconds: clock(), headers: fields,
             metadata: try SwiftObjects.metadata(headers), owner: call.container?.owner ?? "")
-        object.objectManifest = try Self.objectManifest(headers)
         object.deleteAtSeconds = try SwiftObjects.deletionTime(headers, now: clock() / 1000) ?? 0
         return object
     }
 
-    /// `X-Object-Manifest`: container/prefix, both decoded.
-    private static func objectManifest(_ headers: HTTPHeaders) throws(SwiftError) -> String {
-        guard let text = headers.first(name: "x-object-manifest"), !text.isEmpty else { return "" }
-        guard let decoded = PercentEncoding.decode(text), let slash = decoded.firstIndex(of: "/"),
-            slash != decoded.startIndex, !decoded.contains("?"), !decoded.contains("&")
-        else {
-            throw SwiftError(400, "X-Object-Manifest must be in the format container/prefix")
+    /// What is not done must not look as if it were: objects that stand for others are refused.
+    private static func refuseReferences(_ request: SwiftRequest) throws(SwiftError) {
+        for name in ["x-object-manifest", "x-symlink-target"] where request.header(name)?.isEmpty == false {
+            throw SwiftError(501, "\(SwiftHeaders.titled(name)) is not supported")
         }
-        return decoded
+        guard request.query["multipart-manifest"] == nil else {
+            throw SwiftError(501, "multipart-manifest is not supported")
+        }
     }
 
     private static func condition(_ headers: HTTPHeaders) throws(SwiftError) -> WriteCondition {
@@ -78,7 +77,9 @@ extension SwiftOperations {
         object.blobs = content.blob.map { [$0] } ?? []
         let (expected, found) = (call.request.header("etag").map(ETag.unquoted), object.etag)
         try await s3.referring(to: content) {
-            guard expected == nil || expected == "" || expected?.lowercased() == found else { throw S3Error(.badDigest) }
+            guard expected == nil || expected == "" || expected?.lowercased() == found else {
+                throw S3Error(.badDigest)
+            }
         }
         try await s3.commit(object, shared, content, condition: condition)
         if let id = container.bucketID { usage.forget(id) }
@@ -91,29 +92,20 @@ extension SwiftOperations {
         let container = try call.requiredContainer()
         let headers = call.request.headers
         let metadata = try SwiftObjects.metadata(headers)
-        let manifest = try Self.objectManifest(headers)
+        try Self.refuseReferences(call.request)
         let given = SwiftObjects.headers(headers)
         let now = clock()
         let deleteAt = try SwiftObjects.deletionTime(headers, now: now / 1000) ?? 0
         let shared = try shared(call, container, key: call.object ?? [])
-        try s3.buckets.checkWritable(container)
-        _ = try await storage.update(shared.object, context: call.context) { state in
-            do {
-                guard let record = state.flatMap({ $0.isLive ? $0.record : nil }) else {
-                    return .refuse(SwiftError.notFound)
-                }
-                var object = try ObjectRecord(stored: record)
-                guard !object.isExpired(now: now / 1000) else { return .refuse(SwiftError.notFound) }
-                let type = object.headers.filter { $0.name == "content-type" }
-                object.headers = given.contains { $0.name == "content-type" } ? given : given + type
-                object.metadata = metadata
-                object.objectManifest = manifest
-                object.deleteAtSeconds = deleteAt
-                object.modifiedMilliseconds = max(now, object.modifiedMilliseconds)
-                return .write(object.stored)
-            } catch {
-                return .refuse(error)
-            }
+        _ = try s3.buckets.checkWritable(container)
+        // Beside the object its register may hold versions: see `KeyVersions`.
+        _ = try await s3.changeObject(shared) { object in
+            guard !object.isExpired(now: now / 1000) else { throw SwiftError.notFound }
+            let type = object.headers.filter { $0.name == "content-type" }
+            object.headers = given.contains { $0.name == "content-type" } ? given : given + type
+            object.metadata = metadata
+            object.deleteAtSeconds = deleteAt
+            object.modifiedMilliseconds = max(now, object.modifiedMilliseconds)
         }
         return S3Response(status: .accepted, headers: ["Content-Type": "text/html; charset=UTF-8"])
     }

@@ -27,7 +27,9 @@ struct SwiftError: Error, Sendable {
     /// What the pages of a status say: title and sentence.
     private static let pages: [Int: (title: String, text: String)] = [
         400: ("Bad Request", "The server could not comply with the request since it is either malformed or incorrect."),
-        401: ("Unauthorized", "This server could not verify that you are authorized to access the document you requested."),
+        401: (
+            "Unauthorized", "This server could not verify that you are authorized to access the document you requested."
+        ),
         403: ("Forbidden", "Access was denied to this resource."),
         404: ("Not Found", "The resource could not be found."),
         405: ("Method Not Allowed", "The method is not allowed for this resource."),

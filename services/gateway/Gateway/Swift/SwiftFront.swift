@@ -40,7 +40,10 @@ final class SwiftFront: ClientFront {
         fileprivate let body = Mutex<RequestBody?>(nil)
         fileprivate let trace = SwiftTrace()
 
-        init(id: String, transaction: String, head: HTTPRequestHead, remote: String, _ target: Result<SwiftTarget, SwiftError>) {
+        init(
+            id: String, transaction: String, head: HTTPRequestHead, remote: String,
+            _ target: Result<SwiftTarget, SwiftError>
+        ) {
             self.id = id
             self.transaction = transaction
             self.head = head
@@ -59,7 +62,9 @@ final class SwiftFront: ClientFront {
         if let rejection {
             target = .failure(SwiftError(rejection))
         } else {
-            do throws(SwiftError) { target = .success(try SwiftTarget(uri: head.uri)) } catch { target = .failure(error) }
+            do throws(SwiftError) { target = .success(try SwiftTarget(uri: head.uri)) } catch {
+                target = .failure(error)
+            }
         }
         let running = inFlight.wrappingAdd(1, ordering: .relaxed).newValue
         if running > limits.requestsMax, case .success = target {
@@ -68,7 +73,8 @@ final class SwiftFront: ClientFront {
         }
         metrics.inFlight.increment()
         let time = String(now, radix: 16)
-        let transaction = "tx" + id.lowercased() + "00000-" + String(repeating: "0", count: max(0, 10 - time.count)) + time
+        let transaction =
+            "tx" + id.lowercased() + "00000-" + String(repeating: "0", count: max(0, 10 - time.count)) + time
         return Exchange(id: id, transaction: transaction, head: head, remote: remote, target)
     }
 

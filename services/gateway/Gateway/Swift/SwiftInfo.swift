@@ -3,7 +3,9 @@ import Model
 /// `/info`: what clients may count on. Only what works stands here.
 extension SwiftOperations {
     func info(_ request: SwiftRequest) throws -> S3Response {
-        guard ["GET", "HEAD"].contains(request.method) else { throw SwiftError(405, headers: ["Allow": "GET, HEAD, OPTIONS"]) }
+        guard ["GET", "HEAD"].contains(request.method) else {
+            throw SwiftError(405, headers: ["Allow": "GET, HEAD, OPTIONS"])
+        }
         return .json(Self.capabilities, type: "application/json; charset=UTF-8")
     }
 

@@ -92,7 +92,9 @@ final class SwiftOperations: Sendable {
 
     // MARK: - What a request is about
 
-    private func call(_ request: SwiftRequest, _ trace: SwiftTrace) async throws -> (SwiftCall, SwiftAuthorization.Decision) {
+    private func call(_ request: SwiftRequest, _ trace: SwiftTrace) async throws -> (
+        SwiftCall, SwiftAuthorization.Decision
+    ) {
         let parts = SwiftTarget.parts(request.path, atMost: 4)
         let version = String(decoding: parts[0], as: UTF8.self)
         guard version == "v1" || version == "v1.0" else { throw version.hasPrefix("v") ? SwiftError(400) : .notFound }
@@ -171,7 +173,9 @@ final class SwiftOperations: Sendable {
     }
 
     /// The call as the operations that both fronts share see it.
-    func shared(_ call: SwiftCall, _ bucket: BucketRecord, key: [UInt8], _ operation: S3Operation = .putObject) throws -> S3Call {
+    func shared(_ call: SwiftCall, _ bucket: BucketRecord, key: [UInt8], _ operation: S3Operation = .putObject) throws
+        -> S3Call
+    {
         guard let id = bucket.bucketID else { throw SwiftError(500) }
         let request = S3Request(
             id: call.request.id, method: .PUT, operation: operation, bucket: bucket.name,
