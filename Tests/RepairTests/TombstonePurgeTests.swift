@@ -1,6 +1,5 @@
 import AccessTestKit
 import Logging
-import MessageBus
 import Model
 import ObjectAccess
 import Observability
