@@ -151,7 +151,8 @@ extension Answer {
             }
             #expect(pages == whole, "pages of \(size)")
         }
-        let rolled = await gateway.send(.listObjectVersions, query: [("delimiter", "/"), ("prefix", "")])
+        let rolled = await gateway.send(
+            .listObjectVersions, query: [("delimiter", "/"), ("prefix", ""), ("encoding-type", "url")])
         #expect(rolled.values("CommonPrefixes", "Prefix") == ["b/"])
         #expect(await gateway.listVersions([("prefix", "b/")]).count == 7)
         #expect(await gateway.listVersions([("key-marker", "b/1")]).count == 8)

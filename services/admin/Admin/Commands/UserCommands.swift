@@ -18,8 +18,11 @@ struct CreateUser: VerbCommand {
     @Argument(help: "The user's id.") var user: String
     @Argument(help: "The password; other users of this host may see it here.") var password: String?
 
+    /// Without what is added when it runs.
+    var verbArguments: [String] { [user] }
+
     mutating func run() async throws {
-        var arguments = [user]
+        var arguments = verbArguments
         if let hash = try source.hash(or: password) { arguments.append("password=" + hash) }
         if let project { arguments += ["project=" + project, "role=" + role] }
         try await perform(with: arguments)
