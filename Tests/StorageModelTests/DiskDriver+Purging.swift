@@ -7,8 +7,12 @@ import Register
 /// Tombstones that all replicas have, and old states that come late.
 extension DiskDriver {
     mutating func purge() {
+        // One that is being purged answers that it is none, before that is durable.
         let tombstones = DiskModel.names.filter { name in
-            model.owns(name) && model.registers[name]?.durable?.record?.isTombstone == true && generator.chance(0.7)
+            guard model.owns(name), let register = model.registers[name], let state = register.durable,
+                state.record?.isTombstone == true, state.tag != register.purging
+            else { return false }
+            return generator.chance(0.7)
         }.map { PurgedRegister(name: $0, tag: model.registers[$0]!.durable!.tag) }
         guard !tombstones.isEmpty else { return }
         for item in tombstones { model.registers[item.name]!.purging = item.tag }

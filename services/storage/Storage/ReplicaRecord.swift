@@ -60,7 +60,9 @@ extension RegisterState where Record == ReplicaRecord {
 
     func value(of name: Model.RegisterName) -> RegisterValue {
         var size: UInt64 = 0
-        if name.keyspace == .objects || name.keyspace == .versions, let record, !record.isTombstone, !record.summary.isEmpty {
+        if name.keyspace == .objects || name.keyspace == .versions, let record, !record.isTombstone,
+            !record.summary.isEmpty
+        {
             size = (try? ListingSummary(decoding: record.summary))?.size ?? 0
         }
         return RegisterValue(
