@@ -83,8 +83,8 @@ def test_a_gateway_dies_while_versions_are_written(cluster, bucket):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         futures = [pool.submit(put, number) for number in range(150)]
         wait_until("some versions", lambda: sum(future.done() for future in futures) >= 40, 60, 0.01)
-        cluster.kill("gateway-1", hold=False)
-        wait_until("the gateway to come back", lambda: cluster.healthy("gateway-1", "ready"), 60)
+        cluster.kill("gateway", hold=False)
+        wait_until("the gateway to come back", lambda: cluster.healthy("gateway", "ready"), 60)
         for future in futures:
             version = future.result()
             if version:

@@ -56,6 +56,9 @@ extension DiskDriver {
     }
 
     private mutating func trust() {
+        // What repair brings of the other replicas before it lets a disk trust itself: the floor may have been lost too.
+        let floor = PurgeFloor(ballot: model.floor, sequence: model.floor.counter)
+        guard (try? disk.raiseFloor(to: floor)) != nil else { return }
         for doubt in disk.doubts where disk.failure == nil {
             let before = DiskModel.slots.filter { doubt.slots.contains($0) && model.doubts[$0] == .present }
             model.setDoubt(.unknown, doubt.slots)

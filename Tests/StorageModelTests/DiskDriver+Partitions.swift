@@ -8,6 +8,8 @@ extension DiskDriver {
     mutating func depart() {
         let partitions = (0..<UInt32(DiskModel.cut.count)).filter { _ in generator.chance(0.25) }
         guard !partitions.isEmpty, model.remnants.isEmpty else { return }
+        // What is under way may come to stand behind the record.
+        settle()
         model.departing = Set(partitions)
         for chunk in DiskModel.chunkNames where partitions.contains(DiskModel.partition(chunk)) && model.owns(chunk) {
             if model.chunks[chunk] == .present { model.chunks[chunk] = .unknown }

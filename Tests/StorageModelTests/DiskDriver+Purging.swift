@@ -15,7 +15,11 @@ extension DiskDriver {
             return generator.chance(0.7)
         }.map { PurgedRegister(name: $0, tag: model.registers[$0]!.durable!.tag) }
         guard !tombstones.isEmpty else { return }
-        for item in tombstones { model.registers[item.name]!.purging = item.tag }
+        for item in tombstones {
+            model.registers[item.name]!.purging = item.tag
+            // Without its tombstone a key in doubt is untaught again.
+            if model.taught[item.name] != nil { model.taught[item.name] = .unknown }
+        }
         if mistake == .unloggedPurge { return purgeInIndex(tombstones) }
         // Each for itself, so that the answers tell which.
         for item in tombstones {
@@ -32,7 +36,9 @@ extension DiskDriver {
         model.floor = max(model.floor, item.tag)
         model.tally.purges += 1
         model.registers[item.name]!.purging = nil
-        if model.registers[item.name]!.durable?.tag == item.tag { model.registers[item.name]!.durable = nil }
+        guard model.registers[item.name]!.durable?.tag == item.tag else { return }
+        model.registers[item.name]!.durable = nil
+        if model.taught[item.name] != nil { model.taught[item.name] = .absent }
     }
 
     private mutating func purgeInIndex(_ tombstones: [PurgedRegister]) {
@@ -44,7 +50,9 @@ extension DiskDriver {
     /// A state from before a purge.
     mutating func staleLearn() {
         let absent = DiskModel.names.filter { name in
-            model.owns(name) && model.registers[name].map { $0.durable == nil && $0.open.isEmpty } ?? false
+            // A key in doubt cannot have been purged since: what is above the doubt's bound is no older than a purge.
+            model.owns(name) && model.doubt(name) == .absent
+                && model.registers[name].map { $0.durable == nil && $0.open.isEmpty } ?? false
         }
         guard !absent.isEmpty, model.floor.counter > 1 else { return }
         let name = generator.pick(absent)

@@ -51,7 +51,7 @@ extension DiskDriver {
     private mutating func changeElsewhere(_ slots: SlotSet) {
         for name in DiskModel.names where slots.contains(DiskModel.slot(name)) && generator.chance(0.3) {
             if let held = model.registers[name]?.durable, held.record?.isTombstone == true, generator.chance(0.5) {
-                model.floor = max(model.floor, held.tag)
+                model.floorElsewhere = max(model.floorElsewhere, held.tag)
                 model.registers[name]?.durable = nil
             } else {
                 model.registers[name, default: .init()].durable = nextState(of: name)
@@ -91,7 +91,9 @@ extension DiskDriver {
                 model.setDoubt(.present, slots)
             }
             try disk.fence(upTo: model.counter)
-            try disk.raiseFloor(to: PurgeFloor(ballot: model.floor, sequence: model.floor.counter))
+            let floor = max(model.floor, model.floorElsewhere)
+            try disk.raiseFloor(to: PurgeFloor(ballot: floor, sequence: floor.counter))
+            model.floor = floor
         } catch { return }
         model.owned = model.owned.union(slots)
         model.remnants = model.remnants.subtracting(slots)

@@ -57,6 +57,8 @@ struct DiskModel {
     var fence = Ballot.zero
     /// The highest tag of a tombstone that was purged: older states of keys without one do not come back.
     var floor = Ballot.zero
+    /// The same of the disk that has the slots given up: it counts here when one of them comes back.
+    var floorElsewhere = Ballot.zero
     /// What was done, to see that something was.
     var tally = Tally()
 
