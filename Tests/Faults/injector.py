@@ -83,10 +83,17 @@ class Injector:
         self.note(f"end {fault}")
 
     def heal_all(self):
+        """One that cannot be healed does not keep the others from it."""
+        errors = []
         for fault in list(self.active):
-            self.heal(fault)
+            try:
+                self.heal(fault)
+            except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+                errors.append(error)
         for name in list(self.cluster.paused):
             self.cluster.resume(name)
+        if errors:
+            raise errors[0]
 
     def spans(self):
         """Of the faults that are over."""
