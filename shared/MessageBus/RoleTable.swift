@@ -40,7 +40,6 @@ public enum RoleTable {
         .revokeToken: [.gateway],
         .changeAccount: [.gateway],
         .reportMoves: [.repair],
-        .fetchUsage: [.gateway, .manager],
     ]
 
     /// Bit r of entry t: role r may send type t.

@@ -75,7 +75,6 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case operationAborted = "OperationAborted"
     case ownershipControlsNotFound = "OwnershipControlsNotFoundError"
     case preconditionFailed = "PreconditionFailed"
-    case quotaExceeded = "QuotaExceeded"
     case replicationConfigurationNotFound = "ReplicationConfigurationNotFoundError"
     case requestHeaderSectionTooLarge = "RequestHeaderSectionTooLarge"
     case requestTimeout = "RequestTimeout"
@@ -94,7 +93,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     public var status: Int {
         switch self {
         case .notModified: 304
-        case .accessDenied, .quotaExceeded, .accessForbidden, .invalidAccessKeyId, .invalidChunkSize, .invalidSecurity,
+        case .accessDenied, .accessForbidden, .invalidAccessKeyId, .invalidChunkSize, .invalidSecurity,
             .requestTimeTooSkewed,
             .signatureDoesNotMatch:
             403
@@ -212,7 +211,6 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
             + "Please try again.",
         .ownershipControlsNotFound: "The bucket ownership controls were not found",
         .preconditionFailed: "At least one of the pre-conditions you specified did not hold",
-        .quotaExceeded: "The quota of the bucket or of its owner is exceeded.",
         .replicationConfigurationNotFound: "The replication configuration was not found",
         .requestHeaderSectionTooLarge: "Your request header section exceeds the maximum allowed size.",
         .requestTimeout: "Your socket connection to the server was not read from or written to within the timeout "

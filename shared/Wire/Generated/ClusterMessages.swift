@@ -358,10 +358,6 @@ public struct UserRecord: WireMessage, Equatable {
     public var createdMilliseconds: Int64
     /// text of PasswordHash; empty: no password is good
     public var passwordHash: [UInt8]
-    /// of all its buckets; 0: no limit
-    public var quotaBytes: UInt64
-    /// 0: no limit
-    public var quotaObjects: UInt64
     /// project id
     public var defaultProject: String
     public var roles: [RoleAssignment]
@@ -376,8 +372,6 @@ public struct UserRecord: WireMessage, Equatable {
         sealedSecret: [UInt8] = [],
         createdMilliseconds: Int64 = 0,
         passwordHash: [UInt8] = [],
-        quotaBytes: UInt64 = 0,
-        quotaObjects: UInt64 = 0,
         defaultProject: String = "",
         roles: [RoleAssignment] = [],
         applicationCredentials: [ApplicationCredential] = [],
@@ -389,8 +383,6 @@ public struct UserRecord: WireMessage, Equatable {
         self.sealedSecret = sealedSecret
         self.createdMilliseconds = createdMilliseconds
         self.passwordHash = passwordHash
-        self.quotaBytes = quotaBytes
-        self.quotaObjects = quotaObjects
         self.defaultProject = defaultProject
         self.roles = roles
         self.applicationCredentials = applicationCredentials
@@ -409,8 +401,6 @@ public struct UserRecord: WireMessage, Equatable {
         sealedSecret = wireBytes(c.sealed_secret)
         createdMilliseconds = c.created_milliseconds
         passwordHash = wireBytes(c.password_hash)
-        quotaBytes = c.quota_bytes
-        quotaObjects = c.quota_objects
         defaultProject = wireString(c.default_project)
         roles = (0..<c.n_roles).map { RoleAssignment(reading: UnsafeRawPointer(c.roles[$0]!)) }
         applicationCredentials = (0..<c.n_application_credentials).map { ApplicationCredential(reading: UnsafeRawPointer(c.application_credentials[$0]!)) }
@@ -426,8 +416,6 @@ public struct UserRecord: WireMessage, Equatable {
         if !sealedSecret.isEmpty { c.pointee.sealed_secret = arena.binary(sealedSecret) }
         c.pointee.created_milliseconds = createdMilliseconds
         if !passwordHash.isEmpty { c.pointee.password_hash = arena.binary(passwordHash) }
-        c.pointee.quota_bytes = quotaBytes
-        c.pointee.quota_objects = quotaObjects
         if !defaultProject.isEmpty { c.pointee.default_project = arena.string(defaultProject) }
         if !roles.isEmpty {
             c.pointee.n_roles = roles.count
@@ -505,10 +493,6 @@ public struct BucketRecord: WireMessage, Equatable {
     public var location: String
     /// at most one of a name
     public var documents: [BucketDocument]
-    /// content of all objects; 0: no limit
-    public var quotaBytes: UInt64
-    /// 0: no limit
-    public var quotaObjects: UInt64
     /// id of the project whose Swift account has it as a container; empty: none
     public var project: String
     /// as a container, sorted by name
@@ -523,8 +507,6 @@ public struct BucketRecord: WireMessage, Equatable {
         state: BucketState = BucketState(rawValue: 0),
         location: String = "",
         documents: [BucketDocument] = [],
-        quotaBytes: UInt64 = 0,
-        quotaObjects: UInt64 = 0,
         project: String = "",
         headers: [SwiftHeader] = []
     ) {
@@ -536,8 +518,6 @@ public struct BucketRecord: WireMessage, Equatable {
         self.state = state
         self.location = location
         self.documents = documents
-        self.quotaBytes = quotaBytes
-        self.quotaObjects = quotaObjects
         self.project = project
         self.headers = headers
     }
@@ -556,8 +536,6 @@ public struct BucketRecord: WireMessage, Equatable {
         state = BucketState(rawValue: Int32(truncatingIfNeeded: c.state.rawValue))
         location = wireString(c.location)
         documents = (0..<c.n_documents).map { BucketDocument(reading: UnsafeRawPointer(c.documents[$0]!)) }
-        quotaBytes = c.quota_bytes
-        quotaObjects = c.quota_objects
         project = wireString(c.project)
         headers = (0..<c.n_headers).map { SwiftHeader(reading: UnsafeRawPointer(c.headers[$0]!)) }
     }
@@ -576,8 +554,6 @@ public struct BucketRecord: WireMessage, Equatable {
             c.pointee.n_documents = documents.count
             c.pointee.documents = arena.messages(documents, as: Martlet__V1__BucketDocument.self)
         }
-        c.pointee.quota_bytes = quotaBytes
-        c.pointee.quota_objects = quotaObjects
         if !project.isEmpty { c.pointee.project = arena.string(project) }
         if !headers.isEmpty {
             c.pointee.n_headers = headers.count
@@ -668,44 +644,6 @@ public struct EncryptionKeyRecord: WireMessage, Equatable {
         }
         c.pointee.disabled = disabled ? 1 : 0
         c.pointee.created_milliseconds = createdMilliseconds
-        return UnsafeMutableRawPointer(c)
-    }
-}
-
-/// Stored under webhooks/NAME: where events of buckets are sent
-public struct WebhookRecord: WireMessage, Equatable {
-    public var name: String
-    public var url: String
-    /// sent as Authorization: Bearer; AES-256-GCM by the master key
-    public var sealedToken: [UInt8]
-
-    public init(
-        name: String = "",
-        url: String = "",
-        sealedToken: [UInt8] = []
-    ) {
-        self.name = name
-        self.url = url
-        self.sealedToken = sealedToken
-    }
-
-    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        martlet__v1__webhook_record__descriptor_pointer()
-    }
-
-    public init(reading pointer: UnsafeRawPointer) {
-        let c = pointer.assumingMemoryBound(to: Martlet__V1__WebhookRecord.self).pointee
-        name = wireString(c.name)
-        url = wireString(c.url)
-        sealedToken = wireBytes(c.sealed_token)
-    }
-
-    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
-        let c = arena.allocate(Martlet__V1__WebhookRecord.self)
-        martlet__v1__webhook_record__init(c)
-        if !name.isEmpty { c.pointee.name = arena.string(name) }
-        if !url.isEmpty { c.pointee.url = arena.string(url) }
-        if !sealedToken.isEmpty { c.pointee.sealed_token = arena.binary(sealedToken) }
         return UnsafeMutableRawPointer(c)
     }
 }

@@ -52,7 +52,6 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let adminCommand = MessageType(rawValue: 62)
     public static let changeBucket = MessageType(rawValue: 63)
     public static let reportMoves = MessageType(rawValue: 64)
-    public static let fetchUsage = MessageType(rawValue: 70)
     public static let revokeToken = MessageType(rawValue: 80)
     public static let changeAccount = MessageType(rawValue: 81)
 
@@ -95,7 +94,6 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 62: "adminCommand"
         case 63: "changeBucket"
         case 64: "reportMoves"
-        case 70: "fetchUsage"
         case 80: "revokeToken"
         case 81: "changeAccount"
         default: "\(rawValue)"

@@ -502,51 +502,6 @@ void   martlet__v1__encryption_key_record__free_unpacked
   assert(message->base.descriptor == &martlet__v1__encryption_key_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-void   martlet__v1__webhook_record__init
-                     (Martlet__V1__WebhookRecord         *message)
-{
-  static const Martlet__V1__WebhookRecord init_value = MARTLET__V1__WEBHOOK_RECORD__INIT;
-  *message = init_value;
-}
-size_t martlet__v1__webhook_record__get_packed_size
-                     (const Martlet__V1__WebhookRecord *message)
-{
-  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
-  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
-}
-size_t martlet__v1__webhook_record__pack
-                     (const Martlet__V1__WebhookRecord *message,
-                      uint8_t       *out)
-{
-  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
-  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
-}
-size_t martlet__v1__webhook_record__pack_to_buffer
-                     (const Martlet__V1__WebhookRecord *message,
-                      ProtobufCBuffer *buffer)
-{
-  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
-  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
-}
-Martlet__V1__WebhookRecord *
-       martlet__v1__webhook_record__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data)
-{
-  return (Martlet__V1__WebhookRecord *)
-     protobuf_c_message_unpack (&martlet__v1__webhook_record__descriptor,
-                                allocator, len, data);
-}
-void   martlet__v1__webhook_record__free_unpacked
-                     (Martlet__V1__WebhookRecord *message,
-                      ProtobufCAllocator *allocator)
-{
-  if(!message)
-    return;
-  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
-  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
-}
 void   martlet__v1__cluster_settings__init
                      (Martlet__V1__ClusterSettings         *message)
 {
@@ -2366,7 +2321,7 @@ const ProtobufCMessageDescriptor martlet__v1__revoked_token__descriptor =
   (ProtobufCMessageInit) martlet__v1__revoked_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptors[12] =
+static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptors[10] =
 {
   {
     "id",
@@ -2441,30 +2396,6 @@ static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "quota_bytes",
-    7,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT64,
-    0,   /* quantifier_offset */
-    offsetof(Martlet__V1__UserRecord, quota_bytes),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "quota_objects",
-    8,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT64,
-    0,   /* quantifier_offset */
-    offsetof(Martlet__V1__UserRecord, quota_objects),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
     "default_project",
     10,
     PROTOBUF_C_LABEL_NONE,
@@ -2515,23 +2446,21 @@ static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptor
 };
 static const unsigned martlet__v1__user_record__field_indices_by_name[] = {
   2,   /* field[2] = access_key_id */
-  10,   /* field[10] = application_credentials */
+  8,   /* field[8] = application_credentials */
   4,   /* field[4] = created_milliseconds */
-  8,   /* field[8] = default_project */
+  6,   /* field[6] = default_project */
   0,   /* field[0] = id */
   5,   /* field[5] = password_hash */
-  6,   /* field[6] = quota_bytes */
-  7,   /* field[7] = quota_objects */
   1,   /* field[1] = role */
-  9,   /* field[9] = roles */
+  7,   /* field[7] = roles */
   3,   /* field[3] = sealed_secret */
-  11,   /* field[11] = tokens_from_milliseconds */
+  9,   /* field[9] = tokens_from_milliseconds */
 };
 static const ProtobufCIntRange martlet__v1__user_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 10, 8 },
-  { 0, 12 }
+  { 10, 6 },
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor =
 {
@@ -2541,7 +2470,7 @@ const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor =
   "Martlet__V1__UserRecord",
   "martlet.v1",
   sizeof(Martlet__V1__UserRecord),
-  12,
+  10,
   martlet__v1__user_record__field_descriptors,
   martlet__v1__user_record__field_indices_by_name,
   2,  martlet__v1__user_record__number_ranges,
@@ -2599,7 +2528,7 @@ const ProtobufCMessageDescriptor martlet__v1__bucket_document__descriptor =
   (ProtobufCMessageInit) martlet__v1__bucket_document__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descriptors[12] =
+static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descriptors[10] =
 {
   {
     "name",
@@ -2698,30 +2627,6 @@ static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "quota_bytes",
-    9,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT64,
-    0,   /* quantifier_offset */
-    offsetof(Martlet__V1__BucketRecord, quota_bytes),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "quota_objects",
-    10,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT64,
-    0,   /* quantifier_offset */
-    offsetof(Martlet__V1__BucketRecord, quota_objects),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
     "project",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -2750,21 +2655,19 @@ static const unsigned martlet__v1__bucket_record__field_indices_by_name[] = {
   3,   /* field[3] = acl */
   4,   /* field[4] = created_milliseconds */
   7,   /* field[7] = documents */
-  11,   /* field[11] = headers */
+  9,   /* field[9] = headers */
   1,   /* field[1] = id */
   6,   /* field[6] = location */
   0,   /* field[0] = name */
   2,   /* field[2] = owner */
-  10,   /* field[10] = project */
-  8,   /* field[8] = quota_bytes */
-  9,   /* field[9] = quota_objects */
+  8,   /* field[8] = project */
   5,   /* field[5] = state */
 };
 static const ProtobufCIntRange martlet__v1__bucket_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 30, 10 },
-  { 0, 12 }
+  { 30, 8 },
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor =
 {
@@ -2774,7 +2677,7 @@ const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor =
   "Martlet__V1__BucketRecord",
   "martlet.v1",
   sizeof(Martlet__V1__BucketRecord),
-  12,
+  10,
   martlet__v1__bucket_record__field_descriptors,
   martlet__v1__bucket_record__field_indices_by_name,
   2,  martlet__v1__bucket_record__number_ranges,
@@ -2920,70 +2823,6 @@ const ProtobufCMessageDescriptor martlet__v1__encryption_key_record__descriptor 
   martlet__v1__encryption_key_record__field_indices_by_name,
   1,  martlet__v1__encryption_key_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__encryption_key_record__init,
-  NULL,NULL,NULL    /* reserved[123] */
-};
-static const ProtobufCFieldDescriptor martlet__v1__webhook_record__field_descriptors[3] =
-{
-  {
-    "name",
-    1,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_STRING,
-    0,   /* quantifier_offset */
-    offsetof(Martlet__V1__WebhookRecord, name),
-    NULL,
-    &protobuf_c_empty_string,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "url",
-    2,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_STRING,
-    0,   /* quantifier_offset */
-    offsetof(Martlet__V1__WebhookRecord, url),
-    NULL,
-    &protobuf_c_empty_string,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "sealed_token",
-    3,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_BYTES,
-    0,   /* quantifier_offset */
-    offsetof(Martlet__V1__WebhookRecord, sealed_token),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned martlet__v1__webhook_record__field_indices_by_name[] = {
-  0,   /* field[0] = name */
-  2,   /* field[2] = sealed_token */
-  1,   /* field[1] = url */
-};
-static const ProtobufCIntRange martlet__v1__webhook_record__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 3 }
-};
-const ProtobufCMessageDescriptor martlet__v1__webhook_record__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "martlet.v1.WebhookRecord",
-  "WebhookRecord",
-  "Martlet__V1__WebhookRecord",
-  "martlet.v1",
-  sizeof(Martlet__V1__WebhookRecord),
-  3,
-  martlet__v1__webhook_record__field_descriptors,
-  martlet__v1__webhook_record__field_indices_by_name,
-  1,  martlet__v1__webhook_record__number_ranges,
-  (ProtobufCMessageInit) martlet__v1__webhook_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor martlet__v1__cluster_settings__field_descriptors[9] =

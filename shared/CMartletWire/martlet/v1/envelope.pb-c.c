@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[40] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[39] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -272,18 +272,17 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "ADMIN_COMMAND", "MARTLET__V1__MESSAGE_TYPE__ADMIN_COMMAND", 62 },
   { "CHANGE_BUCKET", "MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET", 63 },
   { "REPORT_MOVES", "MARTLET__V1__MESSAGE_TYPE__REPORT_MOVES", 64 },
-  { "FETCH_USAGE", "MARTLET__V1__MESSAGE_TYPE__FETCH_USAGE", 70 },
   { "REVOKE_TOKEN", "MARTLET__V1__MESSAGE_TYPE__REVOKE_TOKEN", 80 },
   { "CHANGE_ACCOUNT", "MARTLET__V1__MESSAGE_TYPE__CHANGE_ACCOUNT", 81 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 9},{30, 14},{40, 17},{60, 32},{70, 37},{80, 38},{0, 40}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 32},{80, 37},{0, 39}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[40] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[39] =
 {
   { "ADMIN_COMMAND", 34 },
   { "ADOPT_RING", 28 },
-  { "CHANGE_ACCOUNT", 39 },
+  { "CHANGE_ACCOUNT", 38 },
   { "CHANGE_BUCKET", 35 },
   { "COMMIT", 11 },
   { "DAMAGE_FOUND", 7 },
@@ -297,7 +296,6 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "FETCH_RELEASES", 23 },
   { "FETCH_STATE", 33 },
   { "FETCH_TOMBSTONES", 29 },
-  { "FETCH_USAGE", 37 },
   { "FORGET_HINTS", 19 },
   { "FORGET_RELEASES", 24 },
   { "GET_CHUNK", 15 },
@@ -316,7 +314,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "RAISE_FLOOR", 31 },
   { "READ", 9 },
   { "REPORT_MOVES", 36 },
-  { "REVOKE_TOKEN", 38 },
+  { "REVOKE_TOKEN", 37 },
   { "STAGE", 10 },
   { "STATE_CHANGED", 4 },
   { "TAP", 6 },
@@ -329,11 +327,11 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  40,
+  39,
   martlet__v1__message_type__enum_values_by_number,
-  40,
+  39,
   martlet__v1__message_type__enum_values_by_name,
-  7,
+  6,
   martlet__v1__message_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -26,7 +26,6 @@ typedef struct Martlet__V1__BucketDocument Martlet__V1__BucketDocument;
 typedef struct Martlet__V1__BucketRecord Martlet__V1__BucketRecord;
 typedef struct Martlet__V1__EncryptionKeyVersion Martlet__V1__EncryptionKeyVersion;
 typedef struct Martlet__V1__EncryptionKeyRecord Martlet__V1__EncryptionKeyRecord;
-typedef struct Martlet__V1__WebhookRecord Martlet__V1__WebhookRecord;
 typedef struct Martlet__V1__ClusterSettings Martlet__V1__ClusterSettings;
 typedef struct Martlet__V1__PartitionAssignment Martlet__V1__PartitionAssignment;
 typedef struct Martlet__V1__RingRecord Martlet__V1__RingRecord;
@@ -277,14 +276,6 @@ struct  Martlet__V1__UserRecord
    */
   ProtobufCBinaryData password_hash;
   /*
-   * of all its buckets; 0: no limit
-   */
-  uint64_t quota_bytes;
-  /*
-   * 0: no limit
-   */
-  uint64_t quota_objects;
-  /*
    * project id
    */
   char *default_project;
@@ -299,7 +290,7 @@ struct  Martlet__V1__UserRecord
 };
 #define MARTLET__V1__USER_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__user_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0 }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0 }
 
 
 /*
@@ -347,14 +338,6 @@ struct  Martlet__V1__BucketRecord
   size_t n_documents;
   Martlet__V1__BucketDocument **documents;
   /*
-   * content of all objects; 0: no limit
-   */
-  uint64_t quota_bytes;
-  /*
-   * 0: no limit
-   */
-  uint64_t quota_objects;
-  /*
    * id of the project whose Swift account has it as a container; empty: none
    */
   char *project;
@@ -366,7 +349,7 @@ struct  Martlet__V1__BucketRecord
 };
 #define MARTLET__V1__BUCKET_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__bucket_record__descriptor) \
-    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string, 0,NULL }
+    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 /*
@@ -408,24 +391,6 @@ struct  Martlet__V1__EncryptionKeyRecord
 #define MARTLET__V1__ENCRYPTION_KEY_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__encryption_key_record__descriptor) \
     , (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
-
-
-/*
- * Stored under webhooks/NAME: where events of buckets are sent
- */
-struct  Martlet__V1__WebhookRecord
-{
-  ProtobufCMessage base;
-  char *name;
-  char *url;
-  /*
-   * sent as Authorization: Bearer; AES-256-GCM by the master key
-   */
-  ProtobufCBinaryData sealed_token;
-};
-#define MARTLET__V1__WEBHOOK_RECORD__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__webhook_record__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 /*
@@ -1136,25 +1101,6 @@ Martlet__V1__EncryptionKeyRecord *
 void   martlet__v1__encryption_key_record__free_unpacked
                      (Martlet__V1__EncryptionKeyRecord *message,
                       ProtobufCAllocator *allocator);
-/* Martlet__V1__WebhookRecord methods */
-void   martlet__v1__webhook_record__init
-                     (Martlet__V1__WebhookRecord         *message);
-size_t martlet__v1__webhook_record__get_packed_size
-                     (const Martlet__V1__WebhookRecord   *message);
-size_t martlet__v1__webhook_record__pack
-                     (const Martlet__V1__WebhookRecord   *message,
-                      uint8_t             *out);
-size_t martlet__v1__webhook_record__pack_to_buffer
-                     (const Martlet__V1__WebhookRecord   *message,
-                      ProtobufCBuffer     *buffer);
-Martlet__V1__WebhookRecord *
-       martlet__v1__webhook_record__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data);
-void   martlet__v1__webhook_record__free_unpacked
-                     (Martlet__V1__WebhookRecord *message,
-                      ProtobufCAllocator *allocator);
 /* Martlet__V1__ClusterSettings methods */
 void   martlet__v1__cluster_settings__init
                      (Martlet__V1__ClusterSettings         *message);
@@ -1741,9 +1687,6 @@ typedef void (*Martlet__V1__EncryptionKeyVersion_Closure)
 typedef void (*Martlet__V1__EncryptionKeyRecord_Closure)
                  (const Martlet__V1__EncryptionKeyRecord *message,
                   void *closure_data);
-typedef void (*Martlet__V1__WebhookRecord_Closure)
-                 (const Martlet__V1__WebhookRecord *message,
-                  void *closure_data);
 typedef void (*Martlet__V1__ClusterSettings_Closure)
                  (const Martlet__V1__ClusterSettings *message,
                   void *closure_data);
@@ -1853,7 +1796,6 @@ extern const ProtobufCMessageDescriptor martlet__v1__bucket_document__descriptor
 extern const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__encryption_key_version__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__encryption_key_record__descriptor;
-extern const ProtobufCMessageDescriptor martlet__v1__webhook_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__cluster_settings__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__partition_assignment__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__ring_record__descriptor;

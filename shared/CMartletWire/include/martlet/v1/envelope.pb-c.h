@@ -98,10 +98,6 @@ typedef enum _Martlet__V1__MessageType {
   MARTLET__V1__MESSAGE_TYPE__CHANGE_BUCKET = 63,
   MARTLET__V1__MESSAGE_TYPE__REPORT_MOVES = 64,
   /*
-   * storage: what buckets hold
-   */
-  MARTLET__V1__MESSAGE_TYPE__FETCH_USAGE = 70,
-  /*
    * manager: identity and accounts
    */
   MARTLET__V1__MESSAGE_TYPE__REVOKE_TOKEN = 80,

@@ -73,9 +73,6 @@ typedef struct Martlet__V1__TrustRequest Martlet__V1__TrustRequest;
 typedef struct Martlet__V1__TrustReply Martlet__V1__TrustReply;
 typedef struct Martlet__V1__AdoptRingRequest Martlet__V1__AdoptRingRequest;
 typedef struct Martlet__V1__AdoptRingReply Martlet__V1__AdoptRingReply;
-typedef struct Martlet__V1__FetchUsageRequest Martlet__V1__FetchUsageRequest;
-typedef struct Martlet__V1__BucketUsage Martlet__V1__BucketUsage;
-typedef struct Martlet__V1__FetchUsageReply Martlet__V1__FetchUsageReply;
 
 
 /* --- enums --- */
@@ -1055,46 +1052,6 @@ struct  Martlet__V1__AdoptRingReply
 #define MARTLET__V1__ADOPT_RING_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__adopt_ring_reply__descriptor) \
     , 0 }
-
-
-/*
- * What buckets hold on this node: live objects of every replica that is kept here, and the size of their content.
- */
-struct  Martlet__V1__FetchUsageRequest
-{
-  ProtobufCMessage base;
-  /*
-   * ids; none: of all
-   */
-  size_t n_buckets;
-  ProtobufCBinaryData *buckets;
-};
-#define MARTLET__V1__FETCH_USAGE_REQUEST__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_usage_request__descriptor) \
-    , 0,NULL }
-
-
-struct  Martlet__V1__BucketUsage
-{
-  ProtobufCMessage base;
-  ProtobufCBinaryData bucket;
-  uint64_t objects;
-  uint64_t bytes;
-};
-#define MARTLET__V1__BUCKET_USAGE__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__bucket_usage__descriptor) \
-    , {0,NULL}, 0, 0 }
-
-
-struct  Martlet__V1__FetchUsageReply
-{
-  ProtobufCMessage base;
-  size_t n_usage;
-  Martlet__V1__BucketUsage **usage;
-};
-#define MARTLET__V1__FETCH_USAGE_REPLY__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_usage_reply__descriptor) \
-    , 0,NULL }
 
 
 /* Martlet__V1__RegisterName methods */
@@ -2180,63 +2137,6 @@ Martlet__V1__AdoptRingReply *
 void   martlet__v1__adopt_ring_reply__free_unpacked
                      (Martlet__V1__AdoptRingReply *message,
                       ProtobufCAllocator *allocator);
-/* Martlet__V1__FetchUsageRequest methods */
-void   martlet__v1__fetch_usage_request__init
-                     (Martlet__V1__FetchUsageRequest         *message);
-size_t martlet__v1__fetch_usage_request__get_packed_size
-                     (const Martlet__V1__FetchUsageRequest   *message);
-size_t martlet__v1__fetch_usage_request__pack
-                     (const Martlet__V1__FetchUsageRequest   *message,
-                      uint8_t             *out);
-size_t martlet__v1__fetch_usage_request__pack_to_buffer
-                     (const Martlet__V1__FetchUsageRequest   *message,
-                      ProtobufCBuffer     *buffer);
-Martlet__V1__FetchUsageRequest *
-       martlet__v1__fetch_usage_request__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data);
-void   martlet__v1__fetch_usage_request__free_unpacked
-                     (Martlet__V1__FetchUsageRequest *message,
-                      ProtobufCAllocator *allocator);
-/* Martlet__V1__BucketUsage methods */
-void   martlet__v1__bucket_usage__init
-                     (Martlet__V1__BucketUsage         *message);
-size_t martlet__v1__bucket_usage__get_packed_size
-                     (const Martlet__V1__BucketUsage   *message);
-size_t martlet__v1__bucket_usage__pack
-                     (const Martlet__V1__BucketUsage   *message,
-                      uint8_t             *out);
-size_t martlet__v1__bucket_usage__pack_to_buffer
-                     (const Martlet__V1__BucketUsage   *message,
-                      ProtobufCBuffer     *buffer);
-Martlet__V1__BucketUsage *
-       martlet__v1__bucket_usage__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data);
-void   martlet__v1__bucket_usage__free_unpacked
-                     (Martlet__V1__BucketUsage *message,
-                      ProtobufCAllocator *allocator);
-/* Martlet__V1__FetchUsageReply methods */
-void   martlet__v1__fetch_usage_reply__init
-                     (Martlet__V1__FetchUsageReply         *message);
-size_t martlet__v1__fetch_usage_reply__get_packed_size
-                     (const Martlet__V1__FetchUsageReply   *message);
-size_t martlet__v1__fetch_usage_reply__pack
-                     (const Martlet__V1__FetchUsageReply   *message,
-                      uint8_t             *out);
-size_t martlet__v1__fetch_usage_reply__pack_to_buffer
-                     (const Martlet__V1__FetchUsageReply   *message,
-                      ProtobufCBuffer     *buffer);
-Martlet__V1__FetchUsageReply *
-       martlet__v1__fetch_usage_reply__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data);
-void   martlet__v1__fetch_usage_reply__free_unpacked
-                     (Martlet__V1__FetchUsageReply *message,
-                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Martlet__V1__RegisterName_Closure)
@@ -2410,15 +2310,6 @@ typedef void (*Martlet__V1__AdoptRingRequest_Closure)
 typedef void (*Martlet__V1__AdoptRingReply_Closure)
                  (const Martlet__V1__AdoptRingReply *message,
                   void *closure_data);
-typedef void (*Martlet__V1__FetchUsageRequest_Closure)
-                 (const Martlet__V1__FetchUsageRequest *message,
-                  void *closure_data);
-typedef void (*Martlet__V1__BucketUsage_Closure)
-                 (const Martlet__V1__BucketUsage *message,
-                  void *closure_data);
-typedef void (*Martlet__V1__FetchUsageReply_Closure)
-                 (const Martlet__V1__FetchUsageReply *message,
-                  void *closure_data);
 
 /* --- services --- */
 
@@ -2484,9 +2375,6 @@ extern const ProtobufCMessageDescriptor martlet__v1__trust_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__trust_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__adopt_ring_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__adopt_ring_reply__descriptor;
-extern const ProtobufCMessageDescriptor martlet__v1__fetch_usage_request__descriptor;
-extern const ProtobufCMessageDescriptor martlet__v1__bucket_usage__descriptor;
-extern const ProtobufCMessageDescriptor martlet__v1__fetch_usage_reply__descriptor;
 
 PROTOBUF_C__END_DECLS
 
