@@ -109,7 +109,9 @@ final class BucketDirectory: Sendable {
     func change(_ request: ChangeBucketRequest, context: MessageContext) async throws -> ChangeBucketReply {
         let reply = try await changes.change(request, context: context)
         // A change that the manager has made is answered even if it cannot be fetched now: the mirror comes to it.
-        if reply.outcome == .bucketChanged { try? await cluster.refresh() }
+        // The headers of a container that is made again are merged into those that it has.
+        let isMerged = reply.outcome == .bucketExistsOwned && !request.headers.isEmpty
+        if reply.outcome == .bucketChanged || isMerged { try? await cluster.refresh() }
         return reply
     }
 
