@@ -184,7 +184,7 @@ let testTargets: [Target] = [
         "ManagerTests",
         [
             "Manager", "ClusterStore", "ClusterState", "MessageBus", "Observability", "Ring", "FailureDetection",
-            "Wire",
+            "Wire", "Checksums",
             "Model", nio, log, sqlite,
         ]),
     tests(

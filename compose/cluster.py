@@ -99,6 +99,11 @@ class Cluster:
     def endpoint(self):
         return f"http://127.0.0.1:{self.options['port_base']}"
 
+    @property
+    def swift_endpoint(self):
+        """Swift; Keystone is at /v2.0 and /v3 below it."""
+        return f"http://127.0.0.1:{self.options['port_base'] + 1}"
+
     def prepare(self, **options):
         for part in ("config", "data", "log", "run"):
             self.path(part).mkdir(parents=True, exist_ok=True)
@@ -144,6 +149,7 @@ class Cluster:
                       f'enrolment = "tcp://{self.address("manager")}:{self.port("manager") + 2}"', ""]
         if program == "gateway":
             lines += ["[gateway]", f'listen = "{host}:{self.options["port_base"]}"', ""]
+            lines += ["[swift]", f'listen = "{host}:{self.options["port_base"] + 1}"', ""]
         return "\n".join(lines)
 
     def overrides(self, program):
@@ -152,7 +158,7 @@ class Cluster:
         result = []
         for pair in self.options["set"]:
             section = pair.split(".", 1)[0]
-            if section in common or section == program:
+            if section in common or section == program or (section, program) == ("swift", "gateway"):
                 result += ["--set", pair]
         return result
 
@@ -177,8 +183,10 @@ class Cluster:
         if self.pid("supervisor"):
             return
         log = open(self.path("log", "supervisor.log"), "ab")
+        # An address for clients in DIR/env, whose name would be a setting of the gateway's section [swift].
+        environment = {name: value for name, value in os.environ.items() if name != "MARTLET_SWIFT_AUTH_V1"}
         subprocess.Popen([sys.executable, str(ROOT / "compose" / "supervise"), str(self.folder)], stdin=subprocess.DEVNULL,
-                         stdout=log, stderr=log, start_new_session=True)
+                         stdout=log, stderr=log, env=environment, start_new_session=True)
         wait_for("the supervisor", lambda: self.pid("supervisor"), 10)
 
     def stop(self, patience=60):

@@ -1,7 +1,8 @@
 """Real clients against a running cluster, which the environment names (compose/up writes it to DIR/env):
 
-MARTLET_S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, MARTLET_ADMIN, MARTLET_BIN; MARTLET_TEST_LARGE_MB is the
-size of the large files (default 100).
+MARTLET_S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, MARTLET_KEYSTONE_URL, MARTLET_KEYSTONE_TENANT,
+MARTLET_KEYSTONE_USER, MARTLET_KEYSTONE_PASSWORD, MARTLET_ADMIN, MARTLET_BIN; MARTLET_TEST_LARGE_MB is the size of the
+large files (default 100).
 
 To run by hand:  compose/up && . martlet-data/env && python3 -m pytest -q -rs Tests/Compatibility
 """
@@ -21,8 +22,10 @@ import botocore.exceptions
 import pytest
 
 import raw
+import swiftapi
 
-REQUIRED = ["MARTLET_S3_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MARTLET_ADMIN", "MARTLET_BIN"]
+REQUIRED = ["MARTLET_S3_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MARTLET_ADMIN", "MARTLET_BIN",
+            "MARTLET_KEYSTONE_URL", "MARTLET_KEYSTONE_TENANT", "MARTLET_KEYSTONE_USER", "MARTLET_KEYSTONE_PASSWORD"]
 LARGE_MB = int(os.environ.get("MARTLET_TEST_LARGE_MB", "100"))
 MIB = 1 << 20
 
@@ -121,3 +124,19 @@ def anonymous():
 @pytest.fixture
 def server():
     return raw.Server(os.environ["MARTLET_S3_ENDPOINT"])
+
+
+@pytest.fixture(scope="session")
+def demo():
+    """The Swift account of the user that the environment names."""
+    return swiftapi.Account(
+        os.environ["MARTLET_KEYSTONE_USER"], os.environ["MARTLET_KEYSTONE_PASSWORD"], os.environ["MARTLET_KEYSTONE_TENANT"])
+
+
+@pytest.fixture
+def container(demo):
+    name = f"swift-{uuid.uuid4().hex[:16]}"
+    demo.put(f"/{name}")
+    yield name
+    demo.empty(name)
+    demo.send("DELETE", f"/{name}")

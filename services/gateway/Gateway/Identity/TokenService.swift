@@ -2,7 +2,6 @@ import Checksums
 import ClusterState
 import MessageBus
 import Model
-import Synchronization
 import Wire
 
 /// Asks a manager to change what concerns identity and accounts.
@@ -20,14 +19,14 @@ final class TokenService: Sendable {
     private let lifetime: Duration
     /// Milliseconds since 1970.
     let clock: @Sendable () -> Int64
-    private let lastRefresh = Mutex<ContinuousClock.Instant?>(nil)
-    private static let refreshInterval = Duration.seconds(1)
+    private let refresh: SharedRefresh
 
     init(
         cluster: any ClusterViewing, master: MasterKey, changes: any IdentityChanging, lifetime: Duration,
         clock: @escaping @Sendable () -> Int64, passwords: PasswordChecker = PasswordChecker()
     ) {
         self.cluster = cluster
+        refresh = SharedRefresh(cluster: cluster)
         seal = TokenSeal(master: master)
         self.changes = changes
         self.lifetime = lifetime
@@ -44,7 +43,7 @@ final class TokenService: Sendable {
         guard let content = seal.open(text) else { throw Unauthorized() }
         if let credentials = judge(content, cluster.view) { return credentials }
         // A user who was made a moment ago may be unknown here yet.
-        guard content.expiresMilliseconds > clock(), await mayRefresh(),
+        guard content.expiresMilliseconds > clock(), await hasRefreshed(),
             let credentials = judge(content, cluster.view)
         else { throw Unauthorized() }
         return credentials
@@ -148,7 +147,7 @@ final class TokenService: Sendable {
 
     private func user(_ name: String) async -> UserRecord? {
         if let user = cluster.view.user(id: name) { return user }
-        return await mayRefresh() ? cluster.view.user(id: name) : nil
+        return await hasRefreshed() ? cluster.view.user(id: name) : nil
     }
 
     private func owner(ofCredential id: String) async -> UserRecord? {
@@ -156,7 +155,7 @@ final class TokenService: Sendable {
             cluster.view.users.values.first { $0.applicationCredentials.contains { $0.id == id } }
         }
         if let user = find() { return user }
-        return await mayRefresh() ? find() : nil
+        return await hasRefreshed() ? find() : nil
     }
 
     // MARK: - Revocation
@@ -170,16 +169,8 @@ final class TokenService: Sendable {
         try await cluster.refresh()
     }
 
-    /// Pulls the state, at most once a second: strangers must not be able to make us busy. Returns whether it did.
-    private func mayRefresh() async -> Bool {
-        let isTime = lastRefresh.withLock { last in
-            let now = ContinuousClock.now
-            if let last, now - last < Self.refreshInterval { return false }
-            last = now
-            return true
-        }
-        return isTime ? (try? await cluster.refresh()) != nil : false
-    }
+    /// Pulls the state for what is not known here. Returns whether it did.
+    private func hasRefreshed() async -> Bool { (try? await refresh()) != nil }
 }
 
 extension UserRecord {

@@ -2,7 +2,6 @@ import ClusterState
 import MessageBus
 import Model
 import S3Protocol
-import Synchronization
 import Wire
 
 /// Asks a manager to change a bucket.
@@ -57,14 +56,12 @@ extension ManagerBucketChanges: IdentityChanging {
 final class BucketDirectory: Sendable {
     private let cluster: any ClusterViewing
     private let changes: any BucketChanging
-    /// A flood of unknown names asks the manager this often at most.
-    private let refreshInterval: Duration
-    private let refreshing = Mutex((next: Task<Void, any Error>?.none, last: ContinuousClock.Instant?.none))
+    private let refresh: SharedRefresh
 
     init(cluster: any ClusterViewing, changes: any BucketChanging, refreshInterval: Duration = .milliseconds(50)) {
         self.cluster = cluster
         self.changes = changes
-        self.refreshInterval = refreshInterval
+        refresh = SharedRefresh(cluster: cluster, interval: refreshInterval)
     }
 
     /// The bucket, also while it is being deleted. Throws what says that nobody knows when no manager can be asked for a name
@@ -109,24 +106,10 @@ final class BucketDirectory: Sendable {
     func change(_ request: ChangeBucketRequest, context: MessageContext) async throws -> ChangeBucketReply {
         let reply = try await changes.change(request, context: context)
         // A change that the manager has made is answered even if it cannot be fetched now: the mirror comes to it.
-        if reply.outcome == .bucketChanged { try? await cluster.refresh() }
+        // The headers of a container that is made again are merged into those that it has.
+        let isMerged = reply.outcome == .bucketExistsOwned && !request.headers.isEmpty
+        if reply.outcome == .bucketChanged || isMerged { try? await cluster.refresh() }
         return reply
-    }
-
-    /// Asks a manager after this call began. Who comes while another waits for its turn shares its answer.
-    private func refresh() async throws {
-        let task = refreshing.withLock { state in
-            if let next = state.next { return next }
-            let due = state.last.map { $0 + refreshInterval } ?? .now
-            let task = Task {
-                if due > .now { try await Task.sleep(until: due, clock: .continuous) }
-                refreshing.withLock { $0 = (nil, .now) }
-                try await cluster.refresh()
-            }
-            state.next = task
-            return task
-        }
-        try await task.value
     }
 
     private static func missing(_ name: String) -> S3Error {

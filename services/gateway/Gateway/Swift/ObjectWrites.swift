@@ -2,6 +2,7 @@ import Model
 import NIOHTTP1
 import ObjectAccess
 import S3Protocol
+import Synchronization
 import Wire
 
 /// PUT, POST and DELETE of objects.
@@ -118,15 +119,18 @@ extension SwiftOperations {
         return S3Response(status: .noContent)
     }
 
-    /// Throws 404 when there is none.
+    /// Throws 404 when there is none. One that has expired is not there for clients, but it is listed and takes space:
+    /// it is deleted too, so that a container can be emptied.
     func delete(_ key: [UInt8], in container: BucketRecord, _ call: SwiftCall) async throws {
         let shared = try shared(call, container, key: key)
         let now = clock() / 1000
+        let wasExpired = Mutex(false)
         try await s3.removeObject(shared.object, shared) { object in
-            // What has expired is not there.
-            guard let object, !object.isExpired(now: now) else { throw SwiftError.notFound }
+            guard let object else { throw SwiftError.notFound }
+            wasExpired.withLock { $0 = object.isExpired(now: now) }
         }
         if let id = container.bucketID { usage.forget(id) }
+        if wasExpired.withLock({ $0 }) { throw SwiftError.notFound }
     }
 
     // MARK: - Quotas

@@ -5,8 +5,6 @@ import Wire
 enum SwiftCaller: Sendable {
     case anonymous
     case user(Credentials)
-    /// The bearer of a signed address, good for one operation on one object or on what begins with its prefix.
-    case bearer(TemporaryGrant)
 
     var credentials: Credentials? {
         guard case .user(let credentials) = self else { return nil }
@@ -39,7 +37,6 @@ enum SwiftAuthorization {
         guard permission != .none else { return .allowed }
         let read = AccessList(container?.headers["x-container-read"])
         switch caller {
-        case .bearer(let grant): return grant.permission == permission ? .allowed : .unauthorized
         case .anonymous:
             return admitsReferrer(read, permission, referer) ? .allowed : .unauthorized
         case .user(let credentials):
