@@ -183,10 +183,8 @@ class Cluster:
         if self.pid("supervisor"):
             return
         log = open(self.path("log", "supervisor.log"), "ab")
-        # An address for clients in DIR/env, whose name would be a setting of the gateway's section [swift].
-        environment = {name: value for name, value in os.environ.items() if name != "MARTLET_SWIFT_AUTH_V1"}
         subprocess.Popen([sys.executable, str(ROOT / "compose" / "supervise"), str(self.folder)], stdin=subprocess.DEVNULL,
-                         stdout=log, stderr=log, env=environment, start_new_session=True)
+                         stdout=log, stderr=log, env=process_environment(), start_new_session=True)
         wait_for("the supervisor", lambda: self.pid("supervisor"), 10)
 
     def stop(self, patience=60):
@@ -216,6 +214,11 @@ def write(path, text, mode=0o600):
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def process_environment():
+    """Without the address for clients in DIR/env whose name would be a setting of the gateway's section [swift]."""
+    return {name: value for name, value in os.environ.items() if name != "MARTLET_SWIFT_AUTH_V1"}
 
 
 def wait_for(what, condition, seconds):

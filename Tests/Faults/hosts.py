@@ -115,7 +115,7 @@ class Hosts(compose.Cluster):
         with open(self.path("log", f"{name}.log"), "ab") as log:
             self.running[name] = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=network.die_with_parent,
-                env={**os.environ, **self.environment, **(environment or {}), "SWIFT_BACKTRACE": "enable=no"})
+                env={**compose.process_environment(), **self.environment, **(environment or {}), "SWIFT_BACKTRACE": "enable=no"})
 
     def is_running(self, name):
         return name in self.running and self.running[name].poll() is None
