@@ -31,18 +31,21 @@ struct LogBenchmark: ParsableCommand {
 
     private func append(_ log: ObjectLog, _ waiters: SyncWaiters, _ payload: ByteBuffer, width: Int) throws {
         let before = waiters.syncs
+        let cpuBefore = ProcessAccount.processSeconds
         let outcome = try Outstanding(width: width) { number, done in
             let head = Array("key \(number)".utf8) + [UInt8](repeating: 1, count: 100)
             let entry = LogEntry(type: 2, head: head, payload: payload, payloadChecksum: crc32c(payload))
             try waiters.append(entry, to: log, done)
         }.run(seconds: seconds)
         let syncs = waiters.syncs - before
+        let cpu = ProcessAccount.processSeconds - cpuBefore
+        let mebibytes = Double(outcome.latencies.count * payload.readableBytes) / 1_048_576
         show(
             String(
                 format: "%3d writers: %8.0f appends/s, %6.0f syncs/s, %5.1f appends per sync, ", width,
                 outcome.perSecond, Double(syncs) / outcome.seconds,
                 Double(outcome.latencies.count) / Double(max(1, syncs)))
-                + outcome.latencies.text)
+                + outcome.latencies.text + String(format: ", %.2f ms of CPU per MiB", cpu / mebibytes * 1e3))
     }
 
     private func read(_ log: ObjectLog, _ waiters: SyncWaiters, threads: Int) throws {

