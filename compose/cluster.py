@@ -16,7 +16,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-APT_PACKAGES = ["libzmq3-dev", "libprotobuf-c-dev", "libssl-dev", "librocksdb-dev", "libisal-dev", "libsqlite3-dev", "libxml2-dev"]
+APT_PACKAGES = ["libzmq3-dev", "libprotobuf-c-dev", "libssl-dev", "librocksdb-dev", "libisal-dev", "libbz2-dev", "libsqlite3-dev", "libxml2-dev"]
 ETCD = "/usr/bin/etcd"
 PROGRAMS = ["manager", "storage", "gateway", "replicator", "repair", "adm", "tap", "load"]
 
@@ -117,12 +117,21 @@ class Cluster:
         if not target.exists() or target.read_text() != text:
             write(target, text)
 
+    def share_master_key(self):
+        """Further managers open the same secrets as the first."""
+        for name, *_ in self.managers()[1:]:
+            target = self.path("data", name, "master-key")
+            if not target.exists():
+                target.parent.mkdir(mode=0o700, exist_ok=True)
+                write(target, self.path("data", "manager", "master-key").read_text())
+
     def etcd_configuration(self, name, port):
-        members = ",".join(f"{n}=http://127.0.0.1:{p + 1}" for n, _, p in self.etcd_members())
+        members = ",".join(f"{n}=http://{self.address(n)}:{p + 1}" for n, _, p in self.etcd_members())
+        client, peer = (f"http://{self.address(name)}:{p}" for p in (port, port + 1))
         values = {
             "name": name, "data-dir": str(self.path("data", name)), "logger": "zap", "initial-cluster": members,
-            "listen-client-urls": f"http://127.0.0.1:{port}", "advertise-client-urls": f"http://127.0.0.1:{port}",
-            "listen-peer-urls": f"http://127.0.0.1:{port + 1}", "initial-advertise-peer-urls": f"http://127.0.0.1:{port + 1}",
+            "listen-client-urls": client, "advertise-client-urls": client,
+            "listen-peer-urls": peer, "initial-advertise-peer-urls": peer,
             "auto-compaction-mode": "revision", "auto-compaction-retention": "10000",
         }
         return "# Written by compose/up.\n" + "".join(f"{key}: '{value}'\n" for key, value in values.items()) + \
@@ -139,7 +148,7 @@ class Cluster:
         if program == "manager":
             replicas = self.options["replicas"]
             lines += ["[manager]", f'enrolment = "tcp://{host}:{port + 2}"', f"replicas = {replicas}"]
-            members = [f"http://127.0.0.1:{p}" for _, _, p in self.etcd_members()]
+            members = [f"http://{self.address(n)}:{p}" for n, _, p in self.etcd_members()]
             if members:
                 lines += ['store = "etcd"', f"etcd_endpoints = {json.dumps(members)}"]
             lines += [""]
@@ -184,7 +193,7 @@ class Cluster:
             return
         log = open(self.path("log", "supervisor.log"), "ab")
         subprocess.Popen([sys.executable, str(ROOT / "compose" / "supervise"), str(self.folder)], stdin=subprocess.DEVNULL,
-                         stdout=log, stderr=log, env=process_environment(), start_new_session=True)
+                         stdout=log, stderr=log, start_new_session=True)
         wait_for("the supervisor", lambda: self.pid("supervisor"), 10)
 
     def stop(self, patience=60):
@@ -214,11 +223,6 @@ def write(path, text, mode=0o600):
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-
-
-def process_environment():
-    """Without the address for clients in DIR/env whose name would be a setting of the gateway's section [swift]."""
-    return {name: value for name, value in os.environ.items() if name != "MARTLET_SWIFT_AUTH_V1"}
 
 
 def wait_for(what, condition, seconds):

@@ -20,7 +20,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = pathlib.Path(os.environ.get("MARTLET_BIN", ROOT / ".build" / "debug")).resolve()
-PORTS_OF_A_CLUSTER = 120
+PORTS_OF_A_CLUSTER = 160
 
 
 def free_port_base():
@@ -43,14 +43,21 @@ def free_port_base():
 
 
 def wait_until(what, condition, seconds=30, pause=0.1):
-    """Polls a condition; its value, or a failure that says what was waited for."""
-    end = time.monotonic() + seconds
+    """Polls a condition; its value, or a failure that says what was waited for.
+
+    `seconds` is ample where nothing else runs. A slow machine is no failure, so it gets three times as long.
+    """
+    limit = max(60, 3 * seconds)
+    end = time.monotonic() + limit
     while True:
-        value = condition()
+        try:
+            value, failure = condition(), ""
+        except OSError as error:  # who is asked may be starting
+            value, failure = None, f": {error}"
         if value:
             return value
         if time.monotonic() > end:
-            pytest.fail(f"waited {seconds} s for {what}")
+            pytest.fail(f"waited {limit} s for {what}{failure}")
         time.sleep(pause)
 
 
@@ -64,7 +71,7 @@ class Cluster:
         self.up()
 
     def up(self):
-        run = subprocess.run([ROOT / "compose" / "up", *self.options], capture_output=True, text=True, timeout=180)
+        run = subprocess.run([ROOT / "compose" / "up", *self.options], capture_output=True, text=True, timeout=900)
         assert run.returncode == 0, run.stdout + run.stderr + self.last_log_lines()
         self.env = {}
         for line in (self.folder / "env").read_text().splitlines():
@@ -79,7 +86,7 @@ class Cluster:
         return self.env["MARTLET_S3_ENDPOINT"]
 
     def s3(self, **config):
-        settings = dict(retries={"max_attempts": 0}, s3={"addressing_style": "path"}, read_timeout=30, connect_timeout=5)
+        settings = dict(retries={"max_attempts": 0}, s3={"addressing_style": "path"}, read_timeout=60, connect_timeout=20)
         return boto3.client(
             "s3", endpoint_url=self.endpoint, aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1",
@@ -91,7 +98,7 @@ class Cluster:
         return str(BINARIES / f"martlet-{name}")
 
     def adm(self, *arguments):
-        run = subprocess.run([self.program("adm"), *arguments, "--json"], capture_output=True, text=True, timeout=60,
+        run = subprocess.run([self.program("adm"), *arguments, "--json"], capture_output=True, text=True, timeout=120,
                              env=os.environ | self.env)
         assert run.returncode == 0, f"martlet-adm {arguments}: {run.stdout} {run.stderr}"
         return json.loads(run.stdout)
@@ -100,7 +107,7 @@ class Cluster:
         return subprocess.Popen([self.program(name), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 text=True, env=os.environ | self.env)
 
-    def run_program(self, name, *arguments, timeout=120):
+    def run_program(self, name, *arguments, timeout=300):
         process = self.start_program(name, *arguments)
         try:
             out, err = process.communicate(timeout=timeout)
@@ -145,7 +152,7 @@ class Cluster:
 
     def fetch(self, name, path):
         import urllib.request
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port(name)}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port(name)}{path}", timeout=20) as answer:
             return answer.read().decode()
 
     def metric(self, name, metric):

@@ -1,4 +1,4 @@
-"""Storage nodes beyond those that a cluster was made with."""
+"""Storage nodes beyond those that a cluster was made with, plans of the ring, and digests of replicas."""
 import contextlib
 import json
 import os
@@ -25,13 +25,19 @@ def more_storage_nodes(cluster, *numbers):
         for place, number in enumerate(numbers):
             started[f"storage-{number}"] = start_storage_node(cluster, number, cluster.port_base + 110 + 5 * place)
         for name in started:
-            wait_until(f"{name} to attach", lambda: states(cluster).get(name) == "attached", 30)
+            wait_until_attached(cluster, name)
         yield started
     finally:
         for process in started.values():
             process.terminate()
         for process in started.values():
-            process.wait(30)
+            process.wait(120)
+
+
+def wait_until_attached(cluster, name):
+    """Until it is a member and answers verbs: it is attached a moment before it has started."""
+    wait_until(f"{name} to attach", lambda: states(cluster).get(name) == "attached", 60)
+    wait_until(f"{name} to answer", lambda: cluster.run_program("adm", "du", name)[0] == 0, 60)
 
 
 def start_storage_node(cluster, number, port):
@@ -70,11 +76,11 @@ def ring_nodes(cluster):
 
 # Digests
 
-def all_equal(cluster):
-    """The digests of all replicas, as a comparison of everything finds them."""
-    for node in ring_nodes(cluster):
+def all_equal(cluster, nodes=None, seconds=60):
+    """The digests of all replicas, as a comparison of everything finds them. `nodes`: those of the ring, if they are known."""
+    for node in nodes or ring_nodes(cluster):
         cluster.adm("recover-consistency", node)
-        status = wait_until("the comparison to end", lambda: finished(cluster), 60)
+        status = wait_until("the comparison to end", lambda: finished(cluster), seconds)
         if not status["all_equal"]:
             return False
     return True

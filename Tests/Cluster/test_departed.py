@@ -36,7 +36,7 @@ def fourth(cluster):
     wait_until("storage-4 to attach", lambda: states().get("storage-4") == "attached", 30)
     yield "storage-4"
     process.terminate()
-    process.wait(30)
+    process.wait(120)
 
 
 def active(cluster, node):

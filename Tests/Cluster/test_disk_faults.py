@@ -80,15 +80,15 @@ def test_reads_that_fail_are_served_by_other_replicas_and_repaired(cluster, buck
     pid, failed = cluster.pid(NODE), lambda: cluster.metric(NODE, "martlet_storage_checksum_errors_total")
     found = lambda: cluster.metric(NODE, "martlet_storage_damage_found_total")
 
-    # An error that passes: the first read of each thread.
-    with tracing.Injection(pid, "error=EIO:when=1", tmp_path / "once", call="pread64", paths=segments):
+    # An error that passes: the first reads of each thread, of what the system has in memory (preadv2) and from the disk.
+    with tracing.Injection(pid, "error=EIO:when=1", tmp_path / "once", call="pread64,preadv2", paths=segments):
         wait_until("a failed read", lambda: wrong_objects(cluster) == [] and failed() > 0, 60)
         wait_until("a second look", lambda: "can be read again" in log_of(cluster), 30)
     assert found() == 0
 
     # One that stays, with nobody there to repair what is found.
     cluster.kill("repair")
-    with tracing.Injection(pid, "error=EIO", tmp_path / "all", call="pread64", paths=segments):
+    with tracing.Injection(pid, "error=EIO", tmp_path / "all", call="pread64,preadv2", paths=segments):
         wait_until("damage to be found", lambda: wrong_objects(cluster) == [] and found() > 0, 60)
     assert disk(cluster, 1)["damaged_records"] > 0
     assert disk(cluster, 1)["state"] == "running"

@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 from conftest import wait_until
+from storage_nodes import all_equal
 from writers import Writers, some_puts
 
 NODES = ("storage-1", "storage-2", "storage-3")
@@ -30,21 +31,6 @@ def wait_for_moves(cluster, node):
         assert report["moves"].get("reason") is None, report
         return report["moves"]["slots_left"] == 0 and report["moves"]["state"] == "idling"
     wait_until(f"{node} to have moved its slots", done, 120)
-
-
-def all_equal(cluster):
-    """The digests of all replicas, as the repair process sees them after it has compared everything."""
-    for node in NODES:
-        cluster.adm("recover-consistency", node)
-        status = wait_until("the comparison to end", lambda: finished(cluster), 120)
-        if not status["all_equal"]:
-            return False
-    return True
-
-
-def finished(cluster):
-    status = cluster.adm("repair-status")
-    return status if status["state"] in ("done", "failed") else None
 
 
 def test_a_disk_is_added_to_every_node_under_load(cluster, bucket):
@@ -112,4 +98,4 @@ def state_of(cluster, node, disk):
 
 
 def test_all_replicas_are_equal_at_the_end(cluster, bucket):
-    wait_until("equal digests of all replicas", lambda: all_equal(cluster), 180, 1)
+    wait_until("equal digests of all replicas", lambda: all_equal(cluster, NODES, 120), 180, 1)

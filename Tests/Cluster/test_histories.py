@@ -23,7 +23,7 @@ def test_histories_stay_linearizable_while_nodes_are_killed(cluster, tmp_path, m
         killed += 1
         wait_until("some more requests", more(load, history, 5_000), 30)
         cluster.release(node)
-    out, err = load.communicate(timeout=90)
+    out, err = load.communicate(timeout=240)
     result = json.loads(out.splitlines()[-1])
     assert killed >= 2
     assert result["wrong_bytes"] == 0, out

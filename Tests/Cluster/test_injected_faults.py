@@ -116,7 +116,7 @@ def test_a_node_without_file_descriptors_comes_back_when_it_has_some(cluster):
 def test_a_second_process_on_the_same_directory_is_refused(cluster):
     second = subprocess.run(
         [cluster.program("storage"), "--config", str(cluster.folder / "config" / "storage-1.toml")],
-        capture_output=True, text=True, timeout=30)
+        capture_output=True, text=True, timeout=120)
     assert second.returncode != 0
     assert "in use by another process" in second.stdout + second.stderr
     assert cluster.healthy("storage-1", "ready")
@@ -137,7 +137,7 @@ def test_a_disk_of_another_node_or_a_newer_format_is_refused_and_left_alone(sing
             owner.write_text(text.replace(old, new))
             refused = subprocess.run(
                 [single.program("storage"), "--config", str(single.folder / "config" / "storage-1.toml")],
-                capture_output=True, text=True, timeout=30)
+                capture_output=True, text=True, timeout=120)
             assert refused.returncode != 0
             assert complaint in refused.stdout + refused.stderr
     finally:

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from conftest import wait_until
+from storage_nodes import all_equal
 from writers import Writers, some_puts
 
 NODES = ("storage-1", "storage-2", "storage-3")
@@ -92,16 +93,4 @@ def test_a_node_whose_log_has_lost_its_end_knows_it(cluster, bucket):
 
 
 def test_all_replicas_are_equal_at_the_end(cluster, bucket):
-    def all_equal():
-        for node in NODES:
-            cluster.adm("recover-consistency", node)
-            status = wait_until("the comparison to end", lambda: finished(cluster), 120)
-            if not status["all_equal"]:
-                return False
-        return True
-    wait_until("equal digests of all replicas", all_equal, 180, 1)
-
-
-def finished(cluster):
-    status = cluster.adm("repair-status")
-    return status if status["state"] in ("done", "failed") else None
+    wait_until("equal digests of all replicas", lambda: all_equal(cluster, NODES, 120), 180, 1)

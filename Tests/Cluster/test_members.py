@@ -46,7 +46,7 @@ def test_a_node_that_hangs_or_dies_is_noticed_and_returns_by_itself(cluster):
         os.kill(pid, signal.SIGCONT)
     back = wait_for_state(cluster, "storage-2", "running", NOTICED_WITHIN)
 
-    assert health(cluster)[0] == 0
+    wait_until("the cluster to be healthy", lambda: health(cluster)[0] == 0)
     cluster.kill("storage-3")
     dead = wait_for_state(cluster, "storage-3", "stop", NOTICED_WITHIN)
     status, report = health(cluster)
@@ -58,8 +58,9 @@ def test_a_node_that_hangs_or_dies_is_noticed_and_returns_by_itself(cluster):
     again = wait_for_state(cluster, "storage-3", "running", NOTICED_WITHIN)
     print(f"hung: {hung:.1f} s, continued: {back:.1f} s, killed: {dead:.1f} s, restarted: {again:.1f} s")
 
-    assert cluster.metric("manager", "martlet_manager_member_failures_total") == 2
-    assert all(node(cluster, n)["state"] == "running" for n in names)
+    # A node that gets no processor for seconds is given up too.
+    assert cluster.metric("manager", "martlet_manager_member_failures_total") >= 2
+    wait_until("every node to run", lambda: all(node(cluster, n)["state"] == "running" for n in names))
 
 
 def test_a_suspended_node_stays_so_over_a_restart(cluster):

@@ -28,7 +28,7 @@ def test_memory_is_bounded_with_many_slow_uploads(cluster):
     before, highest = cluster.memory("gateway"), 0
     selector, left = selectors.DefaultSelector(), {}
     for i in range(CLIENTS):
-        s = socket.create_connection(("127.0.0.1", port), timeout=10)
+        s = socket.create_connection(("127.0.0.1", port), timeout=120)
         s.sendall((f"PUT {presigned(cluster, f'upload-{i}')} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
                    f"Content-Length: {ANNOUNCED}\r\n\r\n").encode())
         s.setblocking(False)

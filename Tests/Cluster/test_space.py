@@ -86,7 +86,7 @@ def half_put(cluster, key, size, sent):
         "PUT", f"{cluster.endpoint}/box/{key}", headers={"Content-Length": str(size), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
     credentials = cluster.s3()._request_signer._credentials
     botocore.auth.S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(request)
-    connection = http.client.HTTPConnection(cluster.endpoint.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(cluster.endpoint.removeprefix("http://"), timeout=120)
     connection.putrequest("PUT", f"/box/{key}", skip_host=False)
     for name, value in request.headers.items():
         connection.putheader(name, value)

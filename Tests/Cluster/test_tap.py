@@ -23,7 +23,7 @@ def put_until_seen(cluster, tap, key):
             return tap.communicate(timeout=1)
         except Exception:
             continue
-    return tap.communicate(timeout=20)
+    return tap.communicate(timeout=120)
 
 
 def test_the_tap_shows_stage_and_commit_of_a_put_to_each_replica(cluster, tmp_path):

@@ -99,7 +99,7 @@ def begin_put(cluster, bucket, key, size, body):
         "PUT", f"{cluster.endpoint}/{bucket}/{key}",
         headers={"Content-Length": str(size), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
     botocore.auth.S3SigV4Auth(cluster.s3()._request_signer._credentials, "s3", "us-east-1").add_auth(request)
-    connection = http.client.HTTPConnection(cluster.endpoint.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(cluster.endpoint.removeprefix("http://"), timeout=120)
     connection.putrequest("PUT", f"/{bucket}/{key}")
     for name, value in request.headers.items():
         connection.putheader(name, value)

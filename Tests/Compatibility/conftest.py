@@ -14,6 +14,7 @@ import pathlib
 import random
 import shutil
 import subprocess
+import time
 import uuid
 
 import boto3
@@ -68,6 +69,14 @@ def refused(code, status=None):
         assert response["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
+def wait_until(what, holds, seconds=60, pause=0.05):
+    """Polls a condition. The time is for a slow machine: nothing is measured by it."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(pause)
+
+
 def pattern(size, seed=1):
     return random.Random(seed).randbytes(size)
 
@@ -105,7 +114,7 @@ def other_user():
     """Access key id and secret of a second user."""
     admin = pathlib.Path(os.environ["MARTLET_BIN"]) / "martlet-adm"
     made = subprocess.run(
-        [admin, "--json", "create-user", f"other-{uuid.uuid4().hex[:8]}"], capture_output=True, text=True, timeout=30)
+        [admin, "--json", "create-user", f"other-{uuid.uuid4().hex[:8]}"], capture_output=True, text=True, timeout=120)
     assert made.returncode == 0, made.stderr
     user = json.loads(made.stdout)
     return user["access_key_id"], user["secret_access_key"]

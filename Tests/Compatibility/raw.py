@@ -42,7 +42,7 @@ class Server:
     def authority(self):
         return f"{self.host}:{self.port}"
 
-    def exchange(self, data, then_close_writing=True, timeout=20):
+    def exchange(self, data, then_close_writing=True, timeout=60):
         """Sends bytes and reads all that comes back; None when nothing does."""
         with socket.create_connection((self.host, self.port), timeout=timeout) as connection:
             received = b""
@@ -67,13 +67,16 @@ class Server:
         return Response(response.status, response.headers, body)
 
     def send(self, method, target, headers=(), body=b"", **options):
-        """One request with exactly these headers besides Host and Connection."""
-        lines = [f"{method} {target} HTTP/1.1"]
-        fields = dict(headers)
-        fields.setdefault("Host", self.authority)
-        fields.setdefault("Connection", "close")
-        lines += [f"{name}: {value}" for name, value in fields.items()]
-        return self.exchange("\r\n".join(lines).encode() + b"\r\n\r\n" + body, **options)
+        """One request with exactly these headers besides Host and Connection; a list of pairs may repeat a name."""
+        return self.exchange(self.head(method, target, headers) + body, **options)
+
+    def head(self, method, target, headers=()):
+        """The bytes of a request up to its body."""
+        fields = list(headers.items() if isinstance(headers, dict) else headers)
+        given = {name.lower() for name, _ in fields}
+        fields += [(name, value) for name, value in (("Host", self.authority), ("Connection", "close")) if name.lower() not in given]
+        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
     def signed_headers(self, method, path, access, secret, headers=(), body=b"", payload=None, host=None, region="us-east-1"):
         """Headers with a signature v4 in them. `payload`: the value of x-amz-content-sha256."""

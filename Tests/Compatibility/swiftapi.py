@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import urllib.parse
+import uuid
 
 BASE = os.environ.get("MARTLET_KEYSTONE_URL", "")
 
@@ -32,7 +33,7 @@ class Answer:
 def send(method, path, headers=None, body=None, base=None):
     """`path` may be a whole URL."""
     url = urllib.parse.urlsplit(path if "://" in path else (base or BASE) + path)
-    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
+    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=120)
     try:
         target = url.path + ("?" + url.query if url.query else "")
         if isinstance(body, (dict, list)):
@@ -49,9 +50,17 @@ def send(method, path, headers=None, body=None, base=None):
 
 def adm(*arguments, stdin=None):
     run = subprocess.run([pathlib.Path(os.environ["MARTLET_BIN"]) / "martlet-adm", *arguments, "--json"], capture_output=True,
-                         text=True, timeout=30, input=stdin)
+                         text=True, timeout=120, input=stdin)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout or "{}")
+
+
+def new_account(kind, *roles):
+    """The account of a new user in a new project, by default as its operator. `roles`: further arguments of create-user."""
+    name = f"{kind}-{uuid.uuid4().hex[:8]}"
+    adm("create-project", name)
+    adm("create-user", name, "--password-file", "-", "--project", name, *roles, stdin="secret\n")
+    return Account(name, "secret", name)
 
 
 def password_scope(user, password, project=None):

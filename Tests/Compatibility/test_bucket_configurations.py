@@ -1,9 +1,11 @@
-"""Tags, request payment, accelerate, logging and notifications of buckets."""
+"""Tags, request payment, accelerate and logging of buckets."""
 import contextlib
+import os
 import uuid
 
 import pytest
 
+import signing
 from conftest import refused
 
 
@@ -60,13 +62,37 @@ def test_accelerate(s3, bucket):
             s3.put_bucket_accelerate_configuration(Bucket=dotted, AccelerateConfiguration={"Status": "Enabled"})
 
 
-def test_logging_is_not_promised(s3, bucket):
+def enable_logging(s3, bucket, target, prefix="log/"):
+    s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={
+        "LoggingEnabled": {"TargetBucket": target, "TargetPrefix": prefix}})
+
+
+def test_logging_is_read_back_and_taken_away(s3, bucket):
     assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=bucket)
+    enable_logging(s3, bucket, bucket)
+    assert s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"] == {"TargetBucket": bucket, "TargetPrefix": "log/"}
     s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
-    with refused("NotImplemented", 501):
-        s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={
-            "LoggingEnabled": {"TargetBucket": bucket, "TargetPrefix": "log/"}})
     assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=bucket)
+
+
+def test_logging_needs_a_target_of_the_same_owner(s3, other, bucket):
+    with refused("InvalidTargetBucketForLogging", 400):
+        enable_logging(s3, bucket, "no-such-bucket-" + uuid.uuid4().hex[:8])
+    foreign = f"foreign-{uuid.uuid4().hex[:12]}"
+    other.create_bucket(Bucket=foreign)
+    with refused("InvalidTargetBucketForLogging", 400):
+        enable_logging(s3, bucket, foreign)
+    other.delete_bucket(Bucket=foreign)
+
+
+def test_log_grants_and_partitioned_names_are_refused(s3, bucket):
+    for more in [
+            {"TargetGrants": [{"Grantee": {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/global/AllUsers"},
+                               "Permission": "READ"}]},
+            {"TargetObjectKeyFormat": {"PartitionedPrefix": {"PartitionDateSource": "EventTime"}}}]:
+        with refused("NotImplemented", 501):
+            s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={
+                "LoggingEnabled": {"TargetBucket": bucket, "TargetPrefix": "log/", **more}})
 
 
 def test_configurations_of_a_deleted_bucket_are_gone(s3):
@@ -80,3 +106,19 @@ def test_configurations_of_a_deleted_bucket_are_gone(s3):
             s3.get_bucket_tagging(Bucket=name)
     finally:
         s3.delete_bucket(Bucket=name)
+
+
+@pytest.mark.parametrize("method, target", [
+    ("POST", "/k?restore"), ("POST", "/k?select&select-type=2"), ("GET", "/k?torrent"), ("PUT", "/k?renameObject"), ("PUT", "/k?encryption"),
+    ("GET", "?session"), ("PUT", "?replication"), ("PUT", "?analytics&id=1"), ("PUT", "?inventory&id=1"), ("PUT", "?metrics&id=1"),
+    ("PUT", "?intelligent-tiering&id=1"), ("POST", "?metadataTable"), ("POST", "?metadataConfiguration"), ("PUT", "?abac")])
+def test_operations_that_are_not_there_say_so(s3, bucket, server, method, target):
+    """With a good signature, so that it is not the signature that is refused."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    path, _, query = f"/{bucket}{target}".partition("?")
+    signed = "&".join(part if "=" in part else part + "=" for part in query.split("&"))
+    signer = signing.Signer(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+    headers = signer.headers(method, path, server.authority, signing.EMPTY, signed)
+    answer = server.send(method, f"{path}?{query}", headers | {"Content-Length": "0"})
+    assert (answer.status, answer.code) == (501, "NotImplemented"), answer.body
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"

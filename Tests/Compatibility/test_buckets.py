@@ -94,6 +94,16 @@ def test_probes_with_empty_answers(s3, bucket):
     assert "Status" not in s3.get_bucket_accelerate_configuration(Bucket=bucket)
 
 
+@pytest.mark.parametrize("kind", ["analytics", "inventory", "metrics", "intelligent_tiering"])
+def test_lists_of_configurations_are_empty_and_none_is_found(s3, bucket, kind):
+    listed = getattr(s3, f"list_bucket_{kind}_configurations")(Bucket=bucket)
+    assert listed["IsTruncated"] is False and not [name for name in listed if name.endswith("List")]
+    with refused("NoSuchConfiguration", 404):
+        getattr(s3, f"get_bucket_{kind}_configuration")(Bucket=bucket, Id="x")
+    with refused("NoSuchBucket", 404):
+        getattr(s3, f"list_bucket_{kind}_configurations")(Bucket="no-such-bucket-anywhere")
+
+
 UNSUPPORTED = [
     ("put_bucket_analytics_configuration", {"Id": "a", "AnalyticsConfiguration": {"Id": "a", "StorageClassAnalysis": {}}}),
     ("put_bucket_replication", {"ReplicationConfiguration": {"Role": "r", "Rules": []}}),

@@ -1,5 +1,6 @@
 """Server-side encryption: SSE-S3, SSE-KMS, SSE-C; defaults, ranges, multipart, copies, what is wrong."""
 import base64
+import contextlib
 import hashlib
 import itertools
 import json
@@ -17,7 +18,7 @@ SIZES = [0, 1, 100, 65519, 65520, 65521, 131040, MIB - 256, MIB, 3 * MIB + 17]
 
 def admin(*arguments):
     program = pathlib.Path(os.environ["MARTLET_BIN"]) / "martlet-adm"
-    done = subprocess.run([program, "--json", *arguments], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([program, "--json", *arguments], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -236,30 +237,14 @@ def test_named_keys_are_rotated_and_disabled(s3, bucket):
     for key in ("old", "new"):
         assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == key.encode()
     assert [k["versions"] for k in admin("get-encryption-keys")["keys"] if k["name"] == name] == [2]
+    # A verb ends when gateways work with what it has changed.
     admin("disable-encryption-key", name)
-    wait_until(lambda: code_of(lambda: s3.get_object(Bucket=bucket, Key="old")) == "KMS.DisabledException")
+    with refused("KMS.DisabledException", 400):
+        s3.get_object(Bucket=bucket, Key="old")
     with refused("KMS.DisabledException", 400):
         s3.put_object(Bucket=bucket, Key="more", Body=b"x", **options)
     admin("enable-encryption-key", name)
-    wait_until(lambda: code_of(lambda: s3.get_object(Bucket=bucket, Key="old")) is None)
     s3.get_object(Bucket=bucket, Key="old")
-
-
-def code_of(action):
-    try:
-        action()
-    except Exception as error:
-        return error.response["Error"]["Code"]
-    return None
-
-
-def wait_until(holds):
-    """Gateways hear of changes by the bus: at once, but not before the verb ends."""
-    import time
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 # The default of a bucket
@@ -302,6 +287,45 @@ def test_the_default_is_used(s3, bucket, named_key, mode):
     check_headers(s3.head_object(Bucket=bucket, Key="own", **customer()), "c", named_key)
 
 
+@pytest.mark.parametrize("mode", ["s3", "kms", "named"])
+def test_the_default_is_used_by_the_other_front(s3, demo, container, named_key, mode):
+    """What comes by Swift is encrypted as the bucket wants; its entity tag stays the MD5, which Swift's clients compare."""
+    made = {"s3": rule("AES256"), "kms": rule("aws:kms"), "named": rule("aws:kms", named_key)}[mode]
+    s3.put_bucket_encryption(Bucket=container, ServerSideEncryptionConfiguration=made)
+    for size in SIZES:
+        data = pattern(size)
+        assert demo.put(f"/{container}/k", data).headers["etag"] == hashlib.md5(data).hexdigest()
+        got = demo.send("GET", f"/{container}/k")
+        assert (got.body, got.headers["etag"]) == (data, hashlib.md5(data).hexdigest())
+        assert demo.send("GET", f"/{container}/k", {"Range": "bytes=5-70000"}).body in (data[5:70001], b"") or size <= 5
+        check_headers(s3.head_object(Bucket=container, Key="k"), mode, named_key)
+        assert s3.get_object(Bucket=container, Key="k")["Body"].read() == data
+    demo.put(f"/{container}/copy", X_Copy_From=f"/{container}/k")
+    check_headers(s3.head_object(Bucket=container, Key="copy"), mode, named_key)
+    assert demo.send("GET", f"/{container}/copy").body == data
+
+
+def stored_files(data_folder):
+    """The contents of what storage nodes keep; a file that goes while it is looked for is not one of them."""
+    for folder, _, names in os.walk(data_folder):
+        for path in (pathlib.Path(folder) / name for name in names if "storage" in folder):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    yield path.read_bytes()
+
+
+def test_what_swift_stores_is_not_readable(s3, demo, container):
+    data_folder = os.environ.get("MARTLET_DATA")
+    if not data_folder:
+        pytest.skip("MARTLET_DATA IS NOT SET: the disks of the cluster were not looked into")
+    s3.put_bucket_encryption(Bucket=container, ServerSideEncryptionConfiguration=rule("AES256"))
+    needle = uuid.uuid4().hex.encode() * 4
+    demo.put(f"/{container}/hidden", needle)
+    demo.put(f"/{container}/copy", X_Copy_From=f"/{container}/hidden")
+    files = list(stored_files(data_folder))
+    assert files and not [content for content in files if needle in content]
+
+
 def test_a_policy_may_demand_encryption(s3, bucket, anonymous):
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
         "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*",
@@ -321,9 +345,7 @@ def test_stored_content_is_not_readable(s3, bucket):
     shown = uuid.uuid4().hex.encode() * 4
     s3.put_object(Bucket=bucket, Key="shown", Body=shown)
     found = {needle: 0, shown: 0}
-    for path in pathlib.Path(data_folder).rglob("*"):
-        if path.is_file() and "storage" in str(path):
-            content = path.read_bytes()
-            for text in found:
-                found[text] += text in content
+    for content in stored_files(data_folder):
+        for text in found:
+            found[text] += text in content
     assert found[needle] == 0 and found[shown] > 0

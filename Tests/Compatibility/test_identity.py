@@ -1,5 +1,4 @@
 """Logins, tokens and catalogs: v1, Keystone v2.0 and v3, by hand and with the real client library."""
-import time
 import uuid
 
 import pytest
@@ -28,6 +27,9 @@ def test_v1(demo, path):
     # The same token while it is good.
     assert send("GET", path, headers).headers["x-auth-token"] == answer.headers["x-auth-token"]
     assert send("HEAD", demo.url, {"X-Auth-Token": answer.headers["x-auth-token"]}).status == 204
+    older = send("GET", path, {"X-Storage-User": headers["X-Auth-User"], "X-Storage-Pass": headers["X-Auth-Key"]})
+    assert older.status == 200 and older.headers["x-auth-token"] == answer.headers["x-auth-token"]
+    assert send("HEAD", demo.url, {"X-Storage-Token": answer.headers["x-storage-token"]}).status == 204
 
 
 @pytest.mark.parametrize("user,key", [
@@ -175,9 +177,7 @@ def test_application_credential(demo):
     token = answer.headers["x-subject-token"]
     assert send("HEAD", demo.url, token_headers(token)).status == 204
     adm("delete-application-credential", demo.user, name)
-    deadline = time.monotonic() + 5
-    while send("HEAD", demo.url, token_headers(token)).status != 401:
-        assert time.monotonic() < deadline
+    assert send("HEAD", demo.url, token_headers(token)).status == 401
 
 
 def test_roles_and_passwords_count_at_once():
@@ -188,9 +188,7 @@ def test_roles_and_passwords_count_at_once():
     assert send("HEAD", url, token_headers(token)).status == 204
 
     def ends(token):
-        deadline = time.monotonic() + 5
-        while send("HEAD", url, token_headers(token)).status != 401:
-            assert time.monotonic() < deadline
+        assert send("HEAD", url, token_headers(token)).status == 401
 
     adm("update-user-password", name, "--password-file", "-", stdin="second\n")
     ends(token)

@@ -134,7 +134,14 @@ def test_legal_hold(s3, locked):
     where, version = put(s3, locked, ObjectLockLegalHoldStatus="ON")
     put(s3, locked)
     assert s3.get_object_legal_hold(**where, VersionId=version)["LegalHold"]["Status"] == "ON"
+    # Of a version that never had one nothing is said.
+    assert "ObjectLockLegalHoldStatus" not in s3.head_object(**where)
+    with refused("NoSuchObjectLockConfiguration", 404):
+        s3.get_object_legal_hold(**where)
+    s3.put_object_legal_hold(**where, LegalHold={"Status": "OFF"})
+    assert s3.get_object_legal_hold(**where)["LegalHold"]["Status"] == "OFF"
     assert s3.head_object(**where)["ObjectLockLegalHoldStatus"] == "OFF"
+    assert s3.head_object(**where, VersionId=version)["ObjectLockLegalHoldStatus"] == "ON"
     with refused("AccessDenied", 403):
         s3.delete_object(**where, VersionId=version, BypassGovernanceRetention=True)
     with refused("MalformedXML", 400):

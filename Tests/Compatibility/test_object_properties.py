@@ -43,6 +43,14 @@ def test_tags_that_are_not_allowed(s3, bucket, tags):
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == []
 
 
+@pytest.mark.parametrize("header, code", [
+    ("a=1&a=2", "InvalidArgument"), ("a=%", "InvalidArgument"), ("=1", "InvalidTag"), ("aws:a=1", "InvalidTag"),
+    ("&".join(f"k{number}=1" for number in range(11)), "InvalidTag")])
+def test_tags_of_a_header_that_are_not_allowed(s3, bucket, header, code):
+    with refused(code, 400):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x", Tagging=header)
+
+
 @pytest.mark.parametrize("count", [1, 10])
 def test_tags_at_their_limits(s3, bucket, count):
     tags = {f"{number}".rjust(128, "k"): "v" * 256 for number in range(count)}

@@ -5,6 +5,7 @@ import pytest
 
 from conftest import refused
 from test_access import allowed, allow, other_id, user_id  # noqa: F401
+from test_post_object import later, post, signed as signed_form
 
 
 def policy(*statements, version="2012-10-17"):
@@ -190,6 +191,40 @@ def test_conditions(s3, bucket, other, other_id, condition, action, good, bad):
         assert allowed(lambda: good(other, bucket))
     if bad:
         assert not allowed(lambda: bad(other, bucket))
+
+
+TAGGED = {"StringEquals": {"s3:RequestObjectTag/team": "blue"}, "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": ["team", "x"]}}
+
+
+def tagging(**tags):
+    return {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
+def test_conditions_on_the_tags_that_a_request_brings(s3, bucket, server, other, other_user, other_id):
+    """By header, in the body of PutObjectTagging, and in a form."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket, ["s3:PutObject", "s3:PutObjectTagging"], {"AWS": other_id}, **TAGGED))
+    for tags, good in (({"team": "blue"}, True), ({"team": "blue", "x": "1"}, True), ({"team": "red"}, False), ({}, False),
+                       ({"x": "1"}, False), ({"team": "blue", "y": "1"}, False)):
+        header = "&".join(f"{key}={value}" for key, value in tags.items())
+        assert allowed(lambda: other.put_object(Bucket=bucket, Key="n", Body=b"x", Tagging=header)) == good, tags
+        assert allowed(lambda: other.put_object_tagging(Bucket=bucket, Key="k", Tagging=tagging(**tags))) == good, tags
+        document = "".join(f"<Tag><Key>{key}</Key><Value>{value}</Value></Tag>" for key, value in tags.items())
+        fields = {"key": "f", "tagging": f"<Tagging><TagSet>{document}</TagSet></Tagging>"}
+        made = {"expiration": later(), "conditions": [{"bucket": bucket}, {"key": "f"}, ["starts-with", "$tagging", ""]]}
+        form = signed_form(bucket, fields, made, access=other_user[0], secret=other_user[1])
+        assert (post(server, bucket, form).status == 204) == good, tags
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == tagging(team="blue", x="1")["TagSet"]
+    assert allowed(lambda: s3.put_object_tagging(Bucket=bucket, Key="k", Tagging=tagging(y="1")))
+
+
+def test_a_denial_of_tags_holds_for_the_owner(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy(statement(
+        bucket, "s3:PutObjectTagging", "Deny", resource=f"arn:aws:s3:::{bucket}/*", StringEquals={"s3:RequestObjectTag/team": "red"})))
+    assert not allowed(lambda: s3.put_object_tagging(Bucket=bucket, Key="k", Tagging=tagging(team="red")))
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == []
+    assert allowed(lambda: s3.put_object_tagging(Bucket=bucket, Key="k", Tagging=tagging(team="blue")))
 
 
 def test_a_home_for_each_user(s3, bucket, other, other_id):

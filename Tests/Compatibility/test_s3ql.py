@@ -1,155 +1,164 @@
-"""What S3QL 6 sends, request by request, as it was recorded; and that what it needs comes back."""
+"""What S3QL 6 sends, request by request, as it was recorded, by each of its schemes; and that what it needs comes back, with
+spoilt connections and tokens that end in between. S3QL itself is in no registry that could be reached."""
 import base64
 import http.client
-import json
+import os
 import threading
 import urllib.parse
 import uuid
 
 import pytest
 
-from conftest import md5, pattern
-from swiftapi import send
+import s3ql
+from conftest import pattern
+from swiftapi import BASE, new_account, send
 
-PREFIX = "fs/"
 METADATA = {
-    "X-Object-meta-000": "'format_version': 2,", "X-Object-meta-001": "'compression': 'LZMA',", "X-Object-meta-002": "'encryption': 'AES_v2',",
-    "X-Object-meta-003": "'data': b'" + base64.b64encode(pattern(160)).decode() + "',", "X-Object-meta-004": "'a=b+c/d': ', ,',",
-    "X-Object-meta-format": "raw2", "X-Object-meta-md5": base64.b64encode(pattern(16)).decode(),
+    "000": "'format_version': 2,", "001": "'compression': 'LZMA',", "002": "'encryption': 'AES_v2',",
+    "003": "'data': b'" + base64.b64encode(pattern(160)).decode() + "',", "004": "'a=b+c/d': ', ,',",
+    "005": "'nonce': b'" + base64.b64encode(pattern(24)).decode() + "', " + "x" * 200, "006": "'object_id': 's3ql_data_1', \"q\": '%41 \\\\ ;'",
+    "format": "raw2", "md5": base64.b64encode(pattern(16)).decode(),
 }
 
 
-class Connection:
-    """One kept connection, as S3QL keeps it; its headers go out as they are given."""
-
-    def __init__(self, storage, token):
-        self.storage, self.token = urllib.parse.urlsplit(storage), token
-        self.http = http.client.HTTPConnection(self.storage.hostname, self.storage.port, timeout=20)
-        self.http.connect()
-
-    def send(self, method, path, headers=None, body=b"", expects=False):
-        """With `expects` the body waits for the continuation."""
-        self.http.putrequest(method, self.storage.path + path, skip_accept_encoding=True)
-        for name, value in {"X-Auth-Token": self.token, "Content-Length": str(len(body)), **(headers or {})}.items():
-            self.http.putheader(name, value)
-        if expects:
-            self.http.putheader("Expect", "100-continue")
-            self.http.endheaders()
-            assert self.http.sock.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
-            self.http.send(body)
-        else:
-            self.http.endheaders(body or None)
-        response = self.http.getresponse()
-        response.content = response.read()
-        return response
+def store_of(scheme, account, container, swift=None, endpoint=None):
+    if scheme.startswith("swift"):
+        return s3ql.Swift(scheme, account, container, swift)
+    return s3ql.S3(scheme, container, endpoint or os.environ["MARTLET_S3_ENDPOINT"])
 
 
-@pytest.fixture(params=["v1", "v2", "v3"])
-def connection(request, demo, container):
-    if request.param == "v1":
-        answer = send("GET", "/v1.0", {"X-Auth-User": f"{demo.project}:{demo.user}", "X-Auth-Key": demo.password})
-        token, url = answer.headers["x-auth-token"], answer.headers["x-storage-url"]
-    elif request.param == "v2":
-        answer = send("POST", "/v2.0/tokens", {"Accept": 'application/json; charset="utf-8"'}, {"auth": {
-            "passwordCredentials": {"username": demo.user, "password": demo.password}, "tenantName": demo.project}})
-        token = answer.json["access"]["token"]["id"]
-        url = next(s["endpoints"][0]["publicURL"] for s in answer.json["access"]["serviceCatalog"] if s["type"] == "object-store")
-    else:
-        domain = {"id": "default"}
-        answer = send("POST", "/v3/auth/tokens", {"Accept": 'application/json; charset="utf-8"'}, {"auth": {
-            "identity": {"methods": ["password"], "password": {"user": {"name": demo.user, "password": demo.password, "domain": domain}}},
-            "scope": {"project": {"id": demo.path.split("AUTH_")[1], "domain": domain}}}})
-        token = answer.headers["x-subject-token"]
-        url = next(e["url"] for s in answer.json["token"]["catalog"] if s["type"] == "object-store"
-                   for e in s["endpoints"] if e["interface"] == "public" and e["region"] == "RegionOne")
-    return Connection(url, token), "/" + container
+@pytest.fixture(params=s3ql.SCHEMES)
+def store(request, demo, container):
+    made = store_of(request.param, demo, container)
+    yield made
+    made.close()
 
 
-def test_dialogue(connection):
+def test_dialogue(store, container):
     """All request shapes on one connection."""
-    s3ql, container = connection
-    info = send("GET", "/info")
-    assert info.status == 200 and info.headers["content-type"].lower() in ("application/json", "application/json; charset=utf-8")
-    assert s3ql.send("GET", f"{container}/?limit=1").status in (200, 204)
-    assert s3ql.send("GET", f"/{uuid.uuid4().hex}/?limit=1").status == 404
-    key = f"{container}/{PREFIX}s3ql_data_1"
-    assert s3ql.send("HEAD", key).status == 404
-    data = pattern(200_000)
-    headers = {"Content-Type": "application/octet-stream", **METADATA}
-    made = s3ql.send("PUT", key, headers, data, expects=True)
-    assert made.status == 201 and made.content == b"" and made.getheader("Etag") == md5(data)
+    if isinstance(store, s3ql.Swift):
+        info = store.features()
+        assert info["swift"]["max_meta_value_length"] >= 256
+        assert 0 < info["bulk_delete"]["max_failed_deletes"] <= info["bulk_delete"]["max_deletes_per_request"]
+    assert store.probe().status in (200, 204)
+    store.connection.sock.settimeout(20)
+    first = store.connection.sock
     for method in ("HEAD", "GET"):
-        got = s3ql.send(method, key, {"Accept-Encoding": "identity"})
-        assert got.status == 200 and got.getheader("Content-Length") == str(len(data))
-        assert got.getheader("ETag").strip('"') == md5(data)
-        for name, value in METADATA.items():
-            assert got.getheader(name) == value
-    assert got.content == data
-    assert s3ql.send("DELETE", key).status == 204 and s3ql.send("DELETE", key).status == 404
+        assert store.read(method, "s3ql_data_1") is None
+    data = pattern(200_000)
+    store.put("s3ql_data_1", data, METADATA)
+    for method in ("HEAD", "GET"):
+        answer, metadata = store.read(method, "s3ql_data_1")
+        assert answer.headers["Content-Length"] == str(len(data)) and metadata == METADATA
+        assert answer.body == (data if method == "GET" else b"")
+    store.put("s3ql_params", b"", METADATA)
+    assert store.read("GET", "s3ql_params")[0].body == b""
+    assert store.list() == ["s3ql_data_1", "s3ql_params"] and store.list("s3ql_data_") == ["s3ql_data_1"]
+    assert store.delete("s3ql_data_1") and store.read("HEAD", "s3ql_data_1") is None
+    store.delete("s3ql_data_1")
+    assert store.delete_many(["s3ql_params", "nothing"]) == [] and store.list() == []
+    # One connection for everything.
+    assert store.connection.sock is first and store.tries == 0
 
 
-def test_listings(connection):
-    s3ql, container = connection
-    names = [f"{PREFIX}s3ql_data_{i}" for i in range(25)]
+def test_a_missing_container(store):
+    name = f"missing-{uuid.uuid4().hex}"
+    store.container, store.root = name, store.root.rsplit("/", 1)[0] + "/" + name
+    answer = store.probe()
+    assert answer.status == 404 and (isinstance(store, s3ql.Swift) or b"<Code>NoSuchBucket</Code>" in answer.body)
+
+
+def test_pages(store):
+    names = [f"s3ql_data_{i}" for i in range(25)] + [f"s3ql_metadata_{i:012x}_{7:010x}" for i in range(3)]
     for name in names:
-        s3ql.send("PUT", f"{container}/{name}", METADATA, b"x", expects=True)
-    found, marker = [], ""
-    while True:
-        query = urllib.parse.urlencode({"prefix": PREFIX + "s3ql_data_", "limit": 10, "format": "json", **({"marker": marker} if marker else {})})
-        page = s3ql.send("GET", f"{container}/?{query}")
-        if page.status == 204:
-            break
-        assert page.status == 200 and page.getheader("Content-Type") == "application/json; charset=utf-8"
-        entries = [e["name"] for e in json.loads(page.content)]
-        found += entries
-        if len(entries) < 10:
-            break
-        marker = entries[-1]
-    assert found == sorted(names)
-    lines = "\n".join(f"{container}/{urllib.parse.quote(n)}" for n in [*names, PREFIX + "nothing"])
-    bulk = s3ql.send("POST", f"{container}/?bulk-delete", {
-        "Content-Type": "text/plain; charset=utf-8", "Accept": "application/json"}, lines.encode())
-    report = json.loads(bulk.content)
-    assert bulk.status == 200 and report["Response Status"] == "200 OK"
-    assert (report["Number Deleted"], report["Number Not Found"], report["Errors"]) == (25, 1, [])
+        store.put(name, b"x", METADATA)
+    assert store.list("s3ql_data_", page=10) == sorted(names[:25]) and store.list(page=7) == sorted(names)
+    assert store.delete_many(names[:25]) == [] and store.list() == sorted(names[25:])
 
 
-def test_an_old_token_is_401(demo, container):
-    """So that S3QL gets a new one; also when it waits for the continuation, which then never comes."""
-    s3ql = Connection(demo.url, "x" * 180)
-    assert s3ql.send("GET", f"/{container}/?limit=1").status == 401
-    s3ql.http.putrequest("PUT", s3ql.storage.path + f"/{container}/o")
-    for name, value in (("X-Auth-Token", "x"), ("Content-Length", "5"), ("Expect", "100-continue")):
-        s3ql.http.putheader(name, value)
-    s3ql.http.endheaders()
-    assert s3ql.http.getresponse().status == 401
+@pytest.mark.parametrize("fault", ["503", "drop", "half", "deaf"])
+def test_spoilt_connections(request, demo, container, store, fault):
+    """Each operation is repeated after the fault, and has happened once."""
+    swift, s3 = s3ql.Spoiler(BASE), s3ql.Spoiler(os.environ["MARTLET_S3_ENDPOINT"])
+    scheme = request.node.callspec.params["store"]
+    spoilt = store_of(scheme, demo, container, swift.url, s3.url)
+    proxy = swift if scheme.startswith("swift") else s3
+    data = pattern(300_000)
+
+    def spoil(times=3):
+        spoilt.close()
+        proxy.faults = [fault] * times
+
+    try:
+        spoil()
+        spoilt.put("s3ql_data_1", data, METADATA)
+        assert spoilt.tries == 3
+        if fault == "half":
+            # The faults of the others are about a body that there is.
+            assert store.read("GET", "s3ql_data_1")[0].body == data
+            return
+        for operation, expected in [
+                (lambda: spoilt.read("GET", "s3ql_data_1")[0].body, data), (lambda: spoilt.read("HEAD", "s3ql_data_1")[1], METADATA),
+                (lambda: spoilt.list(), ["s3ql_data_1"]), (lambda: spoilt.probe().status, 200),
+                (lambda: spoilt.delete_many(["s3ql_data_1"]) if scheme != "s3c" else [], [])]:
+            spoil()
+            assert operation() == expected
+        spoil()
+        spoilt.delete("s3ql_data_1")
+        assert store.read("HEAD", "s3ql_data_1") is None and store.list() == []
+    finally:
+        swift.close()
+        s3.close()
 
 
-def test_dropped_connections(demo, container):
+@pytest.mark.parametrize("scheme", s3ql.SCHEMES[:3])
+def test_tokens_that_end(scheme):
+    """In the middle of everything: a new login, and the same request again."""
+    account = new_account("s3ql")
+    account.put("/pool")
+    store = s3ql.Swift(scheme, account, "pool")
+
+    def end():
+        gone = send("DELETE", "/v3/auth/tokens", {"X-Auth-Token": store.token, "X-Subject-Token": store.token})
+        assert gone.status == 204
+        assert send("HEAD", account.url, {"X-Auth-Token": store.token}).status == 401
+
+    end()
+    store.put("a", b"content", METADATA)
+    assert store.tries == 1
+    for operation, expected in [(lambda: store.read("GET", "a")[0].body, b"content"), (lambda: store.list(), ["a"]),
+                                (lambda: store.probe().status, 200), (lambda: store.delete_many(["a"]), [])]:
+        end()
+        assert operation() == expected and store.tries <= 1
+    assert account.send("DELETE", "/pool").status == 204
+
+
+def test_dropped_connections(store):
     """In the middle of a body, again and again: what was there stays, and the next connection works."""
-    demo.put(f"/{container}/o", b"before")
+    store.put("o", b"before", METADATA)
     for _ in range(5):
-        s3ql = Connection(demo.url, demo.token)
-        s3ql.http.putrequest("PUT", s3ql.storage.path + f"/{container}/o")
-        s3ql.http.putheader("X-Auth-Token", demo.token)
-        s3ql.http.putheader("Content-Length", "100000")
-        s3ql.http.endheaders(b"x" * 50_000)
-        s3ql.http.close()
-    assert demo.send("GET", f"/{container}/o").body == b"before"
+        connection = http.client.HTTPConnection(store.address.hostname, store.address.port, timeout=60)
+        target = store.root + store.key("o")
+        connection.putrequest("PUT", target, skip_host=True, skip_accept_encoding=True)
+        for name, value in store.signed("PUT", target, {"Content-Length": "100000"}, b"").items():
+            connection.putheader(name, value)
+        connection.endheaders(b"x" * 50_000)
+        connection.close()
+    answer, metadata = store.read("GET", "o")
+    assert answer.body == b"before" and metadata == METADATA
 
 
-def test_many_connections(demo, container):
+def test_many_connections(demo, container, request):
     """As many as S3QL opens."""
     faults = []
 
     def work(number):
         try:
-            s3ql = Connection(demo.url, demo.token)
+            store = store_of(s3ql.SCHEMES[number % 5], demo, container)
             for turn in range(5):
-                data = pattern(20_000, seed=number * 10 + turn)
-                path = f"/{container}/{PREFIX}s3ql_data_{number}_{turn}"
-                assert s3ql.send("PUT", path, METADATA, data, expects=True).status == 201
-                assert s3ql.send("GET", path).content == data
+                data, name = pattern(20_000, seed=number * 10 + turn), f"s3ql_data_{number}_{turn}"
+                store.put(name, data, METADATA)
+                assert store.read("GET", name)[0].body == data and store.tries == 0
         except Exception as fault:
             faults.append(fault)
 
@@ -162,14 +171,31 @@ def test_many_connections(demo, container):
     assert demo.send("HEAD", f"/{container}").headers["x-container-object-count"] == "160"
 
 
-def test_s3_signature_v4_as_s3c4(s3, bucket):
-    """`s3c4://`: list version 1, metadata, bulk delete with Content-MD5."""
-    name = PREFIX + "s3ql_data_1"
-    listed = s3.list_objects(Bucket=bucket, Prefix=PREFIX, MaxKeys=1)
-    assert listed["IsTruncated"] is False and "Contents" not in listed
-    metadata = {n[len("X-Object-meta-"):]: v for n, v in METADATA.items()}
-    made = s3.put_object(Bucket=bucket, Key=name, Body=b"data", Metadata=metadata)
-    assert made["ETag"] == f'"{md5(b"data")}"'
-    assert s3.head_object(Bucket=bucket, Key=name)["Metadata"] == metadata
-    done = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": name}, {"Key": "nothing"}]})
-    assert {d["Key"] for d in done["Deleted"]} == {name, "nothing"} and "Errors" not in done
+def test_what_one_scheme_wrote_another_reads(demo, container):
+    """A file system can move from one scheme to another."""
+    stores = [store_of(scheme, demo, container) for scheme in s3ql.SCHEMES]
+    for writer in stores:
+        data = pattern(50_000, seed=len(writer.__class__.__name__))
+        writer.put("s3ql_data_1", data, METADATA)
+        for reader in stores:
+            answer, metadata = reader.read("GET", "s3ql_data_1")
+            assert answer.body == data and metadata == METADATA
+
+
+@pytest.mark.parametrize("scheme,code", [("s3c", b"SignatureDoesNotMatch"), ("s3c4", b"SignatureDoesNotMatch")])
+def test_bad_keys(demo, container, scheme, code):
+    store = store_of(scheme, demo, container)
+    store.secret = "wrong"
+    answer = store.probe()
+    assert answer.status == 403 and code in answer.body
+    store.access = "nobody-at-all"
+    assert b"InvalidAccessKeyId" in store.probe().body
+
+
+def test_an_old_token_ends_a_wait_for_the_continuation(demo, container):
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(BASE).netloc, timeout=60)
+    connection.putrequest("PUT", f"{demo.path}/{container}/o")
+    for name, value in (("X-Auth-Token", "x" * 180), ("Content-Length", "5"), ("Expect", "100-continue")):
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.getresponse().status == 401 and demo.send("HEAD", f"/{container}/o").status == 404

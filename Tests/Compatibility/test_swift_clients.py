@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from conftest import md5, pattern, tool
-from swiftapi import BASE
+from swiftapi import BASE, send
 
 swiftclient = pytest.importorskip("swiftclient")
 VERSIONS = ["1", "2", "3"]
@@ -57,6 +57,61 @@ def test_swift_upload_download(swift, container, tmp_path):
     assert swift("list", container) == ""
 
 
+@pytest.fixture
+def parts_of(demo, container):
+    """The container that clients put the segments of this one's objects into."""
+    yield f"{container}_segments"
+    if demo.send("HEAD", f"/{container}_segments").status == 204:
+        demo.empty(f"{container}_segments")
+        demo.send("DELETE", f"/{container}_segments")
+
+
+@pytest.mark.parametrize("kind,header", [("--use-slo", "x-static-large-object"), ("--use-dlo", "x-object-manifest")])
+def test_swift_segments(swift, demo, container, parts_of, tmp_path, kind, header):
+    data = pattern(3_500_000)
+    (tmp_path / "file").write_bytes(data)
+    upload = ["upload", container, "file", "--segment-size", "1000000", "--segment-container", parts_of, kind, "--object-name", "dir/file"]
+    swift(*upload)
+    assert header in demo.send("HEAD", f"/{container}/dir/file").headers
+    assert len(swift("list", parts_of).split()) == 4
+    shown = swift("stat", container, "dir/file")
+    assert "Content Length: 3500000" in shown
+    swift("download", container, "dir/file", "-o", "back")
+    assert (tmp_path / "back").read_bytes() == data
+    # What is the same is not sent again.
+    assert swift(*upload, "--skip-identical", "--verbose") == "dir/file\n"
+    swift("copy", container, "dir/file", "-d", f"/{container}/copy")
+    assert demo.send("GET", f"/{container}/copy").body == data
+    (tmp_path / "file").write_bytes(data[:2_500_000])
+    swift(*upload)
+    assert len(swift("list", parts_of).split()) == 3
+    swift("delete", container, "dir/file")
+    assert swift("list", parts_of) == "" and swift("list", container).split() == ["copy"]
+
+
+def test_swift_temporary_addresses(swift, demo, container):
+    demo.put(f"/{container}/o", b"content")
+    swift("post", "-m", "Temp-URL-Key:secret")
+    try:
+        origin = demo.url[:-len(demo.path)]
+        for digest in ("sha1", "sha256", "sha512"):
+            address = swift("tempurl", "GET", "60", f"{demo.path}/{container}/o", "secret", "--digest", digest).strip()
+            assert send("GET", origin + address).body == b"content"
+        prefixed = swift("tempurl", "GET", "60", f"{demo.path}/{container}/o", "secret", "--prefix-based", "--iso8601").strip()
+        assert send("GET", origin + prefixed).body == b"content"
+        ranged = swift("tempurl", "PUT", "60", f"{demo.path}/{container}/p", "secret", "--ip-range", "127.0.0.0/8").strip()
+        assert send("PUT", origin + ranged, body=b"put").status == 201
+        assert send("DELETE", origin + ranged).status == 401
+    finally:
+        swift("post", "-m", "Temp-URL-Key:")
+
+
+def test_swift_capabilities(swift):
+    shown = swift("capabilities", BASE + "/v1")
+    for name in ("slo", "tempurl", "formpost", "bulk_upload", "bulk_delete", "container_quotas"):
+        assert f"Additional middleware: {name}" in shown
+
+
 def test_python_library(demo, container):
     connection = swiftclient.Connection(
         authurl=BASE + "/v3", user=demo.user, key=demo.password, auth_version="3", retries=0,
@@ -83,24 +138,26 @@ def test_openstack(demo, container, tmp_path):
     assert (tmp_path / "back").read_bytes() == b"content"
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_rclone(demo, container, tmp_path, version):
+def rclone_remote(demo, folder, version, more=""):
+    """Runs rclone with a remote `m` of this version of login."""
     rclone = tool("rclone")
-    config = tmp_path / "rclone.conf"
+    config = folder / "rclone.conf"
     url = {"1": f"{BASE}/auth/v1.0", "2": f"{BASE}/v2.0", "3": f"{BASE}/v3"}[version]
     user = f"{demo.project}:{demo.user}" if version == "1" else demo.user
     scope = "" if version == "1" else f"tenant = {demo.project}\n"
     domain = "domain = Default\ntenant_domain = Default\n" if version == "3" else ""
     config.write_text(f"[m]\ntype = swift\nuser = {user}\nkey = {demo.password}\nauth = {url}\nauth_version = {version}\n{scope}{domain}"
-                      "region = RegionOne\n")
+                      f"region = RegionOne\n{more}")
+    return lambda *arguments: run(rclone, "--config", config, "--retries", "1", *arguments)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_rclone(demo, container, tmp_path, version):
     (tmp_path / "from" / "dir").mkdir(parents=True)
     files = {"a": pattern(1000), "dir/b ü": pattern(2_500_000), "empty": b""}
     for name, data in files.items():
         (tmp_path / "from" / name).write_bytes(data)
-
-    def call(*arguments):
-        return run(rclone, "--config", config, "--retries", "1", *arguments)
-
+    call = rclone_remote(demo, tmp_path, version)
     call("copy", tmp_path / "from", f"m:{container}/up")
     call("check", tmp_path / "from", f"m:{container}/up", "--download")
     call("copy", f"m:{container}/up", tmp_path / "back")
@@ -110,3 +167,27 @@ def test_rclone(demo, container, tmp_path, version):
     assert set(call("lsf", "-R", f"m:{container}/up").split("\n")) >= {"c", "dir/", "empty"}
     call("purge", f"m:{container}/up")
     assert call("lsf", "-R", f"m:{container}") == ""
+
+
+def test_rclone_large_files(demo, container, parts_of, tmp_path):
+    """Files beyond the size of a chunk become dynamic large objects."""
+    (tmp_path / "from").mkdir()
+    files = {"small": pattern(1000), "large": pattern(3_500_000), "other": pattern(1_048_577)}
+    for name, data in files.items():
+        (tmp_path / "from" / name).write_bytes(data)
+    call = rclone_remote(demo, tmp_path, "3", "chunk_size = 1Mi\n")
+    call("copy", tmp_path / "from", f"m:{container}")
+    assert "x-object-manifest" in demo.send("HEAD", f"/{container}/large").headers
+    assert len(demo.send("GET", f"/{parts_of}").lines) == 4 + 2
+    call("check", tmp_path / "from", f"m:{container}", "--download")
+    call("copy", f"m:{container}", tmp_path / "back")
+    for name, data in files.items():
+        assert (tmp_path / "back" / name).read_bytes() == data
+    call("copyto", f"m:{container}/large", f"m:{container}/copy")
+    call("moveto", f"m:{container}/other", f"m:{container}/moved")
+    call("copyto", f"m:{container}/copy", tmp_path / "copy")
+    call("copyto", f"m:{container}/moved", tmp_path / "moved")
+    assert (tmp_path / "copy").read_bytes() == files["large"] and (tmp_path / "moved").read_bytes() == files["other"]
+    call("purge", f"m:{container}")
+    assert demo.send("GET", f"/{parts_of}").status in (204, 404)
+    demo.send("PUT", f"/{container}")

@@ -80,6 +80,17 @@ struct ConfigurationLoaderTests {
         _ = try load(file: file.path, environment: ["MARTLET_ADMIN": "/x", "MARTLET_BIN": "/y"])
     }
 
+    @Test("Addresses for clients in the environment are no settings, whatever they are called")
+    func clientVariables() throws {
+        let setting = Setting("swift.listen", default: "off", help: "")
+        func load(_ environment: [String: String]) throws {
+            let loader = ConfigurationLoader(settings: [setting], foreignSections: [], environment: environment)
+            _ = try loader.load(file: nil, flags: [])
+        }
+        try load(["MARTLET_SWIFT_AUTH_V1": "http://localhost/auth/v1.0", "MARTLET_KEYSTONE_URL": "http://localhost"])
+        #expect(throws: ConfigurationError.self) { try load(["MARTLET_SWIFT_LISTENS": "off"]) }
+    }
+
     @Test("Values of the wrong type or outside their range are refused with the reason")
     func ranges() throws {
         #expect(problems(flags: ["gateway.workers=0"]) == ["gateway.workers: 0 is outside 1 to 64 (flag --set)"])

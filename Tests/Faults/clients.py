@@ -27,8 +27,8 @@ def content(value, size):
 class Load:
     """Runs from `with` to its end. `prefix` keeps the keys of one run apart from those of others."""
 
-    def __init__(self, cluster, history, seed, prefix, keys=3):
-        self.cluster, self.history, self.prefix = cluster, history, prefix
+    def __init__(self, cluster, history, seed, prefix, keys=3, versioned=False):
+        self.cluster, self.history, self.prefix, self.versioned = cluster, history, prefix, versioned
         self.plain = [f"{prefix}/plain-{i}" for i in range(keys)]
         self.mixed = [f"{prefix}/mixed-{i}" for i in range(keys)]
         self.stopping = threading.Event()

@@ -23,6 +23,7 @@ BINARIES = pathlib.Path(os.environ.get("MARTLET_BIN", ROOT / ".build" / "debug")
 GATEWAYS_MAX = 3
 PORT_BASE = 8000
 HOME_MIB = 400
+HAS_ETCD = os.path.exists(compose.ETCD)
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 # Small segments, so that there are several; repair that runs all the time; a small ring, so that plans are soon over.
 SETTINGS = [
@@ -35,10 +36,10 @@ SETTINGS = [
 class Hosts(compose.Cluster):
     """`nodes` storage nodes make the ring; `spares` more have a host, and run when a test starts them."""
 
-    def __init__(self, folder, nodes=3, spares=0, replicas=3, settings=(), environment=None):
+    def __init__(self, folder, nodes=3, spares=0, replicas=3, managers=1, settings=(), environment=None):
         super().__init__(folder)
         self.count, self.spares, self.environment = nodes, spares, environment or {}
-        self.prepare(nodes=nodes + spares, replicas=replicas, managers=1, port_base=PORT_BASE, bin=str(BINARIES),
+        self.prepare(nodes=nodes + spares, replicas=replicas, managers=managers, port_base=PORT_BASE, bin=str(BINARIES),
                      set=[*SETTINGS, *settings])
         self.running, self.paused, self.on_tmpfs = {}, set(), []
         self.network = network.Network(nodes + spares)
@@ -85,16 +86,19 @@ class Hosts(compose.Cluster):
     def start_all(self):
         for node in [f"storage-{i}" for i in range(1, self.options["nodes"] + 1)]:
             self.mount_home(node)
+        for name, *_ in self.etcd_members():
+            self.start(name)
         self.start("manager")
         compose.wait_for("the manager", lambda: self.admin_file.exists() and self.healthy("manager", "live"), 60)
+        self.share_master_key()
         for name, *_ in self.processes():
-            if name != "manager" and name not in self.spare_nodes:
+            if name not in self.running and name not in self.spare_nodes:
                 self.start(name)
         compose.wait_for("the storage nodes to attach", lambda: self.attached() >= self.count, 60)
         self.adm("start")
         self.user = self.adm("create-user", "demo")
         for gateway in self.gateways:
-            compose.wait_for(f"{gateway} to serve", lambda: self.healthy(gateway, "cluster"), 60)
+            compose.wait_for(f"{gateway} to serve", lambda: self.healthy(gateway, "ready") and self.healthy(gateway, "cluster"), 60)
 
     @property
     def spare_nodes(self):
@@ -115,7 +119,7 @@ class Hosts(compose.Cluster):
         with open(self.path("log", f"{name}.log"), "ab") as log:
             self.running[name] = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=network.die_with_parent,
-                env={**compose.process_environment(), **self.environment, **(environment or {}), "SWIFT_BACKTRACE": "enable=no"})
+                env={**os.environ, **self.environment, **(environment or {}), "SWIFT_BACKTRACE": "enable=no"})
 
     def is_running(self, name):
         return name in self.running and self.running[name].poll() is None
@@ -130,7 +134,7 @@ class Hosts(compose.Cluster):
     def stop_gracefully(self, name):
         process = self.running.pop(name)
         process.terminate()
-        return process.wait(30)
+        return process.wait(120)
 
     def pause(self, name):
         self.running[name].send_signal(signal.SIGSTOP)
@@ -153,6 +157,11 @@ class Hosts(compose.Cluster):
             subprocess.run(["umount", "-l", self.home(node)], capture_output=True)
 
     # Questions
+
+    @property
+    def processes_of_martlet(self):
+        """Those that run, or should, without etcd's."""
+        return [name for name in self.running if not name.startswith("etcd-")]
 
     def fetch(self, name, path, timeout=3):
         """From the admin port of a process, asked on its own host."""

@@ -1,5 +1,6 @@
 """What must hold after a run: in time, and for everything that clients were told."""
 import http.client
+import re
 import subprocess
 
 import s3
@@ -37,6 +38,8 @@ def judge(cluster, load, history, injector, folder):
             verdict.seconds[what] = round(now() - healed, 1)
     verdict += [f"{name} ended by itself with {code}" for name, code in cluster.crashed().items()]
     verdict += history.wrong[:5]
+    if not verdict:
+        verdict += lost_versions(cluster, load, history)[:5]
     verdict += history.stale_entries()[:5]
     verdict += check_history(cluster, history, folder)
     verdict += slow_answers(cluster, history, injector)[:5]
@@ -46,7 +49,7 @@ def judge(cluster, load, history, injector, folder):
 # The cluster becomes whole
 
 def becomes_ready(cluster, load, history, injector, left):
-    for name in cluster.running:
+    for name in cluster.processes_of_martlet:
         wait_for(f"{name} to be ready", lambda: cluster.healthy(name, "ready"), left)
     for gateway in cluster.gateways:
         wait_for(f"{gateway} to have quorums", lambda: cluster.healthy(gateway, "cluster"), left)
@@ -92,13 +95,16 @@ def scrub(cluster, node, left):
 
 def replicas_equal(cluster, load, history, injector, left):
     """By digests, with the proof of tasks that compare everything."""
-    started = {node: cluster.adm("recover-node", node)["id"] for node in cluster.ring_nodes()}
+    end, started = now() + left, {}
+    for node in cluster.ring_nodes():
+        # The manager may not have its connection to the repair process back yet.
+        started[node] = wait_for(f"recover-node {node} to be taken", lambda: cluster.adm("recover-node", node, check=False), end - now())["id"]
 
     def proved():
         tasks = {task["id"]: task for task in (cluster.adm("tasks", check=False) or {"tasks": []})["tasks"]}
         missing = [node for node, id in started.items() if tasks.get(id, {}).get("state") != "done" or not tasks[id]["proved"]]
         return not missing
-    wait_for("equal digests of all replicas", proved, left)
+    wait_for("equal digests of all replicas", proved, end - now())
 
 
 def listings_equal(cluster, load, history, injector, left):
@@ -113,6 +119,29 @@ def listings_equal(cluster, load, history, injector, left):
         listed = entries(request(cluster, gateway, "GET", "", {"list-type": 2, "prefix": load.prefix + "/"}).body)
         if listed != present:
             raise Failure(f"{gateway} lists {listed} but reads {present}")
+
+
+def lost_versions(cluster, load, history):
+    """In a bucket with versions every acknowledged one is kept."""
+    if not load.versioned:
+        return []
+    kept = {}
+    query = {"versions": "", "prefix": load.prefix + "/", "max-keys": 1000}
+    while query:
+        page = request(cluster, cluster.gateways[0], "GET", "", query).body
+        for key, etag in versions(page):
+            kept.setdefault(key, set()).add(etag)
+        markers = [re.search(rb"<Next%sMarker>([^<]*)<" % name, page) for name in (b"Key", b"VersionId")]
+        query = query | dict(zip(["key-marker", "version-id-marker"], [m[1].decode() for m in markers])) if all(markers) else None
+    return [f"the version {o.value} of {o.key} was acknowledged at {o.returned:.3f} and is not kept" for o in history.operations
+            if o.kind != "get" and o.value and o.outcome == "ok" and history.contents[o.value][0] not in kept.get(o.key, ())]
+
+
+def versions(page):
+    """Key and ETag of each."""
+    for entry in re.findall(rb"<Version>(.*?)</Version>", page, re.S):
+        fields = [re.search(rb"<%s>([^<]*)</%s>" % (name, name), entry)[1].decode() for name in (b"Key", b"ETag")]
+        yield fields[0], fields[1].replace("&quot;", '"')
 
 
 def request(cluster, gateway, method, key, query=None, body=b""):

@@ -37,14 +37,25 @@ class Scenario:
     spares: int
     seconds: float
     faults: tuple
+    managers: int = 1
+    # Tombstones go as soon as every replica has them, not after a day.
+    purges: bool = False
+    versioned: bool = False
 
     def __str__(self):
-        return f"seed {self.seed}, {self.nodes} nodes, {self.seconds:g} s: " + "; ".join(map(str, self.faults))
+        return f"seed {self.seed}, {self.nodes} nodes, {self.seconds:g} s: {self.events}"
+
+    @property
+    def events(self):
+        """What is out of the ordinary, and what happens."""
+        mix = [f"{self.managers} managers"] * (self.managers > 1) + ["purges"] * self.purges + ["versions"] * self.versioned
+        return "; ".join([*mix, *map(str, self.faults)])
 
 
-def random_scenario(seed, seconds, kinds=KINDS):
-    """Two to four faults of these kinds that overlap as they may."""
-    rng = random.Random(seed)
+def random_scenario(seed, seconds, kinds=KINDS, managers=(1, 3)):
+    """Two to four faults of these kinds that overlap as they may, on one of several kinds of clusters."""
+    rng, mix = random.Random(seed), random.Random(f"{seed}/mix")
+    purges, versioned, managers = mix.random() < 0.6, mix.random() < 0.3, managers[-1] if mix.random() < 0.3 else managers[0]
     nodes = rng.choices([3, 4, 5], [50, 25, 25])[0]
     hosts, faults, harmed = list(range(1, nodes + 1)), [], f"storage-{rng.randint(1, nodes)}"
     spares = 1 if "ring change" in kinds and rng.random() < 0.25 else 0
@@ -54,13 +65,14 @@ def random_scenario(seed, seconds, kinds=KINDS):
     for _ in range(rng.randint(2, 4)):
         begin = rng.uniform(0.5, seconds * 0.65)
         end = min(begin + rng.uniform(1.5, max(2, seconds / 2)), seconds)
-        faults.append(random_fault(rng, rng.choice(choices), begin, end, hosts, harmed))
-    return Scenario(seed, nodes, spares, seconds, tuple(sorted(without_clashes(faults), key=lambda f: f.begin)))
+        faults.append(random_fault(rng, rng.choice(choices), begin, end, hosts, harmed, managers))
+    happening = tuple(sorted(without_clashes(faults), key=lambda f: f.begin))
+    return Scenario(seed, nodes, spares, seconds, happening, managers, purges, versioned)
 
 
-def random_fault(rng, kind, begin, end, hosts, harmed):
+def random_fault(rng, kind, begin, end, hosts, harmed, managers):
     nodes = [f"storage-{host}" for host in hosts]
-    others = ["manager", "replicator", "repair", "gateway-1", "gateway-2", "gateway-3"]
+    others = ["manager", *(f"manager-{i}" for i in range(2, managers + 1)), "replicator", "repair", "gateway-1", "gateway-2", "gateway-3"]
     process = rng.choice(nodes + others if rng.random() < 0.5 else nodes)
     node, host = rng.choice(nodes), rng.choice(hosts)
     match kind:

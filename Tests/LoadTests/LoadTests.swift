@@ -83,10 +83,10 @@ struct LatencyHistogramTests {
 struct LoadPlanTests {
     @Test("A mix is drawn in its shares")
     func mix() throws {
-        var plan = plan()
+        var plan = Self.plan()
         plan.mix = try #require(LoadPlan.mix("get=3,put=1"))
         var random = SeededRandom(seed: 1)
-        let puts = (0..<10_000).count { _ in plan.operation(&random) == .put }
+        let puts = (0..<10_000).count { _ in plan.draw(&random) == .put }
         #expect((2300...2700).contains(puts))
         for wrong in ["", "get=", "fly", "get=0", "get=1=2"] { #expect(LoadPlan.mix(wrong) == nil) }
     }
@@ -150,7 +150,7 @@ struct LoadPlanTests {
 
     @Test("Turns end with the count and are due at the rate")
     func pacing() {
-        var plan = plan()
+        var plan = Self.plan()
         plan.count = 3
         plan.rate = 10
         let start = MonotonicClock.now()
@@ -159,7 +159,7 @@ struct LoadPlanTests {
         #expect(turns.map { $0.due - start } == [0, 100_000_000, 200_000_000])
     }
 
-    private func plan() -> LoadPlan {
+    static func plan() -> LoadPlan {
         LoadPlan(
             mix: [(.put, 1)], bucket: "b", keys: KeyChoice(prefix: "", count: 10, distribution: .uniform),
             sizes: SizeChoice([.init(sizes: 1...1, weight: 1)]),

@@ -5,6 +5,7 @@ import Logging
 import MessageBus
 import Model
 import Observability
+import Synchronization
 import Testing
 import Wire
 
@@ -33,6 +34,14 @@ struct ManagerOnBusTests {
             try bus.start()
         }
 
+        /// An administrator's verb.
+        func run(_ verb: String, _ arguments: String...) async throws -> [UInt8] {
+            try await bus.request(
+                .adminCommand, AdminCommand(verb: verb, arguments: arguments), to: "manager",
+                timeout: ManagerOnBusTests.patience, answer: AdminResult.self
+            ).message.json
+        }
+
         func request(_ name: String, _ role: MemberRole) -> EnrolRequest {
             EnrolRequest(
                 name: name, role: role, publicKey: keys.publicKey, address: bus.address,
@@ -52,7 +61,7 @@ struct ManagerOnBusTests {
         let bus: MessageBus
         let watch: MemberWatch
 
-        init() async throws {
+        init(verbPatience: Duration = .seconds(30)) async throws {
             var fixture = try await Fixture()
             fixture.now = wallMilliseconds()
             self.fixture = fixture
@@ -75,7 +84,8 @@ struct ManagerOnBusTests {
                     publicKey: keys.publicKey), adminKey: adminKeys.publicKey)
             try await cluster.change { state, edit in try ClusterBirth.ensure(plan, state, &edit, context) }
             watch = MemberWatch(
-                cluster, bus: bus, timing: DetectorTiming(downAfter: .seconds(30)), logger: logger, metrics: metrics)
+                cluster, bus: bus, timing: DetectorTiming(downAfter: .seconds(30)), logger: logger, metrics: metrics,
+                verbPatience: verbPatience)
             cluster.onChange { [bus] state in bus.publish(.stateChanged, StateChanged(revision: state.revision)) }
             watch.start()
             desk.open(
@@ -151,6 +161,62 @@ struct ManagerOnBusTests {
         await manager.stop()
     }
 
+    /// A gateway that is enrolled and runs, and says of itself what it is told to.
+    private func gateway(
+        of manager: Running, _ revision: @escaping @Sendable () -> UInt64
+    ) async throws -> (Peer, beats: Task<Void, any Error>) {
+        let peer = try Peer("gateway-1", .gateway, StaticPeerDirectory([manager.door, manager.endpoint]))
+        _ = try await Enrolment.enrol(
+            over: peer.bus, manager: "door", token: try await manager.token(),
+            member: peer.request("gateway-1", .gateway),
+            dataDirectory: peer.directory.path, timeout: Self.patience)
+        let beats = Task {
+            while !Task.isCancelled {
+                let beat = Heartbeat(name: "gateway-1", role: .gateway, revision: revision(), incarnation: 1)
+                peer.bus.publish(.heartbeat, beat)
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+        try await until(manager) { $0.members["gateway-1"]?.state == .running }
+        return (peer, beats)
+    }
+
+    @Test("A verb is answered when gateways work with what it has changed")
+    func inForce() async throws {
+        let manager = try await Running()
+        let known = Mutex<ClusterStateMirror?>(nil)
+        let (peer, beats) = try await gateway(of: manager) { known.withLock { $0?.view.revision ?? 0 } }
+        let mirror = ClusterStateMirror(
+            file: peer.directory.path + "/state", bootstrap: [manager.endpoint], logger: Self.logger)
+        known.withLock { $0 = mirror }
+        mirror.start(bus: peer.bus)
+        let admin = try Peer("admin", .admin, StaticPeerDirectory([manager.endpoint]), keys: manager.adminKeys)
+        for number in 1...5 {
+            let answer = try await admin.run("create-user", "user-\(number)")
+            #expect(mirror.view.user(id: "user-\(number)") != nil)
+            #expect(try ReportCoding.decode(GatewaysBehind.self, from: answer).gatewaysBehind == nil)
+        }
+        beats.cancel()
+        mirror.stop()
+        await admin.bus.stop()
+        await peer.bus.stop()
+        await manager.stop()
+    }
+
+    @Test("A verb names the gateways that it has not waited for any longer")
+    func behind() async throws {
+        let manager = try await Running(verbPatience: .milliseconds(50))
+        let (peer, beats) = try await gateway(of: manager) { 1 }
+        let admin = try Peer("admin", .admin, StaticPeerDirectory([manager.endpoint]), keys: manager.adminKeys)
+        let answer = try await admin.run("create-user", "alice")
+        #expect(try ReportCoding.decode(GatewaysBehind.self, from: answer).gatewaysBehind == ["gateway-1"])
+        #expect(try ReportCoding.decode(CreatedUserReport.self, from: answer).userId == "alice")
+        beats.cancel()
+        await admin.bus.stop()
+        await peer.bus.stop()
+        await manager.stop()
+    }
+
     @Test("A bad token enrols nobody, and a stranger gets no state")
     func strangers() async throws {
         let manager = try await Running()
@@ -175,20 +241,15 @@ struct ManagerOnBusTests {
     func verbs() async throws {
         let manager = try await Running()
         let admin = try Peer("admin", .admin, StaticPeerDirectory([manager.endpoint]), keys: manager.adminKeys)
-        func run(_ verb: String, _ arguments: String...) async throws -> [UInt8] {
-            try await admin.bus.request(
-                .adminCommand, AdminCommand(verb: verb, arguments: arguments), to: "manager", timeout: Self.patience,
-                answer: AdminResult.self
-            ).message.json
-        }
-        let status = try ReportCoding.decode(StatusReport.self, from: try await run("status"))
+        let status = try ReportCoding.decode(StatusReport.self, from: try await admin.run("status"))
         #expect(status.nodeList.map(\.node) == ["manager"])
-        let user = try ReportCoding.decode(CreatedUserReport.self, from: try await run("create-user", "alice"))
-        _ = try await run("add-bucket", "photos", user.accessKeyId)
+        let user = try ReportCoding.decode(CreatedUserReport.self, from: try await admin.run("create-user", "alice"))
+        _ = try await admin.run("add-bucket", "photos", user.accessKeyId)
         #expect(manager.fixture.view.buckets["photos"]?.owner == "alice")
-        _ = try await run("delete-bucket", "photos", user.accessKeyId)
+        _ = try await admin.run("delete-bucket", "photos", user.accessKeyId)
         #expect(manager.fixture.view.buckets.isEmpty)
-        let own = try JSONSerialization.jsonObject(with: Data(try await run("status", "manager"))) as? [String: Any]
+        let own =
+            try JSONSerialization.jsonObject(with: Data(try await admin.run("status", "manager"))) as? [String: Any]
         #expect(own?["role"] as? String == "manager")
         for (verb, arguments, status) in [
             ("nonsense", [], Status.unknownType), ("start", [], .conflict), ("add-bucket", ["x"], .invalidArgument),

@@ -35,7 +35,8 @@ struct LostConnectionTests {
         let events = try ZeroMQSocket(context, ZMQ_PAIR)
         try events.connect("inproc://events")
 
-        let envelope = Envelope(protocolVersion: 1, type: .ping, sender: "gateway-1", timeoutMilliseconds: 1000)
+        let envelope = Envelope(
+            protocolVersion: busProtocolVersion, type: .ping, sender: "gateway-1", timeoutMilliseconds: 1000)
         #expect(BusFrames.send(envelope, body: [1], payload: [], to: client))
         let connection = await Self.frames(of: server)[0]
         let answers = 1000
@@ -73,15 +74,16 @@ struct LostConnectionTests {
             cluster.directory.set(PeerEndpoint(name: "storage-1", role: .storage, address: address))
             for _ in 0..<2 {
                 async let lost = gateway.bus.refusal(of: .ping, to: "storage-1", timeout: .seconds(30))
-                let number = try Envelope(decoding: await Self.frames(of: server)[1]).correlationId
+                let number = try RawSocketTests.RawClient.envelope(in: await Self.frames(of: server)[1]).correlationId
                 server.discard()
                 #expect(await lost == .unreachable)
                 server = try await Self.listen(context, on: address)
                 async let answered: Void = Self.pingUntilAnswered(gateway)
                 let frames = await Self.frames(of: server)
-                let next = try Envelope(decoding: frames[1]).correlationId
+                let next = try RawSocketTests.RawClient.envelope(in: frames[1]).correlationId
                 #expect(next != number)
-                let answer = Envelope(protocolVersion: 1, type: .ping, reply: true, correlationId: next)
+                let answer = Envelope(
+                    protocolVersion: busProtocolVersion, type: .ping, reply: true, correlationId: next)
                 #expect(BusFrames.send(answer, body: [], payload: [], to: server, leadingFrame: frames[0]))
                 await answered
             }

@@ -11,7 +11,12 @@ import Wire
         Envelope(protocolVersion: busProtocolVersion, type: type, sender: "storage-1", epoch: 7, sequence: 12)
     }
 
-    static let sample = PublicationFrame.encoded(envelope(), body: Array("body".utf8))
+    static let sample = encoded(envelope(), body: Array("body".utf8))
+
+    static func encoded(_ envelope: Envelope, body: [UInt8]) -> [UInt8] {
+        var message = PublicationFrame.encoded(envelope, body: body)
+        return message.bytes
+    }
 
     static func decoded(_ frame: [UInt8]) -> (envelope: Envelope, body: ByteBuffer)? {
         frame.withUnsafeBytes { PublicationFrame.decoded($0) }
@@ -21,7 +26,7 @@ import Wire
     func roundTrip() throws {
         for body in [[], Array("body".utf8), [UInt8](repeating: 0x2e, count: 70_000)] {
             for type in [MessageType.hintsAdded, .tap, .stateChanged] {
-                let frame = PublicationFrame.encoded(Self.envelope(type), body: body)
+                let frame = Self.encoded(Self.envelope(type), body: body)
                 #expect(frame.starts(with: Topic.bytes(type)))
                 let decoded = try #require(Self.decoded(frame))
                 #expect(decoded.envelope.sequence == 12)
@@ -51,10 +56,10 @@ import Wire
         #expect(Self.decoded(Array(repeating: 0x31, count: 5000)) == nil)
         var future = Self.envelope()
         future.protocolVersion = busProtocolVersion + 1
-        #expect(Self.decoded(PublicationFrame.encoded(future, body: [])) == nil)
+        #expect(Self.decoded(Self.encoded(future, body: [])) == nil)
         var long = Self.envelope()
         long.sender = String(repeating: "s", count: BusFrames.envelopeBytesMax)
-        #expect(Self.decoded(PublicationFrame.encoded(long, body: [])) == nil)
+        #expect(Self.decoded(Self.encoded(long, body: [])) == nil)
     }
 
     @Test("whatever is done to the bytes of a frame, it is refused or means the type of its topic")

@@ -24,12 +24,13 @@ struct TapTests {
             #expect(!gateway.hasTap)
             let token = tap.bus.subscribe(to: "gateway-1", [.tap]) { heard.put($0) }
             while !gateway.hasTap { await Task.yield() }
-            let name = Wire.RegisterName(bucket: Array(repeating: 0xab, count: 16), keyspace: 0, key: Array("a/b".utf8))
+            let name = Wire.RegisterName(bucket: Array(repeating: 0xab, count: 16), keyspace: 2, key: Array("a/b".utf8))
             _ = try await gateway.bus.request(
                 .stage, StageRequest(name: name), payload: [pattern(5000)], to: "storage-1", timeout: .seconds(20),
                 context: MessageContext(requestID: "R7"), answer: StageReply.self)
             _ = try? await gateway.bus.request(
-                .commit, CommitRequest(name: name), to: "storage-1", timeout: .seconds(20), answer: CommitReply.self)
+                .commit, CommitRequest(name: name, state: StoredState(deleted: true)), to: "storage-1",
+                timeout: .seconds(20), answer: CommitReply.self)
             var records: [TapRecord] = []
             while records.count < 4, let publication = await heard.next() {
                 records.append(try TapRecord(decoding: publication.body))
@@ -38,6 +39,8 @@ struct TapTests {
             #expect(records.map(\.type) == [.stage, .stage, .commit, .commit])
             #expect(records.allSatisfy { $0.process == "gateway-1" && $0.peer == "storage-1" && $0.key == name.key })
             #expect(records.allSatisfy { $0.bucket == String(repeating: "ab", count: 16) })
+            #expect(records.allSatisfy { $0.keyspace == 2 && !$0.wantsContent })
+            #expect(records.map(\.deletes) == [false, false, true, true])
             #expect(records[0].payloadBytes == 5000)
             #expect(records[0].requestId == "R7")
             #expect(records[1].payloadBytes == 10)

@@ -10,7 +10,7 @@ final class IndexFixture {
     var index: MetadataIndex { opened! }
     private var survivors: [(path: String, index: MetadataIndex)] = []
     private var position: UInt64 = 0
-    private static let memory = IndexMemory(limit: 16 << 20)
+    static let memory = IndexMemory(limit: 16 << 20)
 
     init() throws { opened = try MetadataIndex(path: path, memory: Self.memory) }
 
@@ -29,11 +29,11 @@ final class IndexFixture {
     }
 
     /// What a crash leaves: what was flushed. (The index must not be used by anybody else.)
-    func copyAsAfterCrash() throws -> MetadataIndex {
+    func copyAsAfterCrash(memory: IndexMemory = IndexFixture.memory) throws -> MetadataIndex {
         let copy = path + "-copy-" + UUID().uuidString
         try copyFiles(to: copy)
         try? FileManager.default.removeItem(atPath: copy + "/LOCK")
-        let survivor = try MetadataIndex(path: copy, memory: Self.memory)
+        let survivor = try MetadataIndex(path: copy, memory: memory)
         survivors.append((copy, survivor))
         return survivor
     }

@@ -53,6 +53,27 @@ import Testing
         #expect(counted.bytes == 7)
     }
 
+    @Test("Parts count their bytes, uploads nothing, and a live register that does not count neither")
+    func counted() throws {
+        func named(_ keyspace: Keyspace) -> RegisterName { RegisterName(bucket: bucket, keyspace: keyspace, key: [1]) }
+        try fixture.apply(
+            .register(named(.parts), .sample(1, size: 50)), .register(named(.uploads), .sample(2, size: 7)))
+        var archived = IndexedRegister.sample(3, size: 900)
+        archived.value.isUncounted = true
+        try fixture.apply(.register(named(.versions), archived))
+        var totals = try index.bucketTotals(bucket)
+        #expect((totals.objects, totals.bytes) == (0, 50))
+        #expect(try index.register(named(.versions))?.value.isUncounted == true)
+        try fixture.apply(.register(named(.versions), .sample(4, size: 800)))
+        totals = try index.bucketTotals(bucket)
+        #expect((totals.objects, totals.bytes) == (1, 850))
+        archived.value.tag = Ballot(counter: 5, writer: 1)
+        archived.position += 1000
+        try fixture.apply(.register(named(.versions), archived), .register(named(.parts), .sample(6, deleted: true)))
+        totals = try index.bucketTotals(bucket)
+        #expect((totals.objects, totals.bytes) == (0, 0))
+    }
+
     @Test("Changes of one batch see each other")
     func oneBatch() throws {
         let applied = try fixture.apply(
@@ -102,5 +123,24 @@ import Testing
             return true
         }
         #expect(tags == [Ballot(counter: 2, writer: 1)])
+    }
+
+    @Test("What memory has is found without the device, what a file has only after it was read once")
+    func cached() throws {
+        func isHit(_ index: MetadataIndex) -> Bool {
+            if case .hit(let found) = index.cachedRegister(name("a250")) { found == .sample(1) } else { false }
+        }
+        func isAbsent(_ index: MetadataIndex) -> Bool {
+            if case .absent = index.cachedRegister(name("b")) { true } else { false }
+        }
+        // What opening reads shares no block with a key in the middle.
+        for number in 0..<500 { try fixture.apply(.register(name("a\(number)"), .sample(1))) }
+        #expect(isHit(index))
+        #expect(isAbsent(index))
+        try index.flush()
+        let opened = try fixture.copyAsAfterCrash(memory: IndexMemory(limit: 16 << 20))
+        #expect(!isHit(opened))
+        #expect(try opened.register(name("a250")) == .sample(1))
+        #expect(isHit(opened))
     }
 }

@@ -58,30 +58,55 @@ import Testing
             try fixture.apply(.register(name("d/\(1000 + number)"), .sample(UInt64(number + 100), deleted: true)))
         }
         try fixture.apply(.register(name("d/x"), .sample(500)))
-        for (delimiter, liveOnly) in [("", false), ("", true), ("/", false), ("/", true)] {
-            func query(after: ListPosition?, lookedAtMax: Int = 20_000) -> IndexQuery {
-                IndexQuery(
-                    bucket: bucket, after: after?.key ?? [], afterIsPrefix: after?.isPrefix ?? false,
-                    delimiter: Array(delimiter.utf8), limit: 1000, liveOnly: liveOnly, lookedAtMax: lookedAtMax)
+        let ways: [(String, Bool)] = [("", false), ("", true), ("/", false), ("/", true)]
+        for (delimiter, liveOnly) in ways {
+            for direction in [ListDirection.forward, .backward] {
+                try checkBoundedLook(delimiter, liveOnly, direction)
             }
-            let whole = try fixture.index.list(query(after: nil))
-            #expect(whole.end == nil)
-            for most in [1, 7, 50] {
-                var found: [IndexEntry] = []
-                var after: ListPosition?
-                var pages = 0
-                repeat {
-                    let page = try fixture.index.list(query(after: after, lookedAtMax: most))
-                    if let after, let end = page.end { #expect(after.precedes(end)) }
-                    #expect(page.entries.count <= most)
-                    found += page.entries
-                    after = page.end
-                    pages += 1
-                } while after != nil
-                #expect(found == whole.entries, "delimiter \(delimiter), \(most) at a time")
-                #expect(pages <= 212 / most + 2)
-            }
-            #expect(whole.entries.contains { $0.evidence == Array("d/x".utf8) })
+        }
+    }
+
+    private func checkBoundedLook(_ delimiter: String, _ liveOnly: Bool, _ direction: ListDirection) throws {
+        func query(after: ListPosition?, lookedAtMax: Int = 20_000) -> IndexQuery {
+            IndexQuery(
+                bucket: bucket, after: after?.key ?? [], afterIsPrefix: after?.isPrefix ?? false,
+                direction: direction, delimiter: Array(delimiter.utf8), limit: 1000, liveOnly: liveOnly,
+                lookedAtMax: lookedAtMax)
+        }
+        let whole = try fixture.index.list(query(after: nil))
+        #expect(whole.end == nil)
+        for most in [1, 7, 50] {
+            var found: [IndexEntry] = []
+            var after: ListPosition?
+            var pages = 0
+            repeat {
+                let page = try fixture.index.list(query(after: after, lookedAtMax: most))
+                if let after, let end = page.end { #expect(after.precedes(end, direction)) }
+                #expect(page.entries.count <= most)
+                found += page.entries
+                after = page.end
+                pages += 1
+            } while after != nil
+            #expect(found == whole.entries, "\(direction), delimiter \(delimiter), \(most) at a time")
+            #expect(pages <= 212 / most + 2)
+        }
+        #expect(whole.entries.contains { $0.evidence == Array("d/x".utf8) })
+    }
+
+    @Test(
+        "Any page, in either direction, is what a sorted list of the keys gives",
+        arguments: 1...8 as ClosedRange<UInt64>
+    )
+    func equalsModel(seed: UInt64) throws {
+        var random = SeededGenerator(state: seed)
+        let model = try ListingModel(fixture, in: BucketID(high: 8, low: seed), &random)
+        for _ in 0..<300 {
+            let query = model.query(&random)
+            let page = try fixture.index.list(query)
+            let expected = model.entries(query)
+            #expect(page.entries.map(\.text) == Array(expected.prefix(query.limit)).map(\.text), "\(query)")
+            #expect(page.entries.map(\.evidence) == expected.prefix(query.limit).map(\.evidence), "\(query)")
+            #expect(page.isTruncated == (expected.count > query.limit), "\(query)")
         }
     }
 

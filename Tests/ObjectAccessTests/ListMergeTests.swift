@@ -24,8 +24,10 @@ import Wire
         ListPosition(key: Array(key.utf8), isPrefix: isPrefix)
     }
 
-    private func merged(_ answers: [ListAnswer]) -> (entries: [MergedEntry], next: ListPosition?) {
-        var merge = ListMerge(answers)
+    private func merged(
+        _ answers: [ListAnswer], _ direction: ListDirection = .forward
+    ) -> (entries: [MergedEntry], next: ListPosition?) {
+        var merge = ListMerge(answers, direction)
         var entries: [MergedEntry] = []
         while let entry = merge.next() { entries.append(entry) }
         return (entries, merge.continuation)
@@ -100,6 +102,28 @@ import Wire
         #expect(merged([cutOff, whole]).entries.isEmpty)
     }
 
+    @Test("Backwards the last key comes first, and the merge ends at the greatest end of an answer that was cut off")
+    func backwards() {
+        let (entries, next) = merged(
+            [
+                answer("a", [key("d", 1), key("c", 1)], end: at("c")),
+                answer("b", [key("é", 1), key("c", 2), key("b", 1)]),
+            ], .backward)
+        #expect(texts(entries) == ["é", "d", "c"])
+        #expect(next == at("c"))
+    }
+
+    @Test("Backwards a horizon inside a common prefix: only witnesses that are not below it show the prefix")
+    func backwardsInsidePrefix() {
+        let cutOff = answer("a", [], end: at("p/5"))
+        let shown = merged([cutOff, answer("b", [prefix("p/", witness: "p/7", 1), key("a", 1)])], .backward)
+        #expect(texts(shown.entries) == ["p/"])
+        #expect(shown.next == at("p/", isPrefix: true))
+        let open = merged([cutOff, answer("b", [prefix("p/", witness: "p/3", 1), key("a", 1)])], .backward)
+        #expect(open.entries.isEmpty)
+        #expect(open.next == at("p/5"))
+    }
+
     @Test("Positions are ordered by how far they reach")
     func positions() {
         let inOrder = [
@@ -111,6 +135,19 @@ import Wire
         #expect(at("p/", isPrefix: true).covers(Array("p/9".utf8)))
         #expect(!at("p/").covers(Array("p/9".utf8)))
         #expect(at("p/").covers(Array("p/".utf8)))
+    }
+
+    @Test("Backwards a common prefix reaches as far as its first key")
+    func positionsBackwards() {
+        let inOrder = [at("q"), at("p0"), at("p/9"), at("p/5/", isPrefix: true), at("p/5"), at("p/", isPrefix: true)]
+        for (left, a) in inOrder.enumerated() {
+            for (right, b) in inOrder.enumerated() { #expect(a.precedes(b, .backward) == (left < right), "\(a) \(b)") }
+        }
+        for key in ["p/", "p/9", "p0", "q"] {
+            #expect(at("p/", isPrefix: true).covers(Array(key.utf8), .backward))
+            #expect(at("p/").covers(Array(key.utf8), .backward))
+        }
+        #expect(!at("p/", isPrefix: true).covers(Array("p".utf8), .backward))
     }
 
     @Test("Witnesses of a common prefix are kept apart by key and tag, in order")

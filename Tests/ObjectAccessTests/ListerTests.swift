@@ -7,10 +7,11 @@ import Testing
 @Suite struct ListerTests {
     private func query(
         prefix: String = "", delimiter: String = "", limit: Int = 1000, after: ListPosition? = nil,
-        withRecords: Bool = false
+        until: String = "", direction: ListDirection = .forward, withRecords: Bool = false
     ) -> ListQuery {
         ListQuery(
-            bucket: bucket, prefix: Array(prefix.utf8), after: after, delimiter: Array(delimiter.utf8), limit: limit,
+            bucket: bucket, prefix: Array(prefix.utf8), after: after, until: Array(until.utf8), direction: direction,
+            delimiter: Array(delimiter.utf8), limit: limit,
             withRecords: withRecords)
     }
 
@@ -128,11 +129,26 @@ import Testing
         }
         for delimiter in ["", "/"] {
             for limit in [1, 3, 1000] {
-                #expect(
-                    try await all(Lister(client), delimiter, limit) == expected(model, delimiter),
-                    "seed \(seed), delimiter \(delimiter), limit \(limit)")
+                let forward = try await all(Lister(client), delimiter, limit, .forward)
+                #expect(forward == expected(model, delimiter), "seed \(seed), delimiter \(delimiter), limit \(limit)")
+                let backward = try await all(Lister(client), delimiter, limit, .backward)
+                #expect(backward == forward.reversed(), "seed \(seed), delimiter \(delimiter), limit \(limit)")
             }
         }
+    }
+
+    @Test("A listing ends before its bound, in either direction", arguments: [ListDirection.forward, .backward])
+    func bound(direction: ListDirection) async throws {
+        let cluster = FakeStorageCluster()
+        let client = cluster.makeClient()
+        for key in ["a", "d/1", "d/2", "z"] { try await client.put(key, "x") }
+        func listed(until: String, delimiter: String = "") async throws -> [String] {
+            texts(try await Lister(client).list(query(delimiter: delimiter, until: until, direction: direction)))
+        }
+        let isForward = direction == .forward
+        #expect(try await listed(until: "d/2") == (isForward ? ["a", "d/1"] : ["z"]))
+        #expect(try await listed(until: "d/1", delimiter: "/") == (isForward ? ["a"] : ["z", "d/…"]))
+        #expect(try await listed(until: "d/2", delimiter: "/") == (isForward ? ["a", "d/…"] : ["z"]))
     }
 
     @Test("A page over thousands of tombstones takes few messages", arguments: ["", "/"])
@@ -169,11 +185,14 @@ import Testing
         for node in cluster.names { cluster.change(node) { $0.listingLookedAtMax = 250 } }
     }
 
-    private func all(_ lister: Lister, _ delimiter: String, _ limit: Int) async throws -> [String] {
+    private func all(
+        _ lister: Lister, _ delimiter: String, _ limit: Int, _ direction: ListDirection
+    ) async throws -> [String] {
         var found: [String] = []
         var next: ListPosition?
         repeat {
-            let page = try await lister.list(query(delimiter: delimiter, limit: limit, after: next))
+            let page = try await lister.list(
+                query(delimiter: delimiter, limit: limit, after: next, direction: direction))
             #expect(page.entries.count <= limit)
             #expect(page.truncated == (page.next != nil))
             found += texts(page)

@@ -16,6 +16,8 @@ import Testing
                 #expect(record.head == entry.head)
                 #expect(record.payload == entry.payload)
                 #expect(record.type == entry.type)
+                #expect(log.cached(at: position, size: entry.recordSize)?.payload == entry.payload)
+                #expect(log.cached(at: position, size: entry.recordSize + 64) == nil)
             }
         }
         try check(first.log)

@@ -6,7 +6,11 @@ import Testing
     @Test("Whatever a crash takes, what was acknowledged is there, in order, and nothing that was cut comes back")
     func crashes() throws {
         var removals = 0
-        defer { #expect(removals > 100) }
+        var directWrites = 0
+        defer {
+            #expect(removals > 100)
+            #expect(directWrites > 1000)
+        }
         for seed in UInt64(1)...400 {
             var run = CrashRun(seed: seed)
             for generation in 0..<3 {
@@ -17,6 +21,7 @@ import Testing
                 }
             }
             removals += run.removals
+            directWrites += run.directWrites
         }
     }
 }
@@ -30,6 +35,7 @@ private struct CrashRun {
     private(set) var fault: String?
     /// Removals that succeeded, over all generations.
     private(set) var removals = 0
+    var directWrites: Int { directory.directWrites }
 
     fileprivate struct Kept: Equatable {
         let text: String
@@ -51,7 +57,9 @@ private struct CrashRun {
     mutating func step() throws {
         directory.crash(after: Int.random(in: 1...80, using: &generator))
         var past = Past(appended: truth, acknowledged: truth.count)
-        if let open = try? OpenLog(directory, lazyDelay: .milliseconds(1)) {
+        // Some of the batches, all of them, or none go past the cache.
+        let directFrom = [1, 700, 2000, 1 << 20].randomElement(using: &generator)!
+        if let open = try? OpenLog(directory, lazyDelay: .milliseconds(1), directFrom: directFrom) {
             let found = open.replayed.map(Kept.init)
             if found != truth { return fault = "a second start found \(found.count) records, not \(truth.count)" }
             past = work(with: open)

@@ -57,10 +57,12 @@ struct OpenLog {
 
     init(
         _ directory: any LogDirectory, node: NodeName = "storage-1", segmentSize: Int = 64 << 10,
-        checkpoint: LogPosition = .start, lazyDelay: Duration = .seconds(60), starts: Bool = true
+        checkpoint: LogPosition = .start, lazyDelay: Duration = .seconds(60), directFrom: Int = 128 << 10,
+        starts: Bool = true
     ) throws {
         var replayed: [ReplayedRecord] = []
-        let configuration = ObjectLogConfiguration(node: node, segmentSize: segmentSize, lazyDelay: lazyDelay)
+        var configuration = ObjectLogConfiguration(node: node, segmentSize: segmentSize, lazyDelay: lazyDelay)
+        configuration.directFrom = directFrom
         (log, report) = try ObjectLog.open(directory, configuration: configuration, checkpoint: { checkpoint }) {
             replayed.append($0)
         }

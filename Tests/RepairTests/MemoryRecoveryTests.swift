@@ -181,6 +181,8 @@ import Wire
         for node in cluster.names {
             cluster.change(node) {
                 bytes = $0.blobs.removeValue(forKey: blob) ?? bytes
+                // A copy that came late is still staged.
+                $0.restart()
             }
         }
         let recovery = recovery(cluster)

@@ -1,5 +1,6 @@
 import AccessTestKit
 import Logging
+import MessageBus
 import Model
 import ObjectAccess
 import Observability
@@ -76,6 +77,18 @@ import Wire
         }
         let outcome = try await purge(cluster).round()
         #expect(!outcome.isProved && registers(cluster) == [2, 2, 2])
+    }
+
+    @Test(
+        "An operator's age is a time with a unit, or none",
+        arguments: [([], nil), (["0s"], Duration.zero), (["2h"], Duration.seconds(7200))] as [([String], Duration?)])
+    func age(arguments: [String], expected: Duration?) throws {
+        #expect(try Recovery.age(arguments) == expected)
+    }
+
+    @Test("What is no age is refused", arguments: [["soon"], ["5"], ["1h", "2h"]])
+    func noAge(arguments: [String]) {
+        #expect(throws: BusError.self) { try Recovery.age(arguments) }
     }
 
     @Test("A proof needs every replica of a partition that does not move")

@@ -146,9 +146,14 @@ import Testing
             ("/s3/", "/ec2/"), ("aws4_request", "aws5"), ("/20250314/", "/2025/"), ("Signature=", "Sig="),
             ("SignedHeaders=host;", "SignedHeaders=host;host;"), ("SignedHeaders=host;", "SignedHeaders=Host;"),
             ("Credential=AKIDEXAMPLE", "Credential="), ("/20250314/", "/20250313/"),
+            ("Signature=", "Credential=x, Signature="), ("SignedHeaders=", "other, SignedHeaders="),
+            ("Signature=", (0..<20).map { "other\($0)=x, " }.joined() + "Signature="),
         ] {
             #expect(code(with(good, "authorization", text.replacing(from, with: to))) == .authorizationHeaderMalformed)
         }
+        #expect(
+            code(with(good, "authorization", text.replacing("SignedHeaders=", with: "\tother=x , SignedHeaders=")))
+                == nil)
         #expect(code(with(good, "authorization", "Basic YTpi")) == .invalidArgument)
         #expect(code(with(good, "authorization", "AWS4-ECDSA-P256-SHA256 x")) == .unsupportedSignature)
         #expect(code(with(good, "authorization", "AWS x")) == .invalidArgument)

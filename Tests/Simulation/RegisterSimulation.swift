@@ -257,7 +257,3 @@ final class RegisterSimulation {
         return nil
     }
 }
-
-extension ReplicaShell {
-    var address: Int { Int(name.rawValue.dropFirst("storage-".count))! }
-}

@@ -16,6 +16,7 @@ final class ReplicaShell {
     }
 
     let name: NodeName
+    let address: Int
     unowned let simulation: RegisterSimulation
     var machine: Replica
     private var held = HeldAnswers<() -> Void>(ceiling: 0)
@@ -44,6 +45,7 @@ final class ReplicaShell {
 
     init(name: NodeName, simulation: RegisterSimulation) {
         self.name = name
+        address = Int(name.rawValue.dropFirst("storage-".count))!
         self.simulation = simulation
         machine = Replica(ceiling: 0, ceilingStep: 16, promisesMax: 2)
     }

@@ -25,21 +25,14 @@ final class TombstonePurger {
         }
     }
 
+    /// Nothing is asked while there is no tombstone anywhere: that is most of the time, and nothing would come of it.
     private func look(_ key: Int) {
+        guard simulation.replicas.contains(where: { $0.index[key]?.record?.isTombstone == true }) else { return }
         let rule = simulation.rule
-        var held: [NodeName: Ballot] = [:]
-        var isOver = false
+        var proof = TombstoneProof(rule, needsAll: !simulation.has(.purgeWithoutProof))
         for node in rule.members {
             _ = client.exchange(node, { $0.tombstone(key, $1) }) { [self] (tag: Ballot?) in
-                guard let tag, !isOver else { return }
-                held[node] = tag
-                let holders = Set(held.filter { $0.value == tag }.keys)
-                let isEnough =
-                    holders.count == rule.members.count
-                    || simulation.has(.purgeWithoutProof) && rule.isWriteQuorum(holders)
-                guard isEnough else { return }
-                isOver = true
-                purge(key, tag)
+                if let tag, proof.add(tag, of: node) { purge(key, tag) }
             }
         }
     }

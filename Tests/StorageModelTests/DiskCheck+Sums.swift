@@ -21,9 +21,10 @@ extension DiskCheck {
             count(position, size)
             guard case .register(let name, let register) = entry else { return true }
             if register.value.isTombstone { tombstones += 1 }
-            if name.keyspace == .objects, register.value.record != nil, !register.value.isTombstone {
-                buckets[name.bucket, default: .init()].objects += 1
-                buckets[name.bucket, default: .init()].bytes += register.value.contentSize
+            let value = register.value
+            if name.keyspace != .uploads, value.record != nil, !value.isTombstone, !value.isUncounted {
+                if name.keyspace != .parts { buckets[name.bucket, default: .init()].objects += 1 }
+                buckets[name.bucket, default: .init()].bytes += value.contentSize
             }
             return true
         }

@@ -199,12 +199,12 @@ extension DiskModel {
 
     // MARK: - Sums
 
-    /// Live objects and their bytes in a bucket.
+    /// Live objects in a bucket, and the bytes of these and of parts of uploads.
     func totals(of bucket: BucketID) -> (objects: UInt64, bytes: UInt64) {
         var sum: (objects: UInt64, bytes: UInt64) = (0, 0)
-        for (name, register) in registers where name.bucket == bucket && name.keyspace == .objects && owns(name) {
+        for (name, register) in registers where name.bucket == bucket && owns(name) {
             guard let record = register.durable?.record, !record.isTombstone else { continue }
-            sum.objects += 1
+            if name.keyspace != .parts { sum.objects += 1 }
             sum.bytes += record.blobs.reduce(0) { $0 + UInt64(Self.content($1).bytes.readableBytes) }
         }
         return sum

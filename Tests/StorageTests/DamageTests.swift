@@ -89,7 +89,8 @@ import Testing
     @Test("An index that is made anew finds the damage again")
     func rebuilt() throws {
         _ = try putChunk()
-        try fixture.put(name("later"), 1)
+        // More than a block: the log writes its last block as a whole, which would bring the byte back.
+        try fixture.put(name("later"), 1, String(repeating: "x", count: 8192))
         try damage(BlobKey(chunk))
         try fixture.restart(losingIndex: true)
         #expect(disk.damage.records(of: disk.path).map(\.kind) == [.chunk])

@@ -31,36 +31,40 @@ import Wire
         try? FileManager.default.removeItem(atPath: path)
     }
 
-    private func ask(_ type: MessageType, _ body: [UInt8], _ payload: [ByteBuffer] = []) -> Answer {
+    /// `atOnce`: as the bus thread does; it must not hand the request on.
+    private func ask(
+        _ type: MessageType, _ body: [UInt8], _ payload: [ByteBuffer] = [], atOnce: Bool = false
+    ) -> Answer {
         let answer = Monitor(Answer?.none)
         let request = IncomingRequest(
             type: type, sender: "gateway-1", role: .gateway, deadline: .now.advanced(by: .seconds(60)),
             body: ByteBuffer(bytes: body), payload: payload)
-        RequestDispatcher(engine: engine, ring: { nil }, gate: gate).serve(
-            request,
-            Responder { result in
-                answer.withLock { $0 = result }
-                answer.wake()
-            })
+        let dispatcher = RequestDispatcher(engine: engine, ring: { nil }, gate: gate)
+        let responder = Responder { result in
+            answer.withLock { $0 = result }
+            answer.wake()
+        }
+        if !atOnce { dispatcher.serve(request, responder) }
+        #expect(!atOnce || dispatcher.serveAtOnce(request, responder))
         return answer.waiting { state, waiter in
             while state.pointee == nil { waiter.wait() }
             return state.pointee!
         }
     }
 
-    @Test("A write and a read in the messages of the bus")
-    func writeAndRead() throws {
+    @Test("A write and a read in the messages of the bus, by a worker and on the bus thread", arguments: [false, true])
+    func writeAndRead(atOnce: Bool) throws {
         let blob = BlobPayload("hello", id: 4)
         let register = Wire.RegisterName(name("a"))
         let stage = StageRequest(
             name: register, ballot: BallotNumber(counter: 1, writer: 1), blob: blob.id.bytes,
             blobCrc32c: blob.content.checksum)
-        let promise = ask(.stage, stage.encoded(), [blob.content.bytes])
+        let promise = ask(.stage, stage.encoded(), [blob.content.bytes], atOnce: atOnce)
         #expect(try StageReply(decoding: promise.body).promised)
         let state = ReplicaState.sample(1, blobs: [blob.id])
-        let commit = ask(.commit, CommitRequest(name: register, state: state.stored).encoded())
+        let commit = ask(.commit, CommitRequest(name: register, state: state.stored).encoded(), atOnce: atOnce)
         #expect(try CommitReply(decoding: commit.body).outcome == .accepted)
-        let read = ask(.read, ReadRequest(name: register, withBlob: true).encoded())
+        let read = ask(.read, ReadRequest(name: register, withBlob: true).encoded(), atOnce: atOnce)
         let reply = try ReadReply(decoding: read.body)
         #expect(reply.state == state.stored)
         #expect(reply.blobCrc32c == blob.content.checksum)
@@ -69,6 +73,33 @@ import Wire
         let entries = try ListReply(decoding: list.body).entries
         #expect(entries.map(\.key) == [Array("a".utf8)])
         #expect(entries.first?.record == [1, 2])
+    }
+
+    @Test("The bus thread leaves to workers what is large, what lists, and what memory does not have")
+    func notAtOnce() throws {
+        let dispatcher = RequestDispatcher(engine: engine, ring: { nil }, gate: gate)
+        func isServed(_ type: MessageType, _ body: [UInt8], _ payload: [ByteBuffer] = []) -> Bool {
+            dispatcher.serveAtOnce(
+                IncomingRequest(
+                    type: type, sender: "gateway-1", role: .gateway, deadline: .now.advanced(by: .seconds(60)),
+                    body: ByteBuffer(bytes: body), payload: payload),
+                Responder { _ in })
+        }
+        let register = Wire.RegisterName(name("a"))
+        let read = ReadRequest(name: register).encoded()
+        #expect(isServed(.read, read))
+        #expect(!isServed(.read, read, [ByteBuffer(repeating: 0, count: 65 << 10)]))
+        #expect(!isServed(.list, ListRequest(bucket: name("").bucket.bytes, limit: 10).encoded()))
+        let unstaged = ReplicaState.sample(1, blobs: [BlobID(high: 1, low: 9)])
+        #expect(!isServed(.commit, CommitRequest(name: register, state: unstaged.stored).encoded()))
+    }
+
+    @Test("In each millisecond the bus thread serves so many requests itself, and hands on the rest")
+    func share() {
+        var share = BusThreadShare()
+        let begin = ContinuousClock.now.advanced(by: .seconds(1))
+        #expect((0..<40).count { share.take(at: begin.advanced(by: .microseconds($0 * 20))) } == 16)
+        #expect((0..<40).count { share.take(at: begin.advanced(by: .microseconds(1000 + $0 * 100))) } == 40)
     }
 
     @Test("Requests that make no sense are refused as malformed or unknown, and change nothing")

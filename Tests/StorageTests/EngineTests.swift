@@ -89,6 +89,10 @@ import Wire
             [page(["a", "c"], truncated: true), page(["b", "x"], truncated: false)], limit: 10)
         #expect(merged.entries.map(\.key) == ["a", "b", "c"].map { Array($0.utf8) })
         #expect(merged.isTruncated)
+        let backwards = StorageEngine.merge(
+            [page(["x", "c"], truncated: true), page(["y", "b"], truncated: false)], limit: 10, .backward)
+        #expect(backwards.entries.map(\.key) == ["y", "x", "c"].map { Array($0.utf8) })
+        #expect(backwards.isTruncated)
     }
 
     @Test("Where one disk was cut off inside a common prefix, another's witness counts only up to there")

@@ -1,4 +1,5 @@
 import Foundation
+import TapRecordings
 import Testing
 import Wire
 
@@ -90,6 +91,6 @@ import Wire
         try whole.dropLast(3).write(to: URL(fileURLWithPath: path))
         #expect(try readAll() == Array(records.dropLast()))
         try Data("something else".utf8).write(to: URL(fileURLWithPath: path))
-        #expect(throws: TapFailure.self) { try readAll() }
+        #expect(throws: RecordingError.self) { try readAll() }
     }
 }

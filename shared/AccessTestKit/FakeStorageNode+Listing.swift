@@ -15,7 +15,7 @@ extension FakeStorageNode {
         }
         var reply = ListReply()
         var lookedAt = 0
-        for name in names.sorted() {
+        for name in request.backwards ? names.sorted(by: >) : names.sorted() {
             let entry = entry(name, request)
             if let entry, entry.commonPrefix, reply.entries.last?.key == entry.key { continue }
             lookedAt += 1
@@ -35,9 +35,10 @@ extension FakeStorageNode {
     }
 
     private static func follows(_ key: [UInt8], _ request: ListRequest) -> Bool {
-        if request.after.isEmpty { return true }
-        if request.afterIsPrefix, key.starts(with: request.after) { return false }
-        return request.after.lexicographicallyPrecedes(key)
+        let direction: ListDirection = request.backwards ? .backward : .forward
+        guard request.until.isEmpty || direction.precedes(key, request.until) else { return false }
+        return request.after.isEmpty
+            || !ListPosition(key: request.after, isPrefix: request.afterIsPrefix).covers(key, direction)
     }
 
     /// nil: not to be listed.

@@ -5,15 +5,17 @@ import NIOCore
 nonisolated(unsafe) private let fetchedMD5: OpaquePointer = EVP_MD_fetch(nil, "MD5", nil)!
 nonisolated(unsafe) private let fetchedSHA1: OpaquePointer = EVP_MD_fetch(nil, "SHA1", nil)!
 nonisolated(unsafe) private let fetchedSHA256: OpaquePointer = EVP_MD_fetch(nil, "SHA256", nil)!
+nonisolated(unsafe) private let fetchedSHA512: OpaquePointer = EVP_MD_fetch(nil, "SHA512", nil)!
 
 public enum HashAlgorithm: Sendable {
-    case md5, sha1, sha256
+    case md5, sha1, sha256, sha512
 
     fileprivate var implementation: OpaquePointer {
         switch self {
         case .md5: fetchedMD5
         case .sha1: fetchedSHA1
         case .sha256: fetchedSHA256
+        case .sha512: fetchedSHA512
         }
     }
 
@@ -23,6 +25,7 @@ public enum HashAlgorithm: Sendable {
         case .md5: 16
         case .sha1: 20
         case .sha256: 32
+        case .sha512: 64
         }
     }
 

@@ -44,6 +44,9 @@ public struct ClusterView: Sendable {
     /// Tokens that were revoked before their end, by audit id in hex.
     public var revokedTokens: [String: RevokedToken] { contents.revokedTokens }
 
+    /// Where events of buckets are sent, by name.
+    public var webhooks: [String: WebhookRecord] { contents.webhooks }
+
     public func project(name: String) -> ProjectRecord? {
         contents.projectIDs[name].flatMap { contents.projects[$0] }
     }
@@ -100,6 +103,7 @@ private final class Contents: @unchecked Sendable {
     var endpoints: Set<String> = []
     var projects: [String: ProjectRecord] = [:]
     var revokedTokens: [String: RevokedToken] = [:]
+    var webhooks: [String: WebhookRecord] = [:]
 
     // Derived by `index()`.
     var userIDs: [String: String] = [:]
@@ -128,6 +132,7 @@ private final class Contents: @unchecked Sendable {
         projects = other.projects
         projectIDs = other.projectIDs
         revokedTokens = other.revokedTokens
+        webhooks = other.webhooks
         userIDs = other.userIDs
         memberNames = other.memberNames
         storageNodes = other.storageNodes
@@ -162,6 +167,8 @@ private final class Contents: @unchecked Sendable {
             projectsChanged = true
         case let key where key.hasPrefix(ClusterKeys.revokedTokenPrefix):
             update(&revokedTokens[String(key.dropFirst(ClusterKeys.revokedTokenPrefix.count))], value)
+        case let key where key.hasPrefix(ClusterKeys.webhookPrefix):
+            update(&webhooks[String(key.dropFirst(ClusterKeys.webhookPrefix.count))], value)
         default: break
         }
     }

@@ -78,11 +78,16 @@ extension ConfigurationLoader {
         checkUnknownVariables(expected)
     }
 
+    /// Addresses for clients that compose/up writes to DIR/env, where their names look like settings.
+    private static let clientVariables: Set = ["MARTLET_SWIFT_AUTH_V1"]
+
     /// Only variables of this process's sections are judged: `MARTLET_ADMIN` and its like belong to the tools.
     private mutating func checkUnknownVariables(_ expected: Set<String>) {
         let prefixes = Set(settings.map { "MARTLET_\($0.section.uppercased())_" })
         for name in environment.keys.sorted()
-        where !expected.contains(name) && prefixes.contains(where: name.hasPrefix) {
+        where !expected.contains(name) && !Self.clientVariables.contains(name)
+            && prefixes.contains(where: name.hasPrefix)
+        {
             let hint = Spelling.nearest(to: name, among: Array(expected)).map { "; did you mean \($0)?" } ?? ""
             problems.append("\(name): unknown variable\(hint)")
         }

@@ -43,13 +43,16 @@ public struct BusConfiguration: Sendable {
     /// A second socket on which any key may connect, but only ENROL is dispatched.
     public var enrolmentListen: String?
     public var security: BusSecurity
+    /// Where processes of the same machine and account find each other; nil: they talk by the network only.
+    public var localDoors: LocalDoors?
     public var limits: BusLimits
     /// The ring epoch that goes out with every message.
     public var currentEpoch: @Sendable () -> UInt64
 
     public init(
         name: NodeName, role: MemberRole, keyPair: CurveKeyPair, listen: String? = nil, publish: String? = nil,
-        enrolmentListen: String? = nil, security: BusSecurity = .curve, limits: BusLimits = BusLimits(),
+        enrolmentListen: String? = nil, security: BusSecurity = .curve, localDoors: LocalDoors? = nil,
+        limits: BusLimits = BusLimits(),
         currentEpoch: @escaping @Sendable () -> UInt64 = { 0 }
     ) {
         self.name = name
@@ -59,6 +62,7 @@ public struct BusConfiguration: Sendable {
         self.publish = publish
         self.enrolmentListen = enrolmentListen
         self.security = security
+        self.localDoors = localDoors
         self.limits = limits
         self.currentEpoch = currentEpoch
     }

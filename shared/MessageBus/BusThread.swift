@@ -58,7 +58,12 @@ final class BusThread {
         if configuration.security == .none, let open = doors.first(where: { !BusAddress.isLocal($0) }) {
             throw BusSetupError("bind \(open)", reason: "without encryption only loopback is permitted")
         }
-        if let address = configuration.listen { try server.listen(.members, on: address, context: context) }
+        if let address = configuration.listen {
+            try server.listen(.members, on: address, context: context)
+            if let local = configuration.localDoors?.address(of: configuration.keyPair.publicKey) {
+                try server.listen(.local, on: local, context: context)
+            }
+        }
         if let address = configuration.enrolmentListen { try server.listen(.newcomers, on: address, context: context) }
         if let address = configuration.publish { try publisher.listen(on: address, context: context) }
     }

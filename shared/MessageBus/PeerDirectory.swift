@@ -12,13 +12,19 @@ public struct PeerEndpoint: Sendable, Equatable {
     public var publisher: String
     /// CURVE, 32 bytes.
     public var publicKey: [UInt8]
+    /// Whether the address is that of an enrolment socket: it has no local door.
+    public var isEnrolment: Bool
 
-    public init(name: NodeName, role: MemberRole, address: String, publisher: String = "", publicKey: [UInt8] = []) {
+    public init(
+        name: NodeName, role: MemberRole, address: String, publisher: String = "", publicKey: [UInt8] = [],
+        isEnrolment: Bool = false
+    ) {
         self.name = name
         self.role = role
         self.address = address
         self.publisher = publisher
         self.publicKey = publicKey
+        self.isEnrolment = isEnrolment
     }
 }
 

@@ -32,6 +32,7 @@ public enum RoleTable {
         .fetchTombstones: [.repair],
         .purge: [.repair],
         .raiseFloor: [.repair],
+        .fetchUsage: [.gateway, .manager],
         // Members announce where they are reachable now; everybody else comes by the enrolment socket.
         .enrol: Set(members + [.roleUnspecified]),
         .fetchState: Set(members + [.admin]),
@@ -40,6 +41,7 @@ public enum RoleTable {
         .revokeToken: [.gateway],
         .changeAccount: [.gateway],
         .reportMoves: [.repair],
+        .publishEvents: [.repair],
     ]
 
     /// Bit r of entry t: role r may send type t.

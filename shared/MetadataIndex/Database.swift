@@ -1,5 +1,6 @@
 import CRocksDB
 import Glibc
+import Model
 
 /// A thin layer over RocksDB's C functions: one key space, no write-ahead log.
 ///
@@ -9,6 +10,9 @@ final class Database: @unchecked Sendable {
     private let handle: OpaquePointer
     private let memory: IndexMemory
     private let readOptions = rocksdb_readoptions_create()
+    private let cacheOptions = rocksdb_readoptions_create()
+    /// Memtables and the block cache only (`ReadTier` in RocksDB's `options.h`).
+    private static let blockCacheTier: Int32 = 1
     private let writeOptions = rocksdb_writeoptions_create()
     private let flushOptions = rocksdb_flushoptions_create()
 
@@ -32,11 +36,13 @@ final class Database: @unchecked Sendable {
         handle = try Self.checked { rocksdb_open(options, path, $0) }!
         rocksdb_writeoptions_disable_WAL(writeOptions, 1)
         rocksdb_flushoptions_set_wait(flushOptions, 1)
+        rocksdb_readoptions_set_read_tier(cacheOptions, Self.blockCacheTier)
     }
 
     deinit {
         rocksdb_close(handle)
         rocksdb_readoptions_destroy(readOptions)
+        rocksdb_readoptions_destroy(cacheOptions)
         rocksdb_writeoptions_destroy(writeOptions)
         rocksdb_flushoptions_destroy(flushOptions)
     }
@@ -55,10 +61,25 @@ final class Database: @unchecked Sendable {
 
     /// Calls `body` with the value of a key, in place. nil: there is none.
     func get<R>(_ key: [UInt8], _ body: (UnsafeRawBufferPointer) -> R) throws(IndexError) -> R? {
+        try get(key, readOptions, body)
+    }
+
+    /// The same without waiting for the device.
+    func cached<R>(_ key: [UInt8], _ body: (UnsafeRawBufferPointer) -> R) -> CacheLookup<R> {
+        do throws(IndexError) {
+            return try get(key, cacheOptions, body).map { .hit($0) } ?? .absent
+        } catch {
+            return .miss
+        }
+    }
+
+    private func get<R>(
+        _ key: [UInt8], _ options: OpaquePointer?, _ body: (UnsafeRawBufferPointer) -> R
+    ) throws(IndexError) -> R? {
         let slice = try Self.checked { message in
             key.withUnsafeBytes {
                 rocksdb_get_pinned(
-                    handle, readOptions, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, message)
+                    handle, options, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, message)
             }
         }
         guard let slice else { return nil }
@@ -93,13 +114,18 @@ final class Database: @unchecked Sendable {
     }
 
     /// A view of the entries from `start` on, below `bound`, as they are now.
-    func scan(from start: [UInt8], below bound: [UInt8]) -> DatabaseScan {
-        DatabaseScan(handle, from: start, below: bound)
+    func scan(
+        from start: [UInt8], below bound: [UInt8], _ direction: ListDirection = .forward
+    ) -> DatabaseScan {
+        DatabaseScan(handle, from: start, below: bound, direction)
     }
 
-    /// Visits entries from `start` on, in order, below `bound`. The body says what comes next.
-    func scan(from start: [UInt8], below bound: [UInt8], _ body: (ScanStep) throws -> ScanNext) throws {
-        let scan = scan(from: start, below: bound)
+    /// Visits entries from `start` on below `bound`, in order or backwards. The body says what comes next.
+    func scan(
+        from start: [UInt8], below bound: [UInt8], _ direction: ListDirection = .forward,
+        _ body: (ScanStep) throws -> ScanNext
+    ) throws {
+        let scan = scan(from: start, below: bound, direction)
         try scan.visit(body)
     }
 
@@ -111,16 +137,21 @@ final class Database: @unchecked Sendable {
 /// A snapshot of a range of keys. Used by one thread.
 final class DatabaseScan: @unchecked Sendable {
     private let options = rocksdb_readoptions_create()
-    /// RocksDB keeps a pointer to it.
-    private let bound: UnsafeMutableBufferPointer<CChar>
+    /// RocksDB keeps pointers to both.
+    private let lower: UnsafeMutableBufferPointer<CChar>
+    private let upper: UnsafeMutableBufferPointer<CChar>
     private let iterator: OpaquePointer
+    private let direction: ListDirection
+    /// Where it begins.
     private let start: [UInt8]
 
-    fileprivate init(_ handle: OpaquePointer, from start: [UInt8], below bound: [UInt8]) {
-        self.start = start
-        self.bound = .allocate(capacity: bound.count)
-        _ = self.bound.initialize(from: bound.map { CChar(bitPattern: $0) })
-        rocksdb_readoptions_set_iterate_upper_bound(options, self.bound.baseAddress, bound.count)
+    fileprivate init(_ handle: OpaquePointer, from start: [UInt8], below bound: [UInt8], _ direction: ListDirection) {
+        self.direction = direction
+        self.start = direction == .forward ? start : bound
+        lower = Self.copy(start)
+        upper = Self.copy(bound)
+        rocksdb_readoptions_set_iterate_lower_bound(options, lower.baseAddress, lower.count)
+        rocksdb_readoptions_set_iterate_upper_bound(options, upper.baseAddress, upper.count)
         guard let iterator = rocksdb_create_iterator(handle, options) else {
             preconditionFailure("rocksdb_create_iterator always returns one")
         }
@@ -130,14 +161,21 @@ final class DatabaseScan: @unchecked Sendable {
     deinit {
         rocksdb_iter_destroy(iterator)
         rocksdb_readoptions_destroy(options)
-        bound.deallocate()
+        lower.deallocate()
+        upper.deallocate()
+    }
+
+    private static func copy(_ key: [UInt8]) -> UnsafeMutableBufferPointer<CChar> {
+        let copy = UnsafeMutableBufferPointer<CChar>.allocate(capacity: key.count)
+        _ = copy.initialize(from: key.map { CChar(bitPattern: $0) })
+        return copy
     }
 
     func visit(_ body: (ScanStep) throws -> ScanNext) throws {
         seek(start)
         visiting: while rocksdb_iter_valid(iterator) != 0 {
             switch try body(ScanStep(iterator: iterator)) {
-            case .next: rocksdb_iter_next(iterator)
+            case .next: step()
             case .seek(let key): seek(key)
             case .stop: break visiting
             }
@@ -145,16 +183,38 @@ final class DatabaseScan: @unchecked Sendable {
         try Database.check { rocksdb_iter_get_error(iterator, $0) }
     }
 
+    private func step() {
+        switch direction {
+        case .forward: rocksdb_iter_next(iterator)
+        case .backward: rocksdb_iter_prev(iterator)
+        }
+    }
+
     private func seek(_ key: [UInt8]) {
-        key.withUnsafeBytes {
-            rocksdb_iter_seek(iterator, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+        key.withUnsafeBytes { bytes in
+            let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            switch direction {
+            case .forward: rocksdb_iter_seek(iterator, start, bytes.count)
+            case .backward:
+                rocksdb_iter_seek_for_prev(iterator, start, bytes.count)
+                if rocksdb_iter_valid(iterator) != 0, ScanStep(iterator: iterator).key.elementsEqual(bytes) { step() }
+            }
         }
     }
 }
 
+/// What memory tells about a key.
+public enum CacheLookup<Value> {
+    case hit(Value)
+    /// There is nothing under this key.
+    case absent
+    /// Only the device can tell, or something is wrong.
+    case miss
+}
+
 enum ScanNext {
     case next
-    /// Goes on at the first key that is not below this one.
+    /// Goes on at the first key that is not below this one; backwards at the last one that is below.
     case seek([UInt8])
     case stop
 }

@@ -46,16 +46,19 @@ extension IndexApplication {
     }
 
     mutating func count(_ name: RegisterName, _ new: RegisterValue, _ old: RegisterValue?) throws {
-        let wasLive = old?.isLive ?? false
-        guard name.keyspace == .objects || name.keyspace == .versions, wasLive || new.isLive else { return }
+        guard name.keyspace != .uploads else { return }
+        let (before, after) = (old.flatMap { $0.counts ? $0 : nil }, new.counts ? new : nil)
+        guard before != nil || after != nil else { return }
         var totals = try buckets[name.bucket] ?? index.bucketTotals(name.bucket)
-        if wasLive {
-            totals.objects &-= 1
-            totals.bytes &-= old!.contentSize
+        // Parts of an upload take room, but they are no objects.
+        let isObject: UInt64 = name.keyspace == .parts ? 0 : 1
+        if let before {
+            totals.objects &-= isObject
+            totals.bytes &-= before.contentSize
         }
-        if new.isLive {
-            totals.objects &+= 1
-            totals.bytes &+= new.contentSize
+        if let after {
+            totals.objects &+= isObject
+            totals.bytes &+= after.contentSize
         }
         buckets[name.bucket] = totals
     }

@@ -9,6 +9,9 @@ public struct IndexQuery: Sendable {
     public var after: [UInt8]
     /// Also leaves out every key that begins with `after`.
     public var afterIsPrefix: Bool
+    /// Only keys before this one. Empty: no bound.
+    public var until: [UInt8]
+    public var direction: ListDirection
     /// Keys that have it behind the prefix are rolled up. Empty: none are.
     public var delimiter: [UInt8]
     public var limit: Int
@@ -21,7 +24,8 @@ public struct IndexQuery: Sendable {
 
     public init(
         bucket: BucketID, keyspace: Keyspace = .objects, prefix: [UInt8] = [], after: [UInt8] = [],
-        afterIsPrefix: Bool = false, delimiter: [UInt8] = [], limit: Int, liveOnly: Bool = false,
+        afterIsPrefix: Bool = false, until: [UInt8] = [], direction: ListDirection = .forward, delimiter: [UInt8] = [],
+        limit: Int, liveOnly: Bool = false,
         lookedAtMax: Int = 20_000
     ) {
         precondition(limit > 0 && lookedAtMax > 0)
@@ -30,6 +34,8 @@ public struct IndexQuery: Sendable {
         self.prefix = prefix
         self.after = after
         self.afterIsPrefix = afterIsPrefix
+        self.until = until
+        self.direction = direction
         self.delimiter = delimiter
         self.limit = limit
         self.liveOnly = liveOnly
@@ -40,7 +46,7 @@ public struct IndexQuery: Sendable {
 public enum IndexEntry: Sendable, Equatable {
     /// Tombstones too: they win over what other replicas have not yet heard is deleted.
     case register(key: [UInt8], RegisterValue)
-    /// `witness` is the first live key below the prefix; prefixes without one are left out.
+    /// `witness` is the live key below the prefix that comes first; prefixes without one are left out.
     case commonPrefix([UInt8], witness: [UInt8], tag: Ballot)
 
     /// The order of entries.
@@ -75,9 +81,9 @@ extension MetadataIndex {
     public func list(_ query: IndexQuery) throws -> IndexPage {
         let space = [IndexKeys.registers] + query.bucket.bytes + [query.keyspace.rawValue]
         var reader = PageReader(query: query, space: space)
-        try database.scan(from: query.start(space), below: IndexKeys.successor(of: space + query.prefix)) {
-            try reader.visit($0)
-        }
+        let bounds = query.bounds(space)
+        guard bytesPrecede(bounds.lower, bounds.upper) else { return reader.page }
+        try database.scan(from: bounds.lower, below: bounds.upper, query.direction) { try reader.visit($0) }
         return reader.page
     }
 
@@ -186,7 +192,7 @@ private struct PageReader {
         }
         page.entries.append(entry)
         guard case .commonPrefix(let common, _, _) = entry else { return .next }
-        return .seek(IndexKeys.successor(of: space + common))
+        return .seek(query.end(of: space + common))
     }
 
     private mutating func end(at position: ListPosition?) -> ScanNext {
@@ -208,11 +214,24 @@ private struct PageReader {
 }
 
 extension IndexQuery {
-    fileprivate func start(_ space: [UInt8]) -> [UInt8] {
-        if after.isEmpty { return space + prefix }
-        let behind = afterIsPrefix ? IndexKeys.successor(of: space + after) : space + after + [0]
-        let first = space + prefix
-        return first.lexicographicallyPrecedes(behind) ? behind : first
+    /// The part of the index that the listing goes through, whatever its direction.
+    fileprivate func bounds(_ space: [UInt8]) -> (lower: [UInt8], upper: [UInt8]) {
+        var lower = [space + prefix]
+        var upper = [IndexKeys.successor(of: space + prefix)]
+        switch direction {
+        case .forward:
+            if !after.isEmpty { lower.append(afterIsPrefix ? end(of: space + after) : space + after + [0]) }
+            if !until.isEmpty { upper.append(space + until) }
+        case .backward:
+            if !after.isEmpty { upper.append(space + after) }
+            if !until.isEmpty { lower.append(space + until + [0]) }
+        }
+        return (lower.max(by: bytesPrecede) ?? [], upper.min(by: bytesPrecede) ?? [])
+    }
+
+    /// Where all keys that begin with this have been passed.
+    fileprivate func end(of prefix: [UInt8]) -> [UInt8] {
+        direction == .forward ? IndexKeys.successor(of: prefix) : prefix
     }
 
     /// The key up to the first delimiter behind the prefix.

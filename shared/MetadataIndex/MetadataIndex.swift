@@ -120,9 +120,25 @@ public final class MetadataIndex: Sendable {
         return found
     }
 
+    /// The same, from memory. Never waits for the device.
+    public func cachedRegister(_ name: RegisterName) -> CacheLookup<IndexedRegister> {
+        switch database.cached(IndexKeys.register(name.indexKey), { IndexedRegister(decoding: $0) }) {
+        case .hit(let found): found.map { .hit($0) } ?? .miss
+        case .absent: .absent
+        case .miss: .miss
+        }
+    }
+
     /// nil: it is not here, or was dropped.
     public func blob(_ key: BlobKey) throws(IndexError) -> BlobLocation? {
         if case .stored(let location)? = try entry(key) { location } else { nil }
+    }
+
+    /// The same, from memory; nil also when only the device can tell.
+    public func cachedBlob(_ key: BlobKey) -> BlobLocation? {
+        guard case .hit(.stored(let location)?) = database.cached(IndexKeys.blob(key), { BlobEntry(decoding: $0) })
+        else { return nil }
+        return location
     }
 
     /// What remains of a chunk that was dropped; nil: it was not, or no copy of it can be left.

@@ -15,11 +15,13 @@ public struct RegisterValue: Sendable, Equatable {
     public var contentSize: UInt64
     /// Of a tombstone: the wall clock of this node when it came; 0: not known.
     public var deletedMilliseconds: Int64
+    /// Live, and yet no object of its own: a version that another register holds too, or an archived delete marker.
+    public var isUncounted: Bool
 
     public init(
         tag: Ballot, sequence: UInt64 = 0, recentOperations: [OperationID] = [], isTombstone: Bool = false,
         record: [UInt8]? = nil, summary: [UInt8] = [], blobs: [BlobID] = [], contentSize: UInt64 = 0,
-        deletedMilliseconds: Int64 = 0
+        deletedMilliseconds: Int64 = 0, isUncounted: Bool = false
     ) {
         self.tag = tag
         self.sequence = sequence
@@ -30,10 +32,13 @@ public struct RegisterValue: Sendable, Equatable {
         self.blobs = blobs
         self.contentSize = contentSize
         self.deletedMilliseconds = deletedMilliseconds
+        self.isUncounted = isUncounted
     }
 
     /// A client would see it.
     public var isLive: Bool { record != nil && !isTombstone }
+    /// It is part of what its bucket holds.
+    var counts: Bool { isLive && !isUncounted }
 
     // MARK: - Encoding
 
@@ -44,6 +49,7 @@ public struct RegisterValue: Sendable, Equatable {
         static let record: UInt8 = 2
         /// The time of the deletion follows the size of the content.
         static let deleted: UInt8 = 4
+        static let uncounted: UInt8 = 8
     }
 
     static func isTombstone(_ flags: UInt8) -> Bool { flags & Flag.tombstone != 0 }
@@ -53,7 +59,8 @@ public struct RegisterValue: Sendable, Equatable {
         bytes.append(Self.formatVersion)
         let hasTime = deletedMilliseconds != 0
         bytes.append(
-            (isTombstone ? Flag.tombstone : 0) | (record != nil ? Flag.record : 0) | (hasTime ? Flag.deleted : 0))
+            (isTombstone ? Flag.tombstone : 0) | (record != nil ? Flag.record : 0) | (hasTime ? Flag.deleted : 0)
+                | (isUncounted ? Flag.uncounted : 0))
         bytes.append(UInt8(clamping: recentOperations.count))
         bytes.append(UInt8(clamping: blobs.count))
         bytes.appendNumber(UInt32(clamping: summary.count))
@@ -82,7 +89,8 @@ public struct RegisterValue: Sendable, Equatable {
         self.init(
             tag: Ballot(counter: counter, writer: writer), sequence: sequence, recentOperations: recent,
             isTombstone: Self.isTombstone(flags), record: flags & Flag.record != 0 ? reader.rest() : nil,
-            summary: summary, blobs: blobs, contentSize: contentSize, deletedMilliseconds: time)
+            summary: summary, blobs: blobs, contentSize: contentSize, deletedMilliseconds: time,
+            isUncounted: flags & Flag.uncounted != 0)
     }
 }
 

@@ -61,7 +61,8 @@ public struct StorageTotals: Sendable, Equatable {
     }
 }
 
-/// Live objects of one bucket on one disk, archived versions among them, and the size of their content.
+/// Live objects of one bucket on one disk, archived versions among them, and the size of their content and of parts of
+/// uploads.
 public struct BucketTotals: Sendable, Equatable {
     public var objects: UInt64 = 0
     public var bytes: UInt64 = 0

@@ -1,21 +1,22 @@
 /// A 128-bit identifier. The phantom type keeps identifiers of different things apart.
+@frozen
 public struct Identifier<Subject>: Hashable, Comparable, Sendable, CustomStringConvertible {
     public let high: UInt64
     public let low: UInt64
 
+    @inlinable
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }
 
     /// From 16 bytes, big endian; nil for any other count.
+    @inlinable
     public init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        for (index, byte) in bytes.enumerated() {
-            if index < 8 { high = high << 8 | UInt64(byte) } else { low = low << 8 | UInt64(byte) }
-        }
+        var (high, low): (UInt64, UInt64) = (0, 0)
+        // Sixteen shifts move the first half into `high` and out of `low`.
+        for byte in bytes { (high, low) = (high << 8 | low >> 56, low << 8 | UInt64(byte)) }
         self.init(high: high, low: low)
     }
 

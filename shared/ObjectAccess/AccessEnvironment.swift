@@ -14,16 +14,22 @@ struct AccessEnvironment: Sendable {
     let health: PeerHealth
     let hints: HintNoter
     let metrics: AccessMetrics
+    /// Of registers and of the content beside them.
+    let readHedging: Hedging
+    let chunkHedging: Hedging
     let logger: Logger
 
-    /// Sends, and takes note of peers that do not answer.
+    /// Sends, and takes note of peers that do not answer, and of those that do again.
     func send(
         _ type: MessageType, body: [UInt8], payload: [ByteBuffer] = [], to node: NodeName, timeout: Duration,
         context: MessageContext, completion: @escaping @Sendable (Result<BusReply, BusError>) -> Void
     ) {
-        let health = self.health
+        let (health, slowAfter, start) = (self.health, options.slowAfter, ContinuousClock.now)
         bus.send(type, body: body, payload: payload, to: node, timeout: timeout, context: context) { result in
-            if case .failure(let error) = result, error.meansAbsence { health.failed(node) }
+            switch result {
+            case .success: if health.isDisturbed, .now - start < slowAfter { health.answered(node) }
+            case .failure(let error): if error.meansAbsence { health.failed(node) }
+            }
             completion(result)
         }
     }

@@ -6,9 +6,11 @@ public struct AccessOptions: Sendable {
     /// How long one operation may take over all its attempts, waiting for its turn at the key included: who asks on the side of
     /// a minority knows after five seconds that there is no quorum.
     public var operationTimeout: Duration = .milliseconds(4500)
-    /// After this time without an answer a read asks further replicas.
+    /// The part of all reads that may be sent to a replica more because another one takes longer than most answers did lately.
+    public var hedgeShare = 0.05
+    /// After this time without an answer a read asks further replicas in any case, unless most answers take half as long anyway.
     public var slowAfter: Duration = .milliseconds(100)
-    /// How long a replica that failed or was slow is asked last.
+    /// A replica that failed or was slow is asked last until it has answered in good time; after this time one read tries it.
     public var avoidFor: Duration = .seconds(2)
     public var chunkTimeout: Duration = .milliseconds(4500)
     /// Operations that may wait for their turn at one key.
@@ -20,4 +22,20 @@ public struct AccessOptions: Sendable {
     public var settlingMax = 16
 
     public init() {}
+
+    var hedging: HedgePolicy.Options {
+        var hedging = HedgePolicy.Options()
+        hedging.share = hedgeShare
+        hedging.delayAtFirst = slowAfter
+        hedging.delayMax = max(hedging.delayMax, slowAfter)
+        return hedging
+    }
+
+    /// Chunks take longer than small answers.
+    var chunkHedging: HedgePolicy.Options {
+        var hedging = hedging
+        hedging.delayMin = .milliseconds(5)
+        hedging.delayAtFirst = slowAfter * 3
+        return hedging
+    }
 }

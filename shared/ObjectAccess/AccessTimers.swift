@@ -1,4 +1,4 @@
-import Synchronization
+import Threads
 
 /// Calls back later. Injected, so that tests decide when time passes.
 public protocol TimerScheduling: Sendable {
@@ -8,30 +8,35 @@ public protocol TimerScheduling: Sendable {
 
 /// Timers that are cheap to set and fire up to one tick late: most of them fire into operations that are long over.
 ///
-/// One task ticks while there is any timer; setting one costs a lock and an append.
+/// A thread of its own ticks while there is any timer: setting one costs a lock and an append, a tick one wake-up. (A task that
+/// sleeps wakes three threads each time, the queue of its timer and those of its executor.)
 public final class CoarseTimers: TimerScheduling {
     public static let shared = CoarseTimers()
 
-    private typealias Body = @Sendable () -> Void
-    private struct State {
+    fileprivate typealias Body = @Sendable () -> Void
+    fileprivate struct State {
         var slots: [Int: [Body]] = [:]
-        var isTicking = false
+        /// No slot before this one is filled.
+        var first = 0
+        /// The thread sleeps until somebody wakes it: there was no timer.
+        var isIdle = false
     }
 
-    private static let tickMilliseconds = 20
+    private static let tickMilliseconds = 5
     private let origin = ContinuousClock.now
-    private let state = Mutex(State())
+    private let state = Monitor(State())
 
-    public init() {}
+    private init() { _ = BlockingThread(name: "timers") { [self] in run() } }
 
     public func after(_ delay: Duration, _ body: @escaping @Sendable () -> Void) {
         let due = tick(at: ContinuousClock.now + delay) + 1
-        let mustStart = state.withLock { state in
+        let wakes = state.withLock { state in
+            state.first = state.slots.isEmpty ? due : min(state.first, due)
             state.slots[due, default: []].append(body)
-            defer { state.isTicking = true }
-            return !state.isTicking
+            defer { state.isIdle = false }
+            return state.isIdle
         }
-        if mustStart { Task { await run() } }
+        if wakes { state.wakeOne() }
     }
 
     private func tick(at instant: ContinuousClock.Instant) -> Int {
@@ -39,21 +44,29 @@ public final class CoarseTimers: TimerScheduling {
         return (Int(elapsed.seconds) * 1000 + Int(elapsed.attoseconds / 1_000_000_000_000_000)) / Self.tickMilliseconds
     }
 
-    private func run() async {
-        var last = tick(at: .now) - 1
+    private func run() {
         while true {
-            let now = tick(at: .now)
-            var due: [Body] = []
-            let goesOn = state.withLock { state in
-                // Slots before `last` cannot be filled any more: a timer is set at least one tick ahead.
-                for slot in min(last, now)...now { due += state.slots.removeValue(forKey: slot) ?? [] }
-                state.isTicking = !state.slots.isEmpty
-                return state.isTicking
-            }
-            for body in due { body() }
-            guard goesOn else { return }
-            last = now
-            try? await Task.sleep(for: .milliseconds(Self.tickMilliseconds))
+            for body in next() { body() }
         }
+    }
+
+    /// Waits for the next tick, or without a timer until there is one; returns what is due.
+    private func next() -> [Body] {
+        state.waiting { state, waiter in
+            state.pointee.isIdle = state.pointee.slots.isEmpty
+            while state.pointee.isIdle { waiter.wait() }
+            _ = waiter.wait(milliseconds: Self.tickMilliseconds)
+            return state.pointee.takeDue(tick(at: .now))
+        }
+    }
+}
+
+extension CoarseTimers.State {
+    fileprivate mutating func takeDue(_ now: Int) -> [CoarseTimers.Body] {
+        guard first <= now else { return [] }
+        var due: [CoarseTimers.Body] = []
+        for slot in first...now { due += slots.removeValue(forKey: slot) ?? [] }
+        first = now + 1
+        return due
     }
 }

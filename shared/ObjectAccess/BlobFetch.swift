@@ -4,7 +4,9 @@ import Model
 import NIOCore
 import Wire
 
-/// Gets the blob beside a register from one of several replicas, one after the other.
+/// Gets the blob beside a register from one of several replicas, the next when one fails or is slow.
+///
+/// By whatever ring: what is under the id of a blob never changes, and a replica that has it may leave its partition meanwhile.
 struct BlobFetch: Sendable {
     let environment: AccessEnvironment
     let name: Model.RegisterName
@@ -13,10 +15,16 @@ struct BlobFetch: Sendable {
 
     typealias Completion = @Sendable (Result<ByteBuffer, AccessError>) -> Void
 
-    /// `completion` is called once, on a bus thread.
+    /// `completion` is called once, on a bus thread or that of a timer.
     func run(from nodes: [NodeName], completion: @escaping Completion) {
-        let body = ReadRequest(name: Wire.RegisterName(name), withBlob: true).encoded()
-        attempt(body, environment.health.ordered(nodes)[...], FailureTally(), completion)
+        let options = environment.options
+        let request = HedgedFetch<ByteBuffer>.Request(
+            type: .read, body: ReadRequest(name: Wire.RegisterName(name), withBlob: true).encoded(),
+            timeout: options.attemptTimeout, patience: options.slowAfter * 3, context: context.at(0))
+        HedgedFetch(
+            environment, environment.readHedging, request, from: nodes, check: { payload(of: $0) },
+            completion: completion
+        ).run()
     }
 
     func run(from nodes: [NodeName]) async throws(AccessError) -> ByteBuffer {
@@ -24,25 +32,6 @@ struct BlobFetch: Sendable {
             run(from: nodes) { continuation.resume(returning: $0) }
         }
         return try result.get()
-    }
-
-    private func attempt(
-        _ body: [UInt8], _ nodes: ArraySlice<NodeName>, _ failures: FailureTally, _ completion: @escaping Completion
-    ) {
-        guard let node = nodes.first else {
-            return completion(.failure(failures.isEmpty ? .absent : failures.error))
-        }
-        environment.send(
-            .read, body: body, to: node, timeout: environment.options.attemptTimeout, context: context
-        ) { result in
-            var failures = failures
-            switch result.flatMap({ self.payload(of: $0) }) {
-            case .success(let bytes?): return completion(.success(bytes))
-            case .success(nil): break
-            case .failure(let error): failures.add(error.status)
-            }
-            self.attempt(body, nodes.dropFirst(), failures, completion)
-        }
     }
 
     /// nil: the replica has another blob now, or none.

@@ -11,6 +11,8 @@ public final class ChunkClient: Sendable {
     let environment: AccessEnvironment
 
     private static let putAttemptsMax = 3
+    /// Attempts beyond these that the ring has changed under.
+    private static let ringChangesMax = 8
 
     /// Shares the bus, the hints and what is known of slow peers.
     public init(_ registers: RegisterClient) { environment = registers.environment }
@@ -27,19 +29,27 @@ public final class ChunkClient: Sendable {
         let body = PutChunkRequest(
             blob: name.blob.bytes, index: name.index, crc32c: crc32c(bytes), owner: Wire.RegisterName(owner)
         ).encoded()
-        for attempt in 1... {
+        var (attempt, ringChanges) = (1, 0)
+        while true {
             let placement = try Placement(environment.cluster.view, name)
             let put = ChunkPut(
                 environment, name, body: body, bytes: bytes, rule: placement.rule(),
                 context: context.at(placement.epoch))
             guard let failures = await put.run() else { return }
             let isInTime = .now < start + environment.options.operationTimeout
-            guard attempt < Self.putAttemptsMax, isInTime, !failures.isForFullDisks, !Task.isCancelled else {
+            let isOutdated = failures.has(.staleEpoch) && ringChanges < Self.ringChangesMax
+            guard isOutdated || attempt < Self.putAttemptsMax, isInTime, !failures.isForFullDisks, !Task.isCancelled
+            else {
                 environment.metrics.failed(.chunkPut)
                 throw failures.error
             }
-            if failures.has(.staleEpoch) { try? await environment.cluster.refresh() }
-            await environment.timers.sleep(.milliseconds(50 * attempt))
+            if isOutdated {
+                ringChanges += 1
+                try? await environment.cluster.refresh()
+            } else {
+                await environment.timers.sleep(.milliseconds(50 * attempt))
+                attempt += 1
+            }
         }
     }
 
@@ -82,8 +92,8 @@ public final class ChunkClient: Sendable {
     ) async throws(AccessError) -> StoredChunk {
         let start = ContinuousClock.now
         defer { environment.metrics.took(.chunkGet, since: start) }
-        let get = ChunkGet(environment, request, nodes: environment.health.ordered(nodes), context: context)
-        switch await get.run() {
+        let get = ChunkGet(environment: environment, request: request, context: context)
+        switch await get.run(from: nodes) {
         case .success(let chunk): return chunk
         case .failure(let error):
             if error.isQuorumFailure { environment.metrics.failed(.chunkGet) }

@@ -27,7 +27,7 @@ final class ListGather: Sendable {
         self.ring = ring
         self.level = level
         self.context = context
-        let slow = Set(ring.nodes.filter(environment.health.isSuspect))
+        let slow = Set(ring.nodes.filter(environment.health.isAway))
         state = Mutex(State(waiting: Set(ring.nodes), slow: slow))
     }
 
@@ -35,13 +35,13 @@ final class ListGather: Sendable {
         let body = request.encoded()
         return await withUnsafeContinuation { continuation in
             state.withLock { $0.continuation = continuation }
-            // A page of a large index takes longer than one register.
-            environment.timers.after(environment.options.slowAfter * 5) { [weak self] in self?.slow() }
             for node in ring.nodes {
                 environment.send(
                     .list, body: body, to: node, timeout: environment.options.chunkTimeout, context: context
                 ) { self.answered(node, $0.decoded(as: ListReply.self)) }
             }
+            // A page of a large index takes longer than one register.
+            environment.timers.after(environment.options.slowAfter * 5) { [weak self] in self?.slow() }
         }
     }
 

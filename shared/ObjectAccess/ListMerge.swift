@@ -1,11 +1,7 @@
 import Model
 import Wire
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
-/// What one storage node answered: its entries in ascending order of keys.
+/// What one storage node answered: its entries in the order of the listing.
 struct ListAnswer: Sendable {
     var node: NodeName
     var entries: [ListEntry]
@@ -25,7 +21,7 @@ struct MergedEntry: Sendable {
     enum Kind: Sendable {
         /// The entry with the highest tag, and the answers that have that tag.
         case key(top: ListEntry, holders: [Int])
-        /// In the order of the witnesses' keys.
+        /// In the order of the listing by the witnesses' keys.
         case commonPrefix([Witness])
     }
 
@@ -43,15 +39,17 @@ struct MergedEntry: Sendable {
 /// horizon. It may be inside a common prefix: then a witness behind it is none, as there may be an earlier one.
 struct ListMerge: Sendable {
     private let answers: [ListAnswer]
+    private let direction: ListDirection
     private var cursors: [Int]
     /// nil: nothing was cut off, the merge shows everything.
     let horizon: ListPosition?
     private var lastPrefix: [UInt8]?
 
-    init(_ answers: [ListAnswer]) {
+    init(_ answers: [ListAnswer], _ direction: ListDirection = .forward) {
         self.answers = answers
+        self.direction = direction
         cursors = Array(repeating: 0, count: answers.count)
-        horizon = answers.compactMap(\.end).min { $0.precedes($1) }
+        horizon = answers.compactMap(\.end).min { $0.precedes($1, direction) }
     }
 
     /// Where the next round of requests goes on, when all has been taken: at the horizon, or behind the common prefix in
@@ -63,25 +61,25 @@ struct ListMerge: Sendable {
 
     /// The next key or common prefix; nil at the end or at the horizon.
     mutating func next() -> MergedEntry? {
-        guard let least = leastAnswer else { return nil }
-        let first = answers[least].entries[cursors[least]]
+        guard let foremost = foremostAnswer else { return nil }
+        let first = answers[foremost].entries[cursors[foremost]]
         guard first.commonPrefix else { return isShown(first.key) ? mergeKey(first) : nil }
         return mergePrefix(first)
     }
 
-    private func isShown(_ key: [UInt8]) -> Bool { horizon?.covers(key) ?? true }
+    private func isShown(_ key: [UInt8]) -> Bool { horizon?.covers(key, direction) ?? true }
 
-    private var leastAnswer: Int? {
-        var least: Int?
+    private var foremostAnswer: Int? {
+        var foremost: Int?
         for index in answers.indices where cursors[index] < answers[index].entries.count {
-            guard let best = least else {
-                least = index
+            guard let best = foremost else {
+                foremost = index
                 continue
             }
             let candidate = answers[index].entries[cursors[index]].key
-            if bytesPrecede(candidate, answers[best].entries[cursors[best]].key) { least = index }
+            if direction.precedes(candidate, answers[best].entries[cursors[best]].key) { foremost = index }
         }
-        return least
+        return foremost
     }
 
     private mutating func mergeKey(_ first: ListEntry) -> MergedEntry {
@@ -103,8 +101,8 @@ struct ListMerge: Sendable {
     /// nil: all witnesses are behind the horizon, as is everything else.
     private mutating func mergePrefix(_ first: ListEntry) -> MergedEntry? {
         var witnesses: [MergedEntry.Witness] = []
-        takeAll(first.key) { [horizon] index, entry in
-            guard horizon?.covers(entry.witness) ?? true else { return }
+        takeAll(first.key) { [horizon, direction] index, entry in
+            guard horizon?.covers(entry.witness, direction) ?? true else { return }
             let tag = Ballot(entry.tag)
             if let known = witnesses.firstIndex(where: { $0.tag == tag && $0.key == entry.witness }) {
                 witnesses[known].holders.append(index)
@@ -114,7 +112,7 @@ struct ListMerge: Sendable {
         }
         guard !witnesses.isEmpty else { return nil }
         lastPrefix = first.key
-        witnesses.sort { bytesPrecede($0.key, $1.key) }
+        witnesses.sort { [direction] in direction.precedes($0.key, $1.key) }
         return MergedEntry(key: first.key, kind: .commonPrefix(witnesses))
     }
 
@@ -125,18 +123,6 @@ struct ListMerge: Sendable {
                 visit(index, answers[index].entries[cursors[index]])
                 cursors[index] += 1
             }
-        }
-    }
-}
-
-/// The order of unsigned bytes.
-func bytesPrecede(_ a: [UInt8], _ b: [UInt8]) -> Bool {
-    a.withUnsafeBytes { a in
-        b.withUnsafeBytes { b in
-            let common = min(a.count, b.count)
-            guard common > 0, let first = a.baseAddress, let second = b.baseAddress else { return a.count < b.count }
-            let order = memcmp(first, second, common)
-            return order == 0 ? a.count < b.count : order < 0
         }
     }
 }

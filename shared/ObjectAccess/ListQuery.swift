@@ -1,12 +1,15 @@
 import Model
 
-/// What to list: keys of one keyspace of one bucket, in the order of their bytes.
+/// What to list: keys of one keyspace of one bucket, in the order of their bytes or backwards.
 public struct ListQuery: Sendable {
     public var bucket: BucketID
     public var keyspace: Keyspace
     public var prefix: [UInt8]
     /// Only what comes after this.
     public var after: ListPosition?
+    /// Only what comes before this. Empty: no bound.
+    public var until: [UInt8]
+    public var direction: ListDirection
     /// Keys with this after the prefix are rolled up into one common prefix. Empty: none are.
     public var delimiter: [UInt8]
     /// Entries of the page: keys and common prefixes together.
@@ -18,13 +21,16 @@ public struct ListQuery: Sendable {
 
     public init(
         bucket: BucketID, keyspace: Keyspace = .objects, prefix: [UInt8] = [], after: ListPosition? = nil,
-        delimiter: [UInt8] = [], limit: Int = Limits.listKeysMax, withRecords: Bool = false,
+        until: [UInt8] = [], direction: ListDirection = .forward, delimiter: [UInt8] = [],
+        limit: Int = Limits.listKeysMax, withRecords: Bool = false,
         withMarkers: Bool = false
     ) {
         self.bucket = bucket
         self.keyspace = keyspace
         self.prefix = prefix
         self.after = after
+        self.until = until
+        self.direction = direction
         self.delimiter = delimiter
         self.limit = limit
         self.withRecords = withRecords

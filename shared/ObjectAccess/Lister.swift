@@ -39,7 +39,7 @@ public final class Lister: Sendable {
             // One more than the page takes, to know whether anything follows.
             query.limit = limit + 1 - entries.count
             let (answers, judge) = try await gather(query, liveOnly: liveOnly, context)
-            var merge = ListMerge(answers)
+            var merge = ListMerge(answers, query.direction)
             guard let round = try await round(&merge, query, judge, liveOnly: liveOnly, context) else {
                 liveOnly = false
                 continue
@@ -159,7 +159,7 @@ public final class Lister: Sendable {
             // No live key is before the first witness; one may be behind it.
             let below = ListQuery(
                 bucket: query.bucket, keyspace: query.keyspace, prefix: entry.key, after: .init(key: first.key),
-                limit: 1)
+                until: query.until, direction: query.direction, limit: 1)
             let page = try await list(below, context: context)
             if page.entries.isEmpty, page.truncated { throw .deadlineExceeded }
             return page.entries.isEmpty ? nil : .commonPrefix(entry.key)
@@ -184,6 +184,7 @@ extension ListRequest {
             bucket: query.bucket.bytes, keyspace: UInt32(query.keyspace.rawValue), prefix: query.prefix,
             after: query.after?.key ?? [], afterIsPrefix: query.after?.isPrefix ?? false, delimiter: query.delimiter,
             limit: UInt32(clamping: max(query.limit, liveOnly ? Self.entriesMin : Limits.listKeysMax)),
-            withRecords: query.withRecords, liveOnly: liveOnly)
+            withRecords: query.withRecords, liveOnly: liveOnly, backwards: query.direction == .backward,
+            until: query.until)
     }
 }

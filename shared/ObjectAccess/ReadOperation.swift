@@ -24,14 +24,15 @@ final class ReadOperation: Sendable {
         var machine: QuorumRead<StoredRecord>
         var continuation: UnsafeContinuation<Outcome, Never>?
         var blob: FetchedBlob?
-        var mustAskForBlob: Bool
         var waiting: Set<NodeName> = []
+        var asked: Set<NodeName> = []
         var failures = FailureTally()
     }
 
     private let environment: AccessEnvironment
     private let name: Wire.RegisterName
     private let clock: SharedWriterClock
+    private let withBlob: Bool
     private let context: MessageContext
     private let state: Mutex<State>
 
@@ -43,7 +44,8 @@ final class ReadOperation: Sendable {
         self.name = Wire.RegisterName(name)
         self.clock = clock
         self.context = context
-        state = Mutex(State(machine: QuorumRead(rule: rule), mustAskForBlob: withBlob))
+        self.withBlob = withBlob
+        state = Mutex(State(machine: QuorumRead(rule: rule)))
     }
 
     /// Runs once.
@@ -53,7 +55,9 @@ final class ReadOperation: Sendable {
                 state.continuation = continuation
                 return state.machine.start()
             }
-            environment.timers.after(environment.options.slowAfter) { [weak self] in self?.slow() }
+            let delay = environment.readHedging.begin()
+            // Held until then: a weak reference would make every retain of the operation a slow one.
+            environment.timers.after(delay) { [self] in waited(delay) }
         }
     }
 
@@ -78,12 +82,31 @@ final class ReadOperation: Sendable {
         }
     }
 
+    /// Most answers come sooner: perhaps the others are asked too.
+    private func waited(_ delay: Duration) {
+        let silent = silentNodes
+        guard !silent.isEmpty else { return }
+        for node in silent { environment.health.silent(node) }
+        if environment.readHedging.mayHedge(isFree: isFree(silent)) { feed { $0.machine.onSlow() } }
+        let patience = environment.readHedging.patience(environment.options.slowAfter, delay)
+        environment.timers.after(patience - delay) { [self] in slow() }
+    }
+
+    /// Whether asking others adds no work: who is silent answers nobody, and they are not silent too.
+    private func isFree(_ silent: Set<NodeName>) -> Bool {
+        guard silent.contains(where: environment.health.isSuspect) else { return false }
+        let others = state.withLock { state in state.machine.rule.members.filter { !state.asked.contains($0) } }
+        return others.contains { !environment.health.isSuspect($0) }
+    }
+
     private func slow() {
-        let silent = state.withLock { $0.machine.isFinished ? [] : $0.waiting }
+        let silent = silentNodes
         guard !silent.isEmpty else { return }
         for node in silent { environment.health.failed(node) }
         feed { $0.machine.onSlow() }
     }
+
+    private var silentNodes: Set<NodeName> { state.withLock { $0.machine.isFinished ? [] : $0.waiting } }
 
     private static func blob(of reply: ReadReply, _ result: Result<BusReply, BusError>) -> FetchedBlob? {
         guard !reply.blob.isEmpty, let id = BlobID(reply.blob), case .success(let message) = result,
@@ -107,10 +130,11 @@ final class ReadOperation: Sendable {
     }
 
     private func ask(_ nodes: [NodeName]) {
+        // Whoever was asked for the content before has not sent it, or has another one.
         let mustAskForBlob = state.withLock { state in
             state.waiting.formUnion(nodes)
-            defer { state.mustAskForBlob = false }
-            return state.mustAskForBlob
+            state.asked.formUnion(nodes)
+            return withBlob && state.blob == nil
         }
         var withoutBlob: [UInt8] = []
         for (index, node) in nodes.enumerated() {
@@ -126,9 +150,13 @@ final class ReadOperation: Sendable {
     }
 
     private func send(_ body: [UInt8], to node: NodeName) {
+        let start = ContinuousClock.now
         environment.send(
             .read, body: body, to: node, timeout: environment.options.attemptTimeout, context: context
-        ) { self.received(from: node, $0) }
+        ) { result in
+            if case .success = result { self.environment.readHedging.answered(since: start) }
+            self.received(from: node, result)
+        }
     }
 
     private func finish(_ outcome: (State) -> Outcome) {

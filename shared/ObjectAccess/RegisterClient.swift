@@ -26,9 +26,10 @@ public final class RegisterClient: Sendable {
         let accessMetrics = AccessMetrics(metrics)
         environment = AccessEnvironment(
             bus: bus, cluster: cluster, options: options, timers: timers,
-            health: PeerHealth(avoidFor: options.avoidFor, absent: { cluster.view.absentNodes }),
+            health: PeerHealth(trialInterval: options.avoidFor, absent: { cluster.view.absentNodes }),
             hints: HintNoter(bus: bus, options: options, metrics: accessMetrics), metrics: accessMetrics,
-            logger: logger)
+            readHedging: Hedging(options.hedging, kind: .read, metrics),
+            chunkHedging: Hedging(options.chunkHedging, kind: .chunkGet, metrics), logger: logger)
         queues = KeyQueues(waitersMax: options.waitersPerKeyMax)
         self.writer = writer
     }

@@ -11,7 +11,11 @@ extension ReplicaHealing {
         for holder in holders {
             guard let offered = try? await state(of: name, at: holder), offered.state.tag == tag else { continue }
             // Content that cannot be read there is fetched from another one when it is asked for.
-            for node in nodes { try await teach(name, offered.state, blob: offered.blob, to: node) }
+            for node in nodes {
+                // Also tells how busy the node is.
+                if let held = try await tagHeld(by: node, name), held >= tag { continue }
+                try await teach(name, offered.state, blob: offered.blob, to: node)
+            }
             return true
         }
         return false

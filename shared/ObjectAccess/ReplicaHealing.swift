@@ -125,7 +125,7 @@ public final class ReplicaHealing: Sendable {
     }
 
     /// Zero: it has nothing. nil: it cannot read what it has, or has no vote.
-    private func tagHeld(by node: NodeName, _ name: Model.RegisterName) async throws(AccessError) -> Ballot? {
+    func tagHeld(by node: NodeName, _ name: Model.RegisterName) async throws(AccessError) -> Ballot? {
         do throws(BusError) {
             let reply = try await probe(.read, ReadRequest(name: .init(name)), of: node, answer: ReadReply.self)
             return Ballot(reply.message.state?.tag)

@@ -215,9 +215,17 @@ final class UpdateOperation: Sendable {
         BlobFetch(environment: environment, name: name, blob: blob, context: context).run(from: holders) { result in
             switch result {
             case .success(let bytes): self.sendCommit(decided, with: StagedBlob(id: blob, bytes: bytes), to: node)
-            case .failure(let error):
-                self.committed(by: node, decided.tag, .failure(BusError(.notFound, "blob \(blob): \(error)")))
+            case .failure(let error): self.cannotResend(to: node, decided.tag, error)
             }
+        }
+    }
+
+    private func cannotResend(to node: NodeName, _ ballot: Ballot, _ error: AccessError) {
+        feed { state in
+            state.failures.add(.notFound)
+            // Who had the content has something newer by now: so this round is behind, which is no loss of the replica.
+            if case .absent = error { return state.machine.onTimeout(ballot: ballot, request: .commit) }
+            return state.machine.onLost(node, ballot: ballot, request: .commit)
         }
     }
 

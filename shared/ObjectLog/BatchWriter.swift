@@ -1,29 +1,81 @@
 import Glibc
 
-/// Writes the records of a batch with one `pwritev`: heads from a buffer that is reused, payloads from where they are.
+/// Writes the records of a batch with one `pwritev`: heads from a buffer that is reused, payloads from where they are. Large
+/// ones go past the system's cache.
+///
+/// What it writes is whole blocks: the last one that is not full is written again with what follows, and zeros fill up the
+/// new last one. Otherwise the system would have to read a block to write a part of it.
 struct BatchWriter {
     let seed: UInt32
+    private let directFrom: Int
+    private var direct: DirectWriter
     private var heads: [UInt8] = []
     private var pieces: [iovec] = []
+    private var last = LastBlock()
 
-    init(seed: UInt32) { self.seed = seed }
+    /// - Parameter directFrom: size of records that go past the system's cache.
+    init(seed: UInt32, directory: any LogDirectory, directFrom: Int) {
+        self.seed = seed
+        self.directFrom = directFrom
+        direct = DirectWriter(directory)
+    }
 
     /// The records follow each other in one segment.
     mutating func write(_ batch: [ObjectLog.Pending], durable: LogPosition) throws(FileError) {
         guard let first = batch.first else { return }
+        let segment = first.segment
+        direct.close(except: segment.number)
         composeHeads(of: batch, durable: durable)
+        let size = batch.reduce(0) { $0 + $1.header.alignedSize }
+        let start = Int(first.header.position.offset)
+        let range = start..<start + size
+        let path = WritePath(records: batch.count, bytes: size, directFrom: directFrom)
+        let begun = last.begun(by: range.lowerBound, of: segment)
         var failure: FileError?
-        heads.withUnsafeMutableBytes { memory in
-            Self.collect(&pieces, of: batch, heads: memory)
-            pieces.withUnsafeBufferPointer { pieces in
+        // Out of `self`, which is changed meanwhile.
+        var heads = heads
+        self.heads = []
+        defer { self.heads = heads }
+        heads.withUnsafeMutableBytes { heads in
+            begun.withUnsafeBytes { begun in
                 do throws(FileError) {
-                    try first.segment.file.write(pieces, at: Int(first.header.position.offset))
+                    collect(batch, endingAt: range.upperBound, of: segment, begun: begun, heads: heads)
+                    let offset = range.lowerBound - begun.count
+                    try write(offset, path, to: segment)
+                    last.note(range.upperBound, of: segment, in: pieces, from: offset)
                 } catch {
                     failure = error
                 }
             }
         }
         if let failure { throw failure }
+    }
+
+    /// The pieces, at an offset.
+    private mutating func write(_ offset: Int, _ path: WritePath, to segment: SegmentFile) throws(FileError) {
+        let count = pieces.reduce(0) { $0 + $1.iov_len }
+        let isWhole = offset % WholeBlocks.size == 0 && count % WholeBlocks.size == 0
+        if path == .direct, isWhole, try direct.write(pieces, count: count, to: segment.number, at: offset) { return }
+        var failure: FileError?
+        pieces.withUnsafeBufferPointer { pieces in
+            do throws(FileError) { try segment.file.write(pieces, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// What is written: the block that was begun before, the records, and zeros to the end of a block, unless the trailer
+    /// of the segment is there.
+    private mutating func collect(
+        _ batch: [ObjectLog.Pending], endingAt recordsEnd: Int, of segment: SegmentFile,
+        begun: UnsafeRawBufferPointer, heads: UnsafeMutableRawBufferPointer
+    ) {
+        pieces.removeAll(keepingCapacity: true)
+        if !begun.isEmpty { pieces.append(iovec(begun)) }
+        Self.collect(&pieces, of: batch, heads: heads)
+        let end = WholeBlocks.rounded(up: recordsEnd)
+        if end > recordsEnd, end <= segment.recordLimit {
+            pieces.append(iovec(UnsafeRawBufferPointer(rebasing: WholeBlocks.zeros.memory[..<(end - recordsEnd)])))
+        }
     }
 
     /// Head and padding of every record, one behind the other.
@@ -51,7 +103,6 @@ struct BatchWriter {
     private static func collect(
         _ pieces: inout [iovec], of batch: [ObjectLog.Pending], heads: UnsafeMutableRawBufferPointer
     ) {
-        pieces.removeAll(keepingCapacity: true)
         var start = 0
         var end = 0
         for pending in batch {

@@ -6,6 +6,9 @@ public protocol LogFile: AnyObject, Sendable {
     func write(_ pieces: UnsafeBufferPointer<iovec>, at offset: Int) throws(FileError)
     /// Fills the buffer as far as the file reaches; returns how much.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int
+    /// Fills the whole buffer with what the system has in memory. False: the device would have to be asked, or the file ends
+    /// before.
+    func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool
     /// When this returns, everything written before survives a power cut.
     func sync() throws(FileError)
     func size() throws(FileError) -> Int
@@ -13,12 +16,16 @@ public protocol LogFile: AnyObject, Sendable {
     func writeBack(_ range: Range<Int>)
     /// Gives the end of the file back to the file system, as far as that can be done.
     func cut(to size: Int)
+    /// Has the file system set space aside for so many bytes from the begin on, where it can: they read as zeros.
+    func reserve(_ size: Int) throws(FileError)
 }
 
-/// Files that need no care of what a sync or a removal costs.
+/// Files in memory, for which it does not matter what a read, a sync or a removal costs.
 extension LogFile {
+    public func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool { false }
     public func writeBack(_ range: Range<Int>) {}
     public func cut(to size: Int) {}
+    public func reserve(_ size: Int) throws(FileError) {}
 }
 
 /// Bytes of the file system that holds a log.
@@ -47,23 +54,36 @@ public protocol LogDirectory: AnyObject, Sendable {
     /// Makes an empty file, replacing one of that name.
     func create(_ name: String) throws(FileError) -> any LogFile
     func open(_ name: String) throws(FileError) -> any LogFile
+    /// A file whose writes go past the system's cache; nil: the file system does not know that, or it cannot be opened now.
+    /// What is written, where and from where must be multiples of 4096. EINVAL: it asks for larger ones.
+    func openDirect(_ name: String) -> (any LogFile)?
     func rename(_ name: String, to other: String) throws(FileError)
     func remove(_ name: String) throws(FileError)
     /// When this returns, names made, renamed and removed before survive a power cut.
     func sync() throws(FileError)
 }
 
+extension LogDirectory {
+    public func openDirect(_ name: String) -> (any LogFile)? { nil }
+}
+
 extension LogFile {
     public func write(_ bytes: [UInt8], at offset: Int = 0) throws(FileError) {
         var failure: FileError?
         bytes.withUnsafeBytes { buffer in
-            let piece = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
-            withUnsafePointer(to: piece) {
-                do throws(FileError) {
-                    try write(UnsafeBufferPointer(start: $0, count: 1), at: offset)
-                } catch {
-                    failure = error
-                }
+            do throws(FileError) { try write(buffer, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Writes all bytes, or throws.
+    public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+        var failure: FileError?
+        withUnsafePointer(to: iovec(bytes)) {
+            do throws(FileError) {
+                try write(UnsafeBufferPointer(start: $0, count: 1), at: offset)
+            } catch {
+                failure = error
             }
         }
         if let failure { throw failure }

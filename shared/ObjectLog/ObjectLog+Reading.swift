@@ -8,6 +8,25 @@ extension ObjectLog {
     /// The record of `size` bytes at a position, with every checksum verified.
     public func read(at position: LogPosition, size: Int) throws(ObjectLogError) -> LogRecord {
         let segment = try file(of: position.segment)
+        return try record(at: position, size: size, of: segment) { memory, offset throws(FileError) in
+            try segment.file.read(into: memory, at: offset)
+        }
+    }
+
+    /// The same when it is in memory; nil: only the device can tell, or something is wrong with the record.
+    public func cached(at position: LogPosition, size: Int) -> LogRecord? {
+        guard let segment = files.known(position.segment),
+            !catalog.withLock({ $0.removed.contains(position.segment) })
+        else { return nil }
+        return try? record(at: position, size: size, of: segment) { memory, offset in
+            segment.file.readCached(into: memory, at: offset) ? size : 0
+        }
+    }
+
+    private func record(
+        at position: LogPosition, size: Int, of segment: SegmentFile,
+        _ read: (UnsafeMutableRawBufferPointer, Int) throws(FileError) -> Int
+    ) throws(ObjectLogError) -> LogRecord {
         guard size >= RecordHeader.size, Int(position.offset) + size <= segment.capacity else {
             throw .damaged(position, "it would reach beyond the end of its segment")
         }
@@ -15,8 +34,7 @@ extension ObjectLog {
         var failure: FileError?
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { memory in
             do throws(FileError) {
-                return try segment.file.read(
-                    into: UnsafeMutableRawBufferPointer(rebasing: memory[0..<size]), at: Int(position.offset))
+                return try read(UnsafeMutableRawBufferPointer(rebasing: memory[0..<size]), Int(position.offset))
             } catch {
                 failure = error
                 return 0
@@ -73,13 +91,17 @@ final class OpenSegments: Sendable {
 
     /// A failure, such as too many open files, concerns this attempt only.
     func open(_ number: UInt32) throws(ObjectLogError) -> SegmentFile {
-        let known = state.withLock { state in
+        if let known = known(number) { return known }
+        return remember(try SegmentFile.open(number, disk: disk, in: directory))
+    }
+
+    /// nil: it is not open.
+    func known(_ number: UInt32) -> SegmentFile? {
+        state.withLock { state in
             state.uses += 1
             state.known[number]?.lastUse = state.uses
             return state.known[number]?.file ?? state.evicted[number]?.file
         }
-        if let known { return known }
-        return remember(try SegmentFile.open(number, disk: disk, in: directory))
     }
 
     /// Returns the one that is open already, if there is one.

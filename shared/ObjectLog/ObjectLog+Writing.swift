@@ -8,7 +8,7 @@ extension ObjectLog {
     private static let endMarkInterval = Duration.seconds(1)
 
     func run() {
-        var writer = BatchWriter(seed: seed)
+        var writer = BatchWriter(seed: seed, directory: directory, directFrom: configuration.directFrom)
         var endMark = endMark
         var markSynced = ContinuousClock.now
         do throws(FileError) {

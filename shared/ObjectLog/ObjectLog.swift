@@ -18,6 +18,8 @@ public struct ObjectLogConfiguration: Sendable {
     public var reserve: Int
     /// Segments kept open for reading; the least used is closed first.
     public var openFilesMax: Int
+    /// Records of so many bytes on the average are written past the system's cache.
+    public var directFrom = 128 << 10
 
     public static let segmentSizes = (4 << 20)...(1 << 30)
 

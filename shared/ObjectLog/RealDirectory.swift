@@ -1,4 +1,4 @@
-import CWriteBack
+import CPageCache
 import Glibc
 import Synchronization
 
@@ -72,6 +72,10 @@ public final class RealDirectory: LogDirectory {
 
     public func open(_ name: String) throws(FileError) -> any LogFile {
         try RealFile(path + "/" + name, flags: O_RDWR)
+    }
+
+    public func openDirect(_ name: String) -> (any LogFile)? {
+        try? RealFile(path + "/" + name, flags: O_RDWR | martlet_direct_flag)
     }
 
     public func rename(_ name: String, to other: String) throws(FileError) {
@@ -148,6 +152,10 @@ private final class RealFile: LogFile {
         return filled
     }
 
+    func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
+        martlet_read_cached(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) == buffer.count
+    }
+
     func sync() throws(FileError) {
         guard fdatasync(descriptor) == 0 else { throw FileError("fdatasync", path, code: errno) }
     }
@@ -160,6 +168,13 @@ private final class RealFile: LogFile {
 
     func writeBack(_ range: Range<Int>) {
         _ = martlet_write_back(descriptor, Int64(range.lowerBound), Int64(range.count))
+    }
+
+    func reserve(_ size: Int) throws(FileError) {
+        guard martlet_reserve(descriptor, off_t(size)) != 0 else { return }
+        // The writes that follow will tell what it cannot say.
+        guard errno != EOPNOTSUPP, errno != ENOSYS else { return }
+        throw FileError("fallocate", path, code: errno)
     }
 
     func cut(to size: Int) { _ = ftruncate(descriptor, off_t(size)) }

@@ -76,7 +76,35 @@ final class SegmentFile: Sendable {
         _ number: UInt32, capacity: Int, disk: DiskID, in directory: any LogDirectory, pause: () -> Void
     ) throws(FileError) -> SegmentFile {
         let file = try directory.create(unfinished)
-        var header = [UInt8](repeating: 0, count: headerSize)
+        try file.reserve(capacity)
+        let direct = directory.openDirect(unfinished)
+        for offset in stride(from: 0, to: capacity, by: slice) {
+            if offset > 0 { pause() }
+            try fill(file, direct, offset..<min(capacity, offset + slice))
+        }
+        try file.write(header(number, capacity: capacity, disk: disk), at: 0)
+        try file.sync()
+        try directory.rename(unfinished, to: name(number))
+        try directory.sync()
+        return SegmentFile(number: number, capacity: capacity, madeCapacity: capacity, file: file)
+    }
+
+    /// With zeros that the system need not keep in memory, where it can do without.
+    private static func fill(_ file: any LogFile, _ direct: (any LogFile)?, _ range: Range<Int>) throws(FileError) {
+        let zeros = UnsafeRawBufferPointer(rebasing: WholeBlocks.zeros.memory[..<range.count])
+        if let direct, range.count % WholeBlocks.size == 0 {
+            do throws(FileError) { return try direct.write(zeros, at: range.lowerBound) } catch {
+                // It wants larger blocks.
+                guard error.code == EINVAL else { throw error }
+            }
+        }
+        try file.write(zeros, at: range.lowerBound)
+        file.writeBack(range)
+    }
+
+    /// A whole block, so that the system has it in memory and need not read it when the first record follows.
+    private static func header(_ number: UInt32, capacity: Int, disk: DiskID) -> [UInt8] {
+        var header = [UInt8](repeating: 0, count: min(capacity, WholeBlocks.size))
         header.withUnsafeMutableBytes { bytes in
             bytes.storeBytes(of: magic.littleEndian, as: UInt64.self)
             bytes.storeBytes(of: formatVersion.littleEndian, toByteOffset: 8, as: UInt32.self)
@@ -86,18 +114,7 @@ final class SegmentFile: Sendable {
             let checksum = crc32c(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[0..<40]))
             bytes.storeBytes(of: checksum.littleEndian, toByteOffset: 40, as: UInt32.self)
         }
-        let zeros = [UInt8](repeating: 0, count: min(capacity, slice))
-        for offset in stride(from: 0, to: capacity, by: slice) {
-            if offset > 0 { pause() }
-            let count = min(zeros.count, capacity - offset)
-            try file.write(count == zeros.count ? zeros : Array(zeros[0..<count]), at: offset)
-            file.writeBack(offset..<offset + count)
-        }
-        try file.write(header, at: 0)
-        try file.sync()
-        try directory.rename(unfinished, to: name(number))
-        try directory.sync()
-        return SegmentFile(number: number, capacity: capacity, madeCapacity: capacity, file: file)
+        return header
     }
 
     static func removeUnfinished(in directory: any LogDirectory) throws(FileError) {

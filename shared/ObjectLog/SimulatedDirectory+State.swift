@@ -29,6 +29,7 @@ extension SimulatedDirectory {
         /// Operations that change something, since the start.
         var operations = 0
         var syncs = 0
+        var directWrites = 0
         var crashAt: Int?
         var isDead = false
         var readsWhenDead = false

@@ -24,6 +24,8 @@ public final class SimulatedDirectory: LogDirectory {
     public var operations: Int { state.withLock { $0.operations } }
     /// Of files, not of the directory.
     public var syncs: Int { state.withLock { $0.syncs } }
+    /// Writes past the cache.
+    public var directWrites: Int { state.withLock { $0.directWrites } }
 
     /// The operation after so many more is the last one, and happens only in part.
     /// `reads`: may still be done, by a process that does not know that it is dead and must not take it for damage.
@@ -147,6 +149,11 @@ public final class SimulatedDirectory: LogDirectory {
         }
     }
 
+    public func openDirect(_ name: String) -> (any LogFile)? {
+        guard let file = try? open(name) as? SimulatedFile else { return nil }
+        return SimulatedDirectFile(file)
+    }
+
     public func rename(_ name: String, to other: String) throws(FileError) {
         try state.withLock { state throws(FileError) in
             try state.operate()
@@ -170,58 +177,6 @@ public final class SimulatedDirectory: LogDirectory {
             guard !state.tells(.directorySync) else { return }
             state.syncedNames = state.names
             state.nameChanges = []
-        }
-    }
-}
-
-private final class SimulatedFile: LogFile {
-    private let directory: SimulatedDirectory
-    private let file: Int
-
-    init(_ directory: SimulatedDirectory, _ file: Int) {
-        self.directory = directory
-        self.file = file
-    }
-
-    func write(_ pieces: UnsafeBufferPointer<iovec>, at offset: Int) throws(FileError) {
-        let count = pieces.reduce(0) { $0 + $1.iov_len }
-        try directory.state.withLock { state throws(FileError) in
-            do throws(FileError) { try state.operate() } catch {
-                // The last write of a crash reaches the cache; what of it reaches the disk is the crash's choice.
-                if error.code == ESHUTDOWN { state.put(pieces, file, offset) }
-                throw error
-            }
-            try state.checkFailure(.write, "file")
-            if state.skipsWrite(to: file, of: pieces) { return }
-            let used = state.used
-            let growth = max(0, offset + count - (state.contents[file]?.cached.size ?? 0))
-            guard growth == 0 || used + growth <= state.capacity else { throw FileError("write", "file", code: ENOSPC) }
-            state.put(pieces, file, offset)
-        }
-    }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
-        try directory.state.withLock { state throws(FileError) in
-            try state.checkReadable()
-            try state.checkFailure(.read, "file")
-            return state.contents[file]?.cached.read(into: buffer, at: offset) ?? 0
-        }
-    }
-
-    func sync() throws(FileError) {
-        try directory.state.waiting { state, waiter throws(FileError) in
-            while state.pointee.holdsSyncs { waiter.wait() }
-            try state.pointee.operate()
-            state.pointee.syncs += 1
-            if state.pointee.failsSyncs { throw FileError("fdatasync", "file", code: EIO) }
-            state.pointee.sync(file)
-        }
-    }
-
-    func size() throws(FileError) -> Int {
-        try directory.state.withLock { state throws(FileError) in
-            try state.checkReadable()
-            return state.contents[file]?.cached.size ?? 0
         }
     }
 }

@@ -22,6 +22,9 @@ final class AdminHandler: ChannelInboundHandler, Sendable {
         case .body: break
         case .end:
             guard let request = head.withLock({ $0.take() }) else { return }
+            if let answer = Self.answerAtOnce(request) {
+                return Self.write(answer, to: request, on: context.channel)
+            }
             let promise = context.eventLoop.makePromise(of: Answer.self)
             promise.completeWithTask { [self] in await answer(request) }
             let channel = context.channel
@@ -41,12 +44,18 @@ final class AdminHandler: ChannelInboundHandler, Sendable {
         var body: String
     }
 
-    private func answer(_ request: HTTPRequestHead) async -> Answer {
+    /// Without a task: that the process lives is told even while its tasks wait for a disk.
+    private static func answerAtOnce(_ request: HTTPRequestHead) -> Answer? {
         guard request.method == .GET || request.method == .HEAD else {
             return Answer(status: .methodNotAllowed, body: "{\"error\":\"only GET and HEAD\"}\n")
         }
-        switch request.uri.prefix(while: { $0 != "?" }) {
-        case "/health/live": return Answer(status: .ok, body: "{\"status\":\"ok\"}\n")
+        return path(of: request) == "/health/live" ? Answer(status: .ok, body: "{\"status\":\"ok\"}\n") : nil
+    }
+
+    private static func path(of request: HTTPRequestHead) -> Substring { request.uri.prefix { $0 != "?" } }
+
+    private func answer(_ request: HTTPRequestHead) async -> Answer {
+        switch Self.path(of: request) {
         case "/health/ready": return await readiness()
         case "/health/cluster":
             guard let cluster = handlers.cluster else { break }

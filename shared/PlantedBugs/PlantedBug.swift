@@ -17,6 +17,8 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case skipTombstones = "skip-tombstones"
     /// Content is served and copied whatever its checksum says.
     case serveDamage = "serve-damage"
+    /// Tombstones are purged as soon as one replica holds them, whatever the others have.
+    case purgeWithoutProof = "purge-without-proof"
     /// While a partition moves, only its new replicas are asked.
     case newReplicasOnly = "new-replicas-only"
 

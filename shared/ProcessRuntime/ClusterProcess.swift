@@ -56,12 +56,13 @@ actor ClusterProcess {
     }
 
     private func startBus(_ keys: CurveKeyPair) throws -> MessageBus {
-        let security = BusSecurity(rawValue: configuration[CommonSettings.busSecurity]) ?? .curve
         let bus = MessageBus(
             BusConfiguration(
                 name: foundation.name, role: foundation.role, keyPair: keys,
                 listen: configuration[CommonSettings.busListen], publish: configuration[CommonSettings.busPublish],
-                security: security, currentEpoch: { [epoch] in epoch.value }),
+                security: BusSecurity(rawValue: configuration[CommonSettings.busSecurity]) ?? .curve,
+                localDoors: LocalDoors(configuration, logger: foundation.logger),
+                currentEpoch: { [epoch] in epoch.value }),
             directory: directory, handler: router, logger: foundation.logger, metrics: foundation.metrics)
         try bus.start()
         return bus
@@ -107,7 +108,10 @@ actor ClusterProcess {
         try await service.start()
         self.service = service
         router.open(CommonCommands(context, service: service), service, bus: context.bus, mirror)
-        heartbeats = Heartbeats(bus: context.bus, cluster: context.cluster, member: member).start()
+        let heartbeats = Heartbeats(bus: context.bus, cluster: context.cluster, member: member)
+        // Managers keep who changes users, keys or buckets waiting until gateways work with the change.
+        if foundation.role == .gateway { mirror.onChange { _ in heartbeats.beatSoon() } }
+        self.heartbeats = heartbeats.start()
     }
 
     // MARK: - Health

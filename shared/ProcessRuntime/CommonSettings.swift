@@ -25,6 +25,11 @@ public enum CommonSettings {
     public static let busSecurity = Setting(
         "bus.security", default: "curve", oneOf: ["curve", "none"],
         help: "Encryption and authentication of the bus; none is allowed on loopback only.")
+    public static let busLocalSockets = Setting(
+        "bus.local_sockets", default: "auto",
+        help:
+            "Folder of the unix sockets by which processes of one machine and account talk, without encryption. auto: /tmp/martlet-UID; none: they talk by the network."
+    )
 
     public static let managerAddresses = Setting<[String]>(
         "manager.addresses", default: [],
@@ -47,8 +52,8 @@ public enum CommonSettings {
 
     /// What every process has, the manager too.
     public static let local: [any AnySetting] = [
-        name, data, zone, stopTimeout, busListen, busPublish, busAdvertiseHost, busSecurity, adminListen, logLevel,
-        logFormat,
+        name, data, zone, stopTimeout, busListen, busPublish, busAdvertiseHost, busSecurity, busLocalSockets,
+        adminListen, logLevel, logFormat,
     ]
     /// How a process finds the manager and is enrolled.
     public static let joining: [any AnySetting] = [

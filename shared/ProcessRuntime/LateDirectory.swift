@@ -18,7 +18,8 @@ final class LateDirectory: PeerDirectory {
 
     /// Where the manager enrols, and its key.
     func setEnrolment(address: String, managerKey: [UInt8]) {
-        let endpoint = PeerEndpoint(name: Self.enrolment, role: .manager, address: address, publicKey: managerKey)
+        let endpoint = PeerEndpoint(
+            name: Self.enrolment, role: .manager, address: address, publicKey: managerKey, isEnrolment: true)
         state.withLock { $0.enrolment = endpoint }
     }
 

@@ -21,6 +21,7 @@ public struct ProcessFoundation: Sendable {
         let configuration = ProcessOptions.parseOrExit().loadConfiguration(settings)
         let signals = TerminationSignals()
         MemoryTuning.apply()
+        ThreadScheduling.apply()
         let given = configuration[CommonSettings.name]
         let nodeName = NodeName(given.isEmpty ? name : given)
         LogSetup.bootstrap(

@@ -13,12 +13,25 @@ public enum ChecksumAlgorithm: String, Sendable, CaseIterable {
 
     /// By header, `x-amz-checksum-crc32` for example.
     public init?(header: String) {
+        // Most headers are none of these, which their length tells.
+        guard header.utf8.count >= Self.headerLengthMin else { return nil }
         let header = header.lowercased()
         guard let algorithm = Self.allCases.first(where: { $0.headerName == header }) else { return nil }
         self = algorithm
     }
 
-    public var headerName: String { "x-amz-checksum-" + rawValue.lowercased() }
+    public var headerName: String {
+        switch self {
+        case .crc32: "x-amz-checksum-crc32"
+        case .crc32c: "x-amz-checksum-crc32c"
+        case .crc64nvme: "x-amz-checksum-crc64nvme"
+        case .sha1: "x-amz-checksum-sha1"
+        case .sha256: "x-amz-checksum-sha256"
+        }
+    }
+
+    private static let headerLengthMin = "x-amz-checksum-sha1".utf8.count
+
     public var elementName: String { "Checksum" + rawValue }
 
     public var byteCount: Int {

@@ -25,13 +25,3 @@ public enum ETag {
         return header.split(separator: ",").contains { unquoted(String($0)) == etag }
     }
 }
-
-extension String {
-    /// Without spaces and tabs at both ends.
-    var trimmed: String {
-        var text = self[...]
-        while let first = text.first, first == " " || first == "\t" { text = text.dropFirst() }
-        while let last = text.last, last == " " || last == "\t" { text = text.dropLast() }
-        return String(text)
-    }
-}

@@ -7,14 +7,18 @@ public enum HTTPDate {
     public static func format(_ seconds: Int64) -> String {
         let date = CivilDate(seconds: seconds)
         let weekday = weekdays[Int(date.daysSinceEpoch.floorRemainder(7))]
-        return "\(weekday), \(padded(date.day)) \(months[date.month - 1]) \(padded(date.year, 4)) \(date.time) GMT"
+        let day = DateTemplate.fill("00", (0, 2, date.day))
+        let rest = DateTemplate.fill(
+            "0000 00:00:00", (0, 4, date.year), (5, 2, date.hour), (8, 2, date.minute), (11, 2, date.second))
+        return "\(weekday), \(day) \(months[date.month - 1]) \(rest) GMT"
     }
 
     /// `2009-10-12T17:50:30.000Z`.
     public static func iso8601(milliseconds: Int64) -> String {
         let date = CivilDate(seconds: milliseconds.floorQuotient(1000))
-        let fraction = padded(Int(milliseconds.floorRemainder(1000)), 3)
-        return "\(padded(date.year, 4))-\(padded(date.month))-\(padded(date.day))T\(date.time).\(fraction)Z"
+        return DateTemplate.fill(
+            "0000-00-00T00:00:00.000Z", (0, 4, date.year), (5, 2, date.month), (8, 2, date.day), (11, 2, date.hour),
+            (14, 2, date.minute), (17, 2, date.second), (20, 3, Int(milliseconds.floorRemainder(1000))))
     }
 
     /// Milliseconds since 1970 of `2009-10-12T17:50:30Z`, with or without a fraction of a second, or with an offset like
@@ -112,14 +116,18 @@ public enum HTTPDate {
 
 /// A day of the Gregorian calendar and a time of it. Conversions after H. Hinnant, "chrono-Compatible Low-Level Date
 /// Algorithms": years begin in March, so that leap days come last.
-struct CivilDate {
-    var year: Int
-    var month: Int
-    var day: Int
-    var secondOfDay: Int
-    var daysSinceEpoch: Int64
+public struct CivilDate: Sendable {
+    public let year: Int
+    /// From 1.
+    public let month: Int
+    /// From 1.
+    public let day: Int
+    /// UTC.
+    public let secondOfDay: Int
+    let daysSinceEpoch: Int64
 
-    init(seconds: Int64) {
+    /// - Parameter seconds: since 1970.
+    public init(seconds: Int64) {
         daysSinceEpoch = seconds.floorQuotient(86400)
         secondOfDay = Int(seconds.floorRemainder(86400))
         let shifted = daysSinceEpoch + 719_468
@@ -130,10 +138,11 @@ struct CivilDate {
         let monthFromMarch = (5 * dayOfYear + 2) / 153
         day = Int(dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
         month = Int(monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9)
-        year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
+        year = Int(yearOfEra + era * 400) + (monthFromMarch >= 10 ? 1 : 0)
     }
 
-    static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int64 {
+    /// Days that the calendar does not have count on into the next month.
+    public static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int64 {
         let year = Int64(month <= 2 ? year - 1 : year)
         let era = year.floorQuotient(400)
         let yearOfEra = year - era * 400
@@ -141,13 +150,9 @@ struct CivilDate {
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 
-    /// `08:49:37`.
-    var time: String { "\(padded(secondOfDay / 3600)):\(padded(secondOfDay / 60 % 60)):\(padded(secondOfDay % 60))" }
-}
-
-private func padded(_ number: Int, _ width: Int = 2) -> String {
-    let digits = String(number)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    public var hour: Int { secondOfDay / 3600 }
+    public var minute: Int { secondOfDay / 60 % 60 }
+    public var second: Int { secondOfDay % 60 }
 }
 
 extension Int64 {

@@ -43,9 +43,6 @@ public struct LifecycleConfiguration: Sendable, Equatable {
             }
         }
     }
-
-    /// Whether some rule needs to know tags.
-    public var hasTags: Bool { rules.contains { !$0.filter.tags.isEmpty } }
 }
 
 /// Which objects a rule is about.

@@ -12,6 +12,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case conditionalRequestConflict = "ConditionalRequestConflict"
     case entityTooLarge = "EntityTooLarge"
     case entityTooSmall = "EntityTooSmall"
+    case expectationFailed = "ExpectationFailed"
     case expiredToken = "ExpiredToken"
     case illegalVersioningConfiguration = "IllegalVersioningConfigurationException"
     case illegalLocationConstraint = "IllegalLocationConstraintException"
@@ -75,6 +76,8 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
     case operationAborted = "OperationAborted"
     case ownershipControlsNotFound = "OwnershipControlsNotFoundError"
     case preconditionFailed = "PreconditionFailed"
+    /// Ceph's: AWS has no quotas.
+    case quotaExceeded = "QuotaExceeded"
     case replicationConfigurationNotFound = "ReplicationConfigurationNotFoundError"
     case requestHeaderSectionTooLarge = "RequestHeaderSectionTooLarge"
     case requestTimeout = "RequestTimeout"
@@ -94,7 +97,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         switch self {
         case .notModified: 304
         case .accessDenied, .accessForbidden, .invalidAccessKeyId, .invalidChunkSize, .invalidSecurity,
-            .requestTimeTooSkewed,
+            .quotaExceeded, .requestTimeTooSkewed,
             .signatureDoesNotMatch:
             403
         case .noSuchBucket, .noSuchBucketPolicy, .noSuchConfiguration, .noSuchCORSConfiguration, .noSuchKey,
@@ -111,6 +114,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
         case .missingContentLength: 411
         case .preconditionFailed: 412
         case .invalidRange, .invalidPartNumber: 416
+        case .expectationFailed: 417
         case .internalError: 500
         case .notImplemented: 501
         case .serviceUnavailable, .slowDown: 503
@@ -139,6 +143,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
             + "resource. Please try again.",
         .entityTooLarge: "Your proposed upload exceeds the maximum allowed size",
         .entityTooSmall: "Your proposed upload is smaller than the minimum allowed size",
+        .expectationFailed: "The only expectation that is met is 100-continue.",
         .expiredToken: "The provided token has expired.",
         .illegalLocationConstraint: "The specified location constraint is not valid for this endpoint.",
         .illegalVersioningConfiguration:
@@ -211,6 +216,7 @@ public enum S3ErrorCode: String, Sendable, CaseIterable {
             + "Please try again.",
         .ownershipControlsNotFound: "The bucket ownership controls were not found",
         .preconditionFailed: "At least one of the pre-conditions you specified did not hold",
+        .quotaExceeded: "The quota would be exceeded.",
         .replicationConfigurationNotFound: "The replication configuration was not found",
         .requestHeaderSectionTooLarge: "Your request header section exceeds the maximum allowed size.",
         .requestTimeout: "Your socket connection to the server was not read from or written to within the timeout "

@@ -47,11 +47,7 @@ public struct XMLWriter: Sendable {
     public mutating func node(_ node: XMLNode, namespace: String? = nil) {
         raw("<")
         raw(node.name)
-        if let namespace {
-            raw(" xmlns=\"")
-            text(namespace)
-            raw("\"")
-        }
+        if let namespace { attribute("xmlns", namespace) }
         raw(">")
         if node.children.isEmpty { text(node.text) }
         for child in node.children { self.node(child) }
@@ -65,14 +61,17 @@ public struct XMLWriter: Sendable {
     ) {
         raw("<")
         raw(name.description)
-        for attribute in (namespace.map { [(name: "xmlns", value: $0)] } ?? []) + attributes {
-            raw(" ")
-            raw(attribute.name)
-            raw("=\"")
-            text(attribute.value)
-            raw("\"")
-        }
+        if let namespace { attribute("xmlns", namespace) }
+        for (name, value) in attributes { attribute(name, value) }
         raw(">")
+    }
+
+    private mutating func attribute(_ name: String, _ value: String) {
+        raw(" ")
+        raw(name)
+        raw("=\"")
+        text(value)
+        raw("\"")
     }
 
     private mutating func close(_ name: StaticString) {
@@ -81,21 +80,51 @@ public struct XMLWriter: Sendable {
         raw(">")
     }
 
-    private mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
+    private mutating func raw(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes.append(contentsOf: $0) }
+    }
 
     /// Text of the open element. Keys may hold any character: what XML 1.0 cannot hold at all goes out as a character
     /// reference, as AWS does.
-    public mutating func text(_ text: String) {
-        for byte in text.utf8 {
+    public mutating func text(_ text: String) { Self.append(text, to: &bytes) }
+
+    // MARK: - Escaping
+
+    /// Appends text as it stands in an element or an attribute of XML or HTML.
+    public static func append(_ text: String, to bytes: inout [UInt8]) {
+        var text = text
+        text.withUTF8 { append($0, to: &bytes) }
+    }
+
+    public static func append(_ text: [UInt8], to bytes: inout [UInt8]) {
+        text.withUnsafeBufferPointer { append($0, to: &bytes) }
+    }
+
+    private static func append(_ text: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+        if !text.contains(where: isEscaped) { return bytes.append(contentsOf: text) }
+        for byte in text {
             switch byte {
-            case UInt8(ascii: "&"): raw("&amp;")
-            case UInt8(ascii: "<"): raw("&lt;")
-            case UInt8(ascii: ">"): raw("&gt;")
-            case UInt8(ascii: "\""): raw("&quot;")
-            case UInt8(ascii: "\r"): raw("&#13;")
-            case 0..<0x20 where byte != 0x09 && byte != 0x0A: raw("&#x\(String(byte, radix: 16));")
+            case UInt8(ascii: "&"): bytes += "&amp;".utf8
+            case UInt8(ascii: "<"): bytes += "&lt;".utf8
+            case UInt8(ascii: ">"): bytes += "&gt;".utf8
+            case UInt8(ascii: "\""): bytes += "&quot;".utf8
+            case UInt8(ascii: "\r"): bytes += "&#13;".utf8
+            case 0..<0x20 where byte != 0x09 && byte != 0x0A: bytes += "&#x\(String(byte, radix: 16));".utf8
             default: bytes.append(byte)
             }
         }
+    }
+
+    private static func isEscaped(_ byte: UInt8) -> Bool { byte < 64 && escapedBytes >> UInt64(byte) & 1 == 1 }
+
+    /// A bit for each byte below 64: `"&<>` and control characters but tab and line feed.
+    private static let escapedBytes: UInt64 = 0x5000_0044_FFFF_F9FF
+
+    /// Text as it stands in an element or an attribute of XML or HTML.
+    public static func escaped(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        append(text, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

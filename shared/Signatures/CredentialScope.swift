@@ -31,25 +31,30 @@ struct Credential {
     /// Why a credential is not one, in AWS's words.
     struct Malformed: Error { var message: String }
 
-    init(_ text: String) throws(Malformed) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    init(_ text: ArraySlice<UInt8>) throws(Malformed) {
+        let parts = text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard parts.count >= 5 else {
             throw Malformed(
                 message: "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
             )
         }
-        let fields = parts.suffix(4).map { $0 }
-        guard fields[2] == "s3" else {
-            throw Malformed(message: "incorrect service \"\(fields[2])\". It should be \"s3\".")
+        let (dayPart, service, terminal) = (parts[parts.count - 4], parts[parts.count - 2], parts[parts.count - 1])
+        guard service.elementsEqual("s3".utf8) else {
+            throw Malformed(message: "incorrect service \"\(Self.string(service))\". It should be \"s3\".")
         }
-        guard fields[3] == "aws4_request" else { throw Malformed(message: "incorrect terminal \"\(fields[3])\".") }
-        guard fields[0].utf8.count == 8, fields[0].utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
-            throw Malformed(message: "incorrect date format \"\(fields[0])\". It must be \"yyyyMMdd\".")
+        guard terminal.elementsEqual("aws4_request".utf8) else {
+            throw Malformed(message: "incorrect terminal \"\(Self.string(terminal))\".")
         }
-        accessKeyID = parts.dropLast(4).joined(separator: "/")
-        scope = CredentialScope(day: fields[0], region: fields[1])
+        guard dayPart.count == 8, dayPart.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
+            throw Malformed(message: "incorrect date format \"\(Self.string(dayPart))\". It must be \"yyyyMMdd\".")
+        }
+        // A key may have slashes of its own.
+        accessKeyID = Self.string(text[..<(dayPart.startIndex - 1)])
+        scope = CredentialScope(day: Self.string(dayPart), region: Self.string(parts[parts.count - 3]))
         guard !accessKeyID.isEmpty else { throw Malformed(message: "the access key is empty.") }
     }
+
+    private static func string(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 }
 
 /// Remembers signing keys: deriving one costs four HMACs, and a client uses the same all day.

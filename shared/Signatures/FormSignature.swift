@@ -31,7 +31,7 @@ public struct FormSignature: Sendable {
         guard let date = field("x-amz-date"), let time = SigningTime(date) else { throw Self.missing("X-Amz-Date") }
         guard let hex = field("x-amz-signature") else { throw Self.missing("X-Amz-Signature") }
         let credential: Credential
-        do { credential = try Credential(text) } catch {
+        do { credential = try Credential(Array(text.utf8)[...]) } catch {
             throw S3Error.invalidArgument(error.message, name: "X-Amz-Credential", value: text)
         }
         guard credential.scope.day == time.day else {

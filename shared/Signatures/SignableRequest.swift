@@ -31,7 +31,11 @@ public struct SignableRequest: Sendable {
     }
 
     /// The values of a header, by its lower-case name.
-    func values(_ name: String) -> [String] { headers.filter { $0.name == name }.map(\.value) }
+    func values(_ name: String) -> [String] { headers.lazy.filter { $0.name == name }.map(\.value) }
+
+    func count(_ name: String) -> Int {
+        headers.reduce(0) { $0 + ($1.name == name ? 1 : 0) }
+    }
 
     func first(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 }

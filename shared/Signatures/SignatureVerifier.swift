@@ -30,6 +30,10 @@ public final class SignatureVerifier: Sendable {
         "host", "date", "x-amz-date", "x-amz-content-sha256", "x-amz-decoded-content-length", "content-length",
         "content-md5",
     ]
+    /// Parameters that make a query one that carries credentials; lower case.
+    private static let parametersV4: Set = ["x-amz-algorithm", "x-amz-credential", "x-amz-signature"]
+    private static let parametersV2: Set = ["awsaccesskeyid", "signature"]
+    private static let parametersOfTokens: Set = ["x-amz-security-token"]
     /// Stands in for the secret of an unknown key, so that both kinds of failure do the same work.
     private static let decoySecret = [UInt8](repeating: UInt8(ascii: "x"), count: 40)
 
@@ -48,12 +52,12 @@ public final class SignatureVerifier: Sendable {
     public func verify(
         _ request: SignableRequest, now: Int64, secret: (String) -> [UInt8]?
     ) throws(S3Error) -> VerifiedRequest {
-        for name in Self.singleHeaders where request.values(name).count > 1 {
+        for name in Self.singleHeaders where request.count(name) > 1 {
             throw S3Error(.invalidRequest, "The header \(name) is repeated.")
         }
         let query = try QueryParameters(rawQuery: request.rawQuery)
         let source = try Self.source(of: request, query)
-        if request.first("x-amz-security-token") != nil || query.contains(anyOf: ["x-amz-security-token"]) {
+        if request.first("x-amz-security-token") != nil || query.contains(anyOf: Self.parametersOfTokens) {
             throw S3Error(.invalidToken)
         }
         switch source {
@@ -79,8 +83,8 @@ public final class SignatureVerifier: Sendable {
     /// Exactly one source: with several, an attacker chooses which one is checked.
     static func source(of request: SignableRequest, _ query: QueryParameters) throws(S3Error) -> Source {
         let headers = request.values("authorization")
-        let v4 = query.contains(anyOf: ["x-amz-algorithm", "x-amz-credential", "x-amz-signature"])
-        let v2 = query.contains(anyOf: ["awsaccesskeyid", "signature"])
+        let v4 = query.contains(anyOf: Self.parametersV4)
+        let v2 = query.contains(anyOf: Self.parametersV2)
         guard headers.count + (v4 ? 1 : 0) + (v2 ? 1 : 0) <= 1 else {
             throw S3Error(
                 .invalidArgument,

@@ -110,13 +110,3 @@ struct V2Signature {
         return bytes
     }
 }
-
-extension String {
-    /// Without spaces and tabs at both ends.
-    var trimmed: String {
-        let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-        guard let first = utf8.firstIndex(where: { !isSpace($0) }), let last = utf8.lastIndex(where: { !isSpace($0) })
-        else { return "" }
-        return String(self[first...last])
-    }
-}

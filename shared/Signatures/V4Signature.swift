@@ -15,7 +15,8 @@ struct V4Signature {
 
     /// From the `Authorization` header.
     init(header request: SignableRequest, now: Int64) throws(S3Error) {
-        let fields = try Self.fields(of: request.first("authorization")!.dropFirst(Self.algorithm.count))
+        let value = Array(request.first("authorization")!.utf8)
+        let fields = try AuthorizationFields(value.dropFirst(Self.algorithm.utf8.count))
         guard let credentialText = fields["Credential"], let headers = fields["SignedHeaders"],
             let signature = fields["Signature"].flatMap({ bytes(ofHex: $0) }), signature.count == 32
         else { throw Self.malformed("it needs Credential, SignedHeaders and Signature.") }
@@ -50,7 +51,7 @@ struct V4Signature {
         guard algorithm == Self.algorithm else {
             throw Self.badQuery("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"")
         }
-        do { credential = try Credential(credentialText) } catch {
+        do { credential = try Credential(Array(credentialText.utf8)[...]) } catch {
             throw Self.badQuery("Error parsing the X-Amz-Credential parameter; " + error.message)
         }
         guard let time = SigningTime(date), time.day == credential.scope.day else {
@@ -60,7 +61,7 @@ struct V4Signature {
         guard let signature = bytes(ofHex: hex), signature.count == 32 else { throw S3Error(.signatureDoesNotMatch) }
         self.time = time
         self.signature = signature
-        signedHeaders = try Self.list(headers) { message in Self.badQuery(message) }
+        signedHeaders = try Self.list(Array(headers.utf8)[...]) { message in Self.badQuery(message) }
         let inQuery = try query.unique("X-Amz-Content-Sha256")
         payload = request.first("x-amz-content-sha256") ?? inQuery ?? PayloadMode.unsignedName
         try Self.checkValidity(time, expires: expires, now: now)
@@ -78,22 +79,11 @@ struct V4Signature {
 
     // MARK: - Parts
 
-    private static func fields(of text: some StringProtocol) throws(S3Error) -> [String: String] {
-        var fields: [String: String] = [:]
-        for part in text.split(separator: ",") {
-            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
-                String($0).trimmed
-            }
-            guard pair.count == 2, fields.updateValue(pair[1], forKey: pair[0]) == nil else {
-                throw malformed("a part is repeated or has no value.")
-            }
-        }
-        return fields
-    }
-
-    private static func list(_ text: String, _ failure: (String) -> S3Error) throws(S3Error) -> [String] {
-        let names = text.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
-        guard Set(names).count == names.count, names.allSatisfy({ !$0.isEmpty && $0 == $0.lowercased() }) else {
+    private static func list(_ text: ArraySlice<UInt8>, _ failure: (String) -> S3Error) throws(S3Error) -> [String] {
+        let upperCase = UInt8(ascii: "A")...UInt8(ascii: "Z")
+        let names = text.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
+        guard Set(names).count == names.count, !names.contains(""), !text.contains(where: upperCase.contains) else {
             throw failure("the signed headers must be distinct lower-case names.")
         }
         return names
@@ -126,19 +116,45 @@ struct V4Signature {
 
     /// A header of AWS's that is not signed could be put in by anybody on the way.
     private static func checkCoverage(_ signed: [String], of request: SignableRequest) throws(S3Error) {
-        let names = Set(signed)
-        let unsigned = request.headers.map(\.name).filter { $0.hasPrefix("x-amz-") && !names.contains($0) }
-        guard names.contains("host"), request.first("host") != nil, unsigned.isEmpty else {
+        let hasHost = signed.contains("host")
+        let unsigned = request.headers.lazy.map(\.name).filter { $0.hasPrefix("x-amz-") && !signed.contains($0) }
+        guard hasHost, request.first("host") != nil, unsigned.isEmpty else {
             throw S3Error(
                 .accessDenied, "There were headers present in the request which were not signed",
-                fields: [.init("HeadersNotSigned", names.contains("host") ? unsigned.joined(separator: ", ") : "host")])
+                fields: [.init("HeadersNotSigned", hasHost ? unsigned.joined(separator: ", ") : "host")])
         }
         guard signed.allSatisfy({ request.first($0) != nil }) else { throw S3Error(.signatureDoesNotMatch) }
     }
 
-    private static func malformed(_ message: String) -> S3Error {
+    fileprivate static func malformed(_ message: String) -> S3Error {
         S3Error(.authorizationHeaderMalformed, "The authorization header is malformed; " + message)
     }
 
     private static func badQuery(_ message: String) -> S3Error { S3Error(.authorizationQueryParametersError, message) }
+}
+
+/// The parts of an `Authorization` header, in its bytes: `Credential=…, SignedHeaders=…, Signature=…`.
+private struct AuthorizationFields {
+    /// There are three that mean something.
+    private static let countMax = 16
+
+    private var fields: [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)] = []
+
+    /// - Parameter text: behind the name of the algorithm.
+    init(_ text: ArraySlice<UInt8>) throws(S3Error) {
+        for part in text.split(separator: UInt8(ascii: ",")) {
+            guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else { throw Self.malformed }
+            let name = part[..<equals].trimmed
+            guard fields.count < Self.countMax, !fields.contains(where: { $0.name == name }) else {
+                throw Self.malformed
+            }
+            fields.append((name, part[part.index(after: equals)...].trimmed))
+        }
+    }
+
+    subscript(name: String) -> ArraySlice<UInt8>? {
+        fields.first { $0.name.elementsEqual(name.utf8) }?.value
+    }
+
+    private static var malformed: S3Error { V4Signature.malformed("a part is repeated or has no value.") }
 }

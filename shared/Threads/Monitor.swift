@@ -2,12 +2,15 @@ import Glibc
 
 /// A value behind a lock, with a condition to wait on: for threads of our own that may block.
 public final class Monitor<State>: @unchecked Sendable {
-    private var state: State
+    /// On the heap of its own: while a body waits, others change it, which a stored property must not meet (the compiler may
+    /// keep what it has read of one for as long as the body has access to it).
+    private let state: UnsafeMutablePointer<State>
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
     public init(_ state: State) {
-        self.state = state
+        self.state = .allocate(capacity: 1)
+        self.state.initialize(to: state)
         mutex = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
         condition = .allocate(capacity: 1)
@@ -23,21 +26,21 @@ public final class Monitor<State>: @unchecked Sendable {
         pthread_mutex_destroy(mutex)
         condition.deallocate()
         mutex.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
     }
 
     public func withLock<R, E: Error>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        return try body(&state)
+        return try body(&state.pointee)
     }
 
     /// Like `withLock`, for bodies that wait: the body must look at the state anew after each `wait`.
     public func waiting<R, E: Error>(_ body: (UnsafeMutablePointer<State>, Waiter) throws(E) -> R) throws(E) -> R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        return try withUnsafeMutablePointer(to: &state) { pointer throws(E) -> R in
-            try body(pointer, Waiter(mutex: mutex, condition: condition))
-        }
+        return try body(state, Waiter(mutex: mutex, condition: condition))
     }
 
     /// Wakes one of those who wait: enough when all of them wait for the same.

@@ -11,8 +11,9 @@ import CMartletWire
 public final class Arena {
     /// Blocks of our own.
     private var blocks: [UnsafeMutableRawPointer] = []
-    private var next: UnsafeMutableRawPointer?
-    private var left: Int
+    // Nothing is called while these are changed: checks of exclusive access would cost more than the allocation.
+    @exclusivity(unchecked) private var next: UnsafeMutableRawPointer?
+    @exclusivity(unchecked) private var left: Int
     /// Bytes that one message may take; a hostile message is refused instead of eating the memory.
     private let limit: Int
     private var total: Int

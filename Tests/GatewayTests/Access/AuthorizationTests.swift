@@ -85,6 +85,34 @@ import Wire
         #expect(Self.decide(.putObject, .anonymous, rules) == .denied)
     }
 
+    @Test("a condition on tags that are still in the body waits for them", arguments: ["Allow", "Deny"])
+    func requestTags(_ effect: String) throws {
+        for (condition, tags) in [
+            (#"{"StringEquals": {"s3:RequestObjectTag/team": "blue"}}"#, ["blue"]),
+            (#"{"ForAnyValue:StringEquals": {"s3:RequestObjectTagKeys": "team"}}"#, ["team"]),
+        ] {
+            let rules = try Self.rules(["policy": Self.policy(effect, "s3:PutObjectTagging", condition)])
+            let object = Authorization.Object.present(
+                owner: "owner", acl: AccessControlPolicy(owner: "owner", grants: []), tags: [:])
+            for who in [Self.owner, Self.other] {
+                func decide(_ change: (inout PolicyContext) -> Void) -> Authorization.Decision {
+                    Authorization.decide(who, .putObjectTagging, key: Self.key, rules: rules, object: object) {
+                        var context = PolicyContext()
+                        change(&context)
+                        return context
+                    }
+                }
+                #expect(decide { $0.lacksRequestTags = true } == .dependsOnObject)
+                let meets = decide {
+                    $0["s3:RequestObjectTag/team"] = tags
+                    $0["s3:RequestObjectTagKeys"] = tags
+                }
+                #expect(meets == (effect == "Allow" ? .allowed : .denied))
+                #expect((decide { _ in } == .allowed) == (who == Self.owner))
+            }
+        }
+    }
+
     @Test("grants on an object, by permission and grantee")
     func grants() throws {
         let rules = try Self.rules()

@@ -1,4 +1,5 @@
 import Checksums
+import ClusterState
 import Model
 import NIOCore
 import NIOHTTP1
@@ -101,12 +102,50 @@ import Wire
     }
 
     @Test("without a master key nothing pretends to be encrypted")
-    func noMasterKey() throws {
-        let keys = EncryptionKeys(master: nil, cluster: MemoryCluster())
-        #expect(throws: S3Error.self) { try keys.make(.sseS3) }
-        #expect(throws: S3Error.self) { try keys.make(.sseKMS(key: nil, context: "", bucketKey: false)) }
+    func noMasterKey() async throws {
+        let cluster = MemoryCluster()
+        let keys = EncryptionKeys(master: nil, cluster: cluster, refresh: SharedRefresh(cluster: cluster))
+        await #expect(throws: S3Error.self) { try await keys.make(.sseS3) }
+        await #expect(throws: S3Error.self) {
+            try await keys.make(.sseKMS(key: nil, context: "", bucketKey: false))
+        }
         let customer = try #require(try CustomerKey(Self.customer(Self.key)))
-        #expect(try keys.make(.customer(customer)).dataKey.count == 32)
+        #expect(try await keys.make(.customer(customer)).dataKey.count == 32)
+    }
+
+    @Test(
+        "a key, or a version of it, that was made a moment ago is found by asking the manager; one that is known is not asked for"
+    )
+    func newKeys() async throws {
+        let (cluster, other, master) = (MemoryCluster(), MemoryCluster(), MasterKey.random())
+        func keys(_ cluster: MemoryCluster) -> EncryptionKeys {
+            EncryptionKeys(
+                master: master, cluster: cluster, refresh: SharedRefresh(cluster: cluster, interval: .zero))
+        }
+        let wish = EncryptionWish.sseKMS(key: "k", context: "", bucketKey: false)
+        let unknown = await #expect(throws: S3Error.self) { try await keys(cluster).make(wish) }
+        #expect(unknown?.code == .kmsNotFound)
+        func version(_ number: UInt32) -> EncryptionKeyVersion {
+            EncryptionKeyVersion(number: number, sealedKey: master.seal([UInt8](repeating: 7, count: 32)))
+        }
+        var key = EncryptionKeyRecord(name: "k", versions: [version(1)])
+        for each in [cluster, other] { each.put(key) }
+        #expect(try await keys(cluster).make(wish).record.keyVersion == 1)
+        _ = try await keys(other).make(wish)
+        key.versions.append(version(2))
+        for each in [cluster, other] { each.put(key) }
+        try await cluster.refresh()
+        let made = try await keys(cluster).make(wish)
+        let before = other.refreshes
+        #expect(made.record.keyVersion == 2)
+        #expect(try await keys(other).open(made.record, nil)?.dataKey == made.dataKey)
+        #expect(try await keys(other).open(made.record, nil)?.dataKey == made.dataKey)
+        #expect(other.refreshes == before + 1)
+        cluster.setUnreachable(true)
+        let nobodyKnows = await #expect(throws: S3Error.self) {
+            try await keys(cluster).make(.sseKMS(key: "other", context: "", bucketKey: false))
+        }
+        #expect(nobodyKnows?.code == .serviceUnavailable)
     }
 
     @Test(

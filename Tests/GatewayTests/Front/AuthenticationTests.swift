@@ -46,6 +46,25 @@ import Wire
         }
     }
 
+    @Test("what is refused before its handler is noted with its bucket and key; what is handed over is not")
+    func refusals() async throws {
+        try await LoopbackGateway.run { gateway in
+            let good = try LoopbackGateway.signed("GET", "/b/k%20x?versionId=v").text
+            _ = try await gateway.exchange(good)
+            _ = try await gateway.exchange(good.replacing(/Signature=..../, with: "Signature=0000"))
+            let digest = [("Content-MD5", "not base64")]
+            _ = try await gateway.exchange(try LoopbackGateway.signed("PUT", "/b/k", headers: digest, body: "x").text)
+            let refusals = gateway.handler.refusals
+            #expect(gateway.handler.requests.count == 1)
+            #expect(refusals.map(\.code) == [.signatureDoesNotMatch, .invalidDigest])
+            #expect(refusals.map(\.status) == [403, 400])
+            #expect(refusals.map(\.request.key) == ["k x", "k"])
+            #expect(refusals.map(\.request.operation) == [.getObject, .putObject])
+            #expect(refusals.map(\.request.identity.userID) == [nil, "alice"], "only who is proved is named")
+            #expect(refusals.allSatisfy { $0.request.bucket == "b" && $0.request.remote == "127.0.0.1" })
+        }
+    }
+
     @Test("a good signature makes a user, none an anonymous request")
     func identities() async throws {
         try await LoopbackGateway.run { gateway in

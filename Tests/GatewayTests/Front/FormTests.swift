@@ -41,7 +41,7 @@ import Testing
         #expect(
             try Self.events(text, pieces: size) == [
                 .part(.init(name: "key")), .data(ByteBuffer(string: "value")), .endOfPart,
-                .part(.init(name: "file", filename: "a\"b.txt")),
+                .part(.init(name: "file", filename: "a\"b.txt", contentType: "text/plain")),
                 .data(ByteBuffer(string: "--b\r\r\n--xb\r\n-")), .endOfPart, .end,
             ])
     }

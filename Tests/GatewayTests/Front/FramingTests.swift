@@ -64,12 +64,37 @@ import Testing
         }
     }
 
+    @Test("blanks around a header's value are no part of it")
+    func blanks() async throws {
+        try await LoopbackGateway.run { gateway in
+            let answer = try await gateway.exchange(
+                "PUT /b/k HTTP/1.1\r\nHost:h \t\r\nContent-Length: 4 \r\nX-Amz-Meta-A:\t a b \t \r\n"
+                    + "X-Amz-Meta-B: \t \r\nX-Amz-Meta-C: \u{e9} \r\nConnection: close \r\n\r\nabcd")
+            #expect(answer.status == 200, "\(answer)")
+            let headers = try #require(gateway.handler.requests.first?.headers)
+            #expect(headers["x-amz-meta-a"] == ["a b"] && headers["x-amz-meta-b"] == [""])
+            #expect(headers["x-amz-meta-c"] == ["\u{e9}"] && headers["host"] == ["h"])
+        }
+    }
+
     @Test("CONNECT and TRACE are refused", arguments: ["CONNECT example.com:443", "TRACE /"])
     func tunnels(start: String) async throws {
         try await LoopbackGateway.run { gateway in
             let answer = try await gateway.exchange("\(start) HTTP/1.1\r\nHost: example.com:443\r\n\r\n")
             #expect(answer.status == 405)
             #expect(answer.code == "MethodNotAllowed")
+        }
+    }
+
+    @Test("expectations other than 100-continue are refused", arguments: ["other", "100-continue, other", "200-ok"])
+    func expectations(value: String) async throws {
+        try await LoopbackGateway.run { gateway in
+            let head = "PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: "
+            let answer = try await gateway.exchange(head + value + "\r\n\r\n")
+            #expect(answer.status == 417)
+            #expect(answer.code == "ExpectationFailed")
+            #expect(answer.headers["connection"] == "close")
+            #expect(gateway.handler.requests.isEmpty)
         }
     }
 

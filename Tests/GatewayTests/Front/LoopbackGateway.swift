@@ -41,10 +41,19 @@ final class StubHandler: S3Handling {
 
     private let answer: Answer
     private let seen = Mutex<[S3Request]>([])
+    private let refused = Mutex<[(request: S3Request, status: Int, code: S3ErrorCode)]>([])
 
     init(_ answer: @escaping Answer) { self.answer = answer }
 
     var requests: [S3Request] { seen.withLock { $0 } }
+    /// Those that were not handed over.
+    var refusals: [(request: S3Request, status: Int, code: S3ErrorCode)] { refused.withLock { $0 } }
+
+    func noteRefusal(
+        of request: S3Request, _ response: S3Response, _ code: S3ErrorCode, since start: ContinuousClock.Instant
+    ) {
+        refused.withLock { $0.append((request, Int(response.status.code), code)) }
+    }
 
     func handle(_ request: S3Request) async -> S3Response {
         seen.withLock { $0.append(request) }
@@ -85,7 +94,9 @@ final class LoopbackGateway: Sendable {
         handler = StubHandler(answer)
         front = Front(
             name: "gateway-1", limits: limits, names: HostNames(["s3.amazonaws.com", "localhost", "my.endpoint"]),
-            authenticator: Authenticator(cluster: cluster, unseal: { $0 }, allowsV2: true), handler: handler,
+            authenticator: Authenticator(
+                cluster: cluster, unseal: { $0 }, allowsV2: true, refresh: SharedRefresh(cluster: cluster)),
+            handler: handler,
             metrics: FrontMetrics(metrics), accessLog: log, clock: { Self.time.seconds })
         server = FrontServer(front: front, threads: 1, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }

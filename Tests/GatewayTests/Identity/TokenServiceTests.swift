@@ -16,7 +16,7 @@ struct TokenServiceTests {
     private func service(master: MasterKey = TokenServiceTests.master) -> TokenService {
         TokenService(
             cluster: cluster, master: master, changes: cluster, lifetime: .seconds(3600),
-            clock: { [time] in time.milliseconds })
+            clock: { [time] in time.milliseconds }, refresh: SharedRefresh(cluster: cluster))
     }
 
     @Test("A token of one gateway is good at another, until its end")

@@ -21,8 +21,11 @@ private struct ClusterGateway: GatewayUnderTest {
         operations = S3Operations(
             storage: ClusterObjectStorage(
                 registers: registers, chunks: ChunkClient(registers), lister: Lister(registers)),
-            buckets: BucketDirectory(cluster: cluster, changes: MemoryCluster()),
-            encryptionKeys: EncryptionKeys(master: nil, cluster: cluster), logger: Logger(label: "test"),
+            buckets: BucketDirectory(
+                cluster: cluster, changes: MemoryCluster(), refresh: SharedRefresh(cluster: cluster)),
+            encryptionKeys: EncryptionKeys(master: nil, cluster: cluster, refresh: SharedRefresh(cluster: cluster)),
+            quotas: Quotas(cluster: cluster) { _ in [:] },
+            logger: Logger(label: "test"),
             metrics: MetricsRegistry(), clock: { TestGateway.now })
     }
 

@@ -11,6 +11,8 @@ final class MemoryCluster: ClusterViewing, BucketChanging {
     private struct State {
         /// What the manager knows.
         var records: [String: BucketRecord] = [:]
+        var webhooks: [WebhookRecord] = []
+        var keys: [EncryptionKeyRecord] = []
         /// What the gateway has fetched of it.
         var view = ClusterView.empty
         var refreshes = 0
@@ -35,19 +37,39 @@ final class MemoryCluster: ClusterViewing, BucketChanging {
                 }
                     + ["alice", "bob", "carol"].map {
                         StateEntry(key: "users/\($0)", value: UserRecord(id: $0).encoded(), revision: 1)
+                    }
+                    + state.webhooks.map {
+                        StateEntry(key: "webhooks/\($0.name)", value: $0.encoded(), revision: 1)
+                    }
+                    + state.keys.map {
+                        StateEntry(key: ClusterKeys.encryptionKey($0.name), value: $0.encoded(), revision: 1)
                     })
+        }
+    }
+
+    func addWebhook(_ name: String, url: String) {
+        state.withLock { $0.webhooks.append(WebhookRecord(name: name, url: url)) }
+    }
+
+    /// Adds a key, or a version of it, that the gateway does not know of yet.
+    func put(_ key: EncryptionKeyRecord) {
+        state.withLock { state in
+            state.keys.removeAll { $0.name == key.name }
+            state.keys.append(key)
         }
     }
 
     /// Adds a bucket that the gateway does not know of yet.
     @discardableResult
     func add(
-        _ name: String, owner: String = "alice", acl: String = "private", documents: [String: String] = [:]
+        _ name: String, owner: String = "alice", acl: String = "private", documents: [String: String] = [:],
+        _ edit: (inout BucketRecord) -> Void = { _ in }
     ) -> BucketRecord {
-        let bucket = BucketRecord(
+        var bucket = BucketRecord(
             name: name, id: BucketID.random().bytes, owner: owner, acl: acl,
             documents: documents.map { BucketDocument(name: $0.key, content: Array($0.value.utf8)) })
-        state.withLock { $0.records[name] = bucket }
+        edit(&bucket)
+        state.withLock { [bucket] in $0.records[name] = bucket }
         return bucket
     }
 

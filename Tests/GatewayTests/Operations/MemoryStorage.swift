@@ -126,14 +126,12 @@ final class MemoryStorage: ObjectStorage {
                 $0.key.bucket == query.bucket && $0.key.keyspace == query.keyspace
                     && ($0.value.isLive || query.withMarkers && $0.value.record?.summary.isEmpty == false)
                     && $0.key.key.starts(with: query.prefix)
-            }.sorted { $0.key < $1.key }
+                    && (query.until.isEmpty || query.direction.precedes($0.key.key, query.until))
+                    && query.after?.covers($0.key.key, query.direction) != true
+            }.sorted { query.direction == .forward ? $0.key < $1.key : $1.key < $0.key }
         }
         var page = ListPage()
         for (name, state) in live {
-            if let after = query.after {
-                guard after.key.lexicographicallyPrecedes(name.key) else { continue }
-                if after.isPrefix, name.key.starts(with: after.key) { continue }
-            }
             let rest = Array(name.key.dropFirst(query.prefix.count))
             let entry: ListedEntry
             if !query.delimiter.isEmpty, let found = rest.firstRange(of: query.delimiter) {

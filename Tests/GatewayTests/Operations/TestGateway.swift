@@ -14,7 +14,7 @@ import Wire
 /// The operations of a gateway over storage and cluster in memory, with users alice and bob.
 struct TestGateway: GatewayUnderTest {
     let storage: MemoryStorage
-    let cluster = MemoryCluster()
+    let cluster: MemoryCluster
     let time = TestTime()
     let operations: S3Operations
 
@@ -22,12 +22,18 @@ struct TestGateway: GatewayUnderTest {
     static let alice = Identity.alice
     static let bob = Identity.user(UserRecord(id: "bob"))
 
-    init(storage: MemoryStorage = MemoryStorage()) {
+    init(
+        storage: MemoryStorage = MemoryStorage(), cluster: MemoryCluster = MemoryCluster(), notifier: Notifier? = nil
+    ) {
         self.storage = storage
-        let buckets = BucketDirectory(cluster: cluster, changes: cluster, refreshInterval: .zero)
+        self.cluster = cluster
+        let refresh = SharedRefresh(cluster: cluster, interval: .zero)
+        let buckets = BucketDirectory(cluster: cluster, changes: cluster, refresh: refresh)
         operations = S3Operations(
             storage: storage, buckets: buckets,
-            encryptionKeys: EncryptionKeys(master: .random(), cluster: cluster),
+            encryptionKeys: EncryptionKeys(master: .random(), cluster: cluster, refresh: refresh),
+            quotas: Quotas(cluster: cluster, now: { [time] in time.now }) { [storage] in storage.usage(of: $0) },
+            notifier: notifier,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             metrics: MetricsRegistry(), clock: { Self.now }, now: { [time] in time.now })
     }
@@ -166,6 +172,10 @@ struct Answer {
             do {
                 while let bytes = try await producer() { body += bytes.readableBytesView }
                 broken = body.count != length
+            } catch { broken = true }
+        case .open(let producer):
+            do {
+                while let bytes = try await producer() { body += bytes.readableBytesView }
             } catch { broken = true }
         }
     }

@@ -1,4 +1,3 @@
-import Model
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -71,27 +70,6 @@ struct SwiftListingTests {
         #expect(JSON(parsing: text(.json).utf8) == [["name": "a\"\\\n\u{1}<&é", "bytes": 5], ["subdir": "d/"]])
         #expect(text(.xml).contains("<name>a&quot;\\\n&#x1;&lt;&amp;é</name><bytes>5</bytes>"))
         #expect(text(.xml).contains("<subdir name=\"d/\"><name>d/</name></subdir>"))
-    }
-
-    @Test("The space of keys can be halved until nothing is between")
-    func halving() throws {
-        #expect(KeySpace(low: [], high: nil).middle == [0x80])
-        let names = (0..<300).map { Array("object-\($0 * 7 + 1000)".utf8) }
-        for wanted in [names[0], names[17], names[299]] {
-            var space = KeySpace(low: [], high: nil)
-            var steps = 0
-            // Towards one name: the bounds close in on it.
-            while let middle = space.middle, steps < 2000 {
-                #expect(space.low.lexicographicallyPrecedes(middle))
-                if let high = space.high { #expect(middle.lexicographicallyPrecedes(high)) }
-                if wanted.lexicographicallyPrecedes(middle) { space.high = middle } else { space.low = middle }
-                steps += 1
-                if space.low == wanted { break }
-            }
-            #expect(!wanted.lexicographicallyPrecedes(space.low) && steps < 200)
-        }
-        #expect(KeySpace(low: [1], high: [1, 0]).middle == nil)
-        #expect(KeySpace.successor(ofPrefix: [1, 0xFF]) == [2] && KeySpace.successor(ofPrefix: [0xFF]) == nil)
     }
 
     @Test("Several ranges, as often as they are asked for")

@@ -33,6 +33,15 @@ import Wire
         #expect(versions.stored == .tombstone)
     }
 
+    @Test("the summary of a large object's manifest tells its own size beside that of the whole")
+    func manifest() throws {
+        var record = object("1")
+        (record.size, record.manifestSize) = (1000, 60)
+        let summary = try ListingSummary(decoding: record.stored.summary)
+        #expect((summary.size, summary.storedSize, summary.manifest) == (1000, 60, true))
+        #expect(try ListingSummary(decoding: object("1").stored.summary).storedSize == 1)
+    }
+
     @Test("with versions the predecessor stays; the newer one has the higher place in the same millisecond")
     func enabled() throws {
         var versions = try KeyVersions(nil)

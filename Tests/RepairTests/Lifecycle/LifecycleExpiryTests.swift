@@ -23,6 +23,7 @@ private struct LifecycleBucket {
     let versions: ObjectVersions
     let expiry: LifecycleExpiry
     let mode: VersioningMode
+    let gateways = TakenEvents()
     private let clock: Mutexed<Int64>
 
     final class Mutexed<Value: Sendable>: Sendable {
@@ -34,12 +35,17 @@ private struct LifecycleBucket {
         }
     }
 
-    init(_ rules: String, _ mode: VersioningMode = .unversioned) {
-        let document = "<LifecycleConfiguration>\(rules)</LifecycleConfiguration>"
-        var documents = [BucketDocument(name: "lifecycle", content: Array(document.utf8))]
+    /// - Parameter rules: nil: there are none, but objects that expire.
+    init(_ rules: String?, _ mode: VersioningMode = .unversioned, telling events: String? = nil) {
+        var documents = [BucketDocument(name: BucketRecord.expiringName, content: [1])]
+        if let rules {
+            let document = "<LifecycleConfiguration>\(rules)</LifecycleConfiguration>"
+            documents = [BucketDocument(name: "lifecycle", content: Array(document.utf8))]
+        }
         if mode != .unversioned {
             documents.append(BucketDocument(name: "versioning", content: Array(mode.rawValue.utf8)))
         }
+        if let events { documents.append(notification(events)) }
         let cluster = FakeStorageCluster(buckets: ["box": id], owner: "alice", documents: documents)
         let clock = Mutexed(Self.start)
         self.clock = clock
@@ -48,7 +54,8 @@ private struct LifecycleBucket {
         storage = ClusterRegisters(registers)
         versions = ObjectVersions(storage, clock: { clock.value })
         expiry = LifecycleExpiry(
-            registers: storage, cluster: cluster, time: LifecycleClock(day: .seconds(1000)),
+            registers: storage, cluster: cluster,
+            notices: .make(storage, gateways, now: { clock.value }), time: LifecycleClock(day: .seconds(1000)),
             metrics: MetricsRegistry(), logger: Logger(label: "test"), now: { clock.value })
     }
 
@@ -106,6 +113,37 @@ private func rule(_ content: String, _ filter: String = "<Filter/>") -> String {
 private let twoDays = "<Expiration><Days>2</Days></Expiration>"
 
 @Suite struct LifecycleExpiryTests {
+    @Test("objects with a time of their own go then, and not before")
+    func ownTimes() async throws {
+        let bucket = LifecycleBucket(nil)
+        let seconds = LifecycleBucket.start / 1000
+        try await bucket.put("a") { $0.deleteAtSeconds = seconds + 1000 }
+        try await bucket.put("b") { $0.deleteAtSeconds = seconds + 1001 }
+        try await bucket.put("c")
+        #expect(try await bucket.walk() == ["a", "b", "c"])
+        bucket.pass(days: 1)
+        #expect(try await bucket.walk() == ["b", "c"])
+        // Put anew in between: the time of the old one says nothing about it.
+        try await bucket.put("b")
+        bucket.pass(days: 1)
+        #expect(try await bucket.walk() == ["b", "c"])
+        #expect(bucket.expiry.status.expired == 1)
+    }
+
+    @Test("where versions are kept, what has expired stays below a marker")
+    func ownTimesWithVersions() async throws {
+        let bucket = LifecycleBucket(nil, .enabled)
+        try await bucket.put("a") { $0.deleteAtSeconds = LifecycleBucket.start / 1000 + 1000 }
+        try await bucket.put("locked") {
+            $0.deleteAtSeconds = LifecycleBucket.start / 1000 + 1000
+            $0.legalHold = true
+        }
+        bucket.pass(days: 1)
+        #expect(try await bucket.walk() == ["-a", "a.", "-locked", "locked."])
+        #expect(try await bucket.walk() == ["-a", "a.", "-locked", "locked."])
+        #expect(bucket.expiry.status.expired == 2)
+    }
+
     @Test("objects go when their days are over, and not before")
     func days() async throws {
         let bucket = LifecycleBucket(rule(twoDays))
@@ -218,5 +256,40 @@ private let twoDays = "<Expiration><Days>2</Days></Expiration>"
         let parts = try await bucket.storage.list(.init(bucket: bucket.id, keyspace: .parts), context: .init())
         #expect(parts.entries.count == 2)
         #expect(bucket.expiry.status.uploadsAborted == 1)
+    }
+
+    @Test("what goes is told of, by AWS's names", arguments: ["s3:LifecycleExpiration:*", "s3:ObjectRemoved:*"])
+    func events(_ wanted: String) async throws {
+        let rules = rule(
+            "<Expiration><Days>1</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>2</NoncurrentDays>"
+                + "</NoncurrentVersionExpiration>")
+        let bucket = LifecycleBucket(rules, .enabled, telling: wanted)
+        let id = try await bucket.put("k")
+        bucket.pass(days: 2)
+        #expect(try await bucket.walk() == ["-k", "k."])
+        let marker = try #require(bucket.gateways.all.first?.version ?? "none")
+        bucket.pass(days: 3)
+        #expect(try await bucket.walk() == ["-k"])
+        bucket.pass(days: 2)
+        #expect(try await bucket.walk() == [])
+        guard wanted.hasPrefix("s3:Lifecycle") else { return #expect(bucket.gateways.all.isEmpty) }
+        #expect(
+            bucket.gateways.all == [
+                .init(name: "LifecycleExpiration:DeleteMarkerCreated", key: "k", version: marker),
+                .init(name: "LifecycleExpiration:Delete", key: "k", version: id),
+                .init(name: "LifecycleExpiration:Delete", key: "k", version: marker),
+            ])
+        #expect(VersionName(id: marker) != nil)
+    }
+
+    @Test("without versions there is no version in the event; what stays is not told of")
+    func eventsUnversioned() async throws {
+        let bucket = LifecycleBucket(rule(twoDays), telling: "s3:LifecycleExpiration:*")
+        try await bucket.put("old")
+        bucket.pass(days: 2)
+        try await bucket.put("new")
+        bucket.pass(days: 1)
+        #expect(try await bucket.walk() == ["new"])
+        #expect(bucket.gateways.all == [.init(name: "LifecycleExpiration:Delete", key: "old", version: nil)])
     }
 }

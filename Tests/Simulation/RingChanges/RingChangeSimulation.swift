@@ -24,6 +24,8 @@ final class RingChangeSimulation {
     private(set) var manager: RingManager!
     private var mover: RingMover!
     private var purger: RingPurger?
+    /// In some runs.
+    private(set) var loneRecord: LoneRecord?
     let purged = PurgedChains()
     let deletesOften: Bool
     private var operations = 0
@@ -45,6 +47,7 @@ final class RingChangeSimulation {
         self.random = random
         replicas = (1...6).map { RingReplica(name: Self.name($0), simulation: self) }
         clients = (0..<3).map { RingClient(writer: UInt64(101 + $0), operations: 6, simulation: self) }
+        if self.random.chance(0.1) { loneRecord = LoneRecord(simulation: self) }
         manager = RingManager(simulation: self)
         mover = RingMover(simulation: self)
     }
@@ -53,7 +56,8 @@ final class RingChangeSimulation {
 
     func has(_ mistake: RingMistake) -> Bool { self.mistake == mistake }
 
-    func replica(_ name: NodeName) -> RingReplica { replicas[Int(name.rawValue.dropFirst("storage-".count))! - 1] }
+    /// Of "storage-1" to "storage-6": by the last digit, since every message asks.
+    func replica(_ name: NodeName) -> RingReplica { replicas[Int(name.rawValue.utf8.last! - UInt8(ascii: "1"))] }
 
     func newOperation() -> Int {
         operations += 1
@@ -78,6 +82,7 @@ final class RingChangeSimulation {
         for client in clients { client.start() }
         manager.start()
         mover.start()
+        loneRecord?.start()
         if let pause = random.pick([nil, 500..<4_000, 2_000..<20_000]) {
             purger = RingPurger(simulation: self, pause: pause)
             purger?.start()
@@ -141,7 +146,7 @@ final class RingChangeSimulation {
 
     // MARK: - Check
 
-    var history: [HistoryOperation] { clients.flatMap(\.history) }
+    var history: [HistoryOperation] { clients.flatMap(\.history) + (loneRecord?.history ?? []) }
 
     private func check() -> String? {
         if let (key, verdict) = HistoryChecker.check(history).first { return "key \(key): \(verdict)" }

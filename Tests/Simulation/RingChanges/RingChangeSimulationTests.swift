@@ -51,12 +51,12 @@ private let seeds: Range<UInt64> = {
 
     @Test("each planted mistake is found", arguments: RingMistake.allCases)
     func planted(mistake: RingMistake) async {
-        // A record that is copied undecided does harm once in ten thousand runs: begin near one.
-        let first: UInt64 = mistake == .copyUndecided ? 10_000 : 0
         let seedsMax: UInt64 = 5_000
-        for seed in first..<first + seedsMax {
+        for seed in 0..<seedsMax {
             await Task.yield()
-            if RingChangeSimulation(seed: seed, mistake: mistake).run() != nil { return }
+            guard RingChangeSimulation(seed: seed, mistake: mistake).run() != nil else { continue }
+            print("\(mistake) is found by seed \(seed)")
+            return
         }
         Issue.record("\(mistake) was not found in \(seedsMax) seeds")
     }

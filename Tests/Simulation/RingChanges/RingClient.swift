@@ -164,7 +164,8 @@ final class RingClient {
         running = nil
         // A process also hears of new rings without being refused.
         if outcome == .failed { table = simulation.table }
-        proceed(after: simulation.random.number(1..<4_000))
+        // Long pauses leave room for a whole plan without a write.
+        proceed(after: simulation.random.number(1..<(simulation.loneRecord == nil ? 4_000 : 60_000)))
     }
 
     /// The gateway dies and comes back without its clock and without knowing what became of its operation. Its ring is on

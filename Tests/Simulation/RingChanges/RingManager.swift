@@ -14,7 +14,7 @@ final class RingManager {
 
     init(simulation: RingChangeSimulation) {
         self.simulation = simulation
-        plansLeft = simulation.random.number(1..<4)
+        plansLeft = simulation.loneRecord == nil ? simulation.random.number(1..<4) : 2
     }
 
     var isIdle: Bool { plansLeft == 0 && simulation.plan.map(\.isOver) ?? true }
@@ -66,6 +66,7 @@ final class RingManager {
     }
 
     private func beginPlan() {
+        guard simulation.loneRecord?.isLeft ?? true else { return }
         plansLeft -= 1
         plans += 1
         guard let wanted = target() else { return }
@@ -76,6 +77,7 @@ final class RingManager {
 
     /// Any set but the present one, mostly of three. Who has lost its disk may come back only as a new replica.
     private func target() -> [NodeName]? {
+        if let wanted = simulation.loneRecord?.target(ofPlan: plans) { return wanted }
         let current = Set(simulation.table.partitions[0].current)
         let names = simulation.replicas.filter { !$0.isWiped || !current.contains($0.name) }.map(\.name)
         var left = names

@@ -21,9 +21,13 @@ final class RingPurger {
     func start() {
         guard !simulation.isHealed else { return }
         simulation.scheduler.after(simulation.random.number(pause)) { [self] in
-            // It may know an older ring than there is.
-            if simulation.random.chance(0.7) { client.refresh {} }
-            look(simulation.random.number(0..<simulation.keys))
+            let key = simulation.random.number(0..<simulation.keys)
+            // Nothing is asked while there is no tombstone anywhere: that is most of the time, and nothing would come of it.
+            if simulation.replicas.contains(where: { $0.index[key]?.record?.isTombstone == true }) {
+                // It may know an older ring than there is.
+                if simulation.random.chance(0.7) { client.refresh {} }
+                look(key)
+            }
             start()
         }
     }
@@ -32,18 +36,10 @@ final class RingPurger {
         let (epoch, replicas) = (client.table.epoch, client.table.partitions[0])
         guard replicas.next.isEmpty else { return }
         let rule = QuorumRule(sets: [replicas.current], level: simulation.level)
-        var held: [NodeName: Ballot] = [:]
-        var isOver = false
+        var proof = TombstoneProof(rule, needsAll: !simulation.has(.purgeWithoutProof))
         for node in replicas.current {
             _ = client.exchange(node, { $0.tombstone(key, $1) }) { [self] (tag: Ballot?) in
-                guard let tag, !isOver else { return }
-                held[node] = tag
-                let holders = Set(held.filter { $0.value == tag }.keys)
-                let isEnough =
-                    holders.count == replicas.current.count
-                    || simulation.has(.purgeWithoutProof) && rule.isWriteQuorum(holders)
-                guard isEnough else { return }
-                isOver = true
+                guard let tag, proof.add(tag, of: node) else { return }
                 for node in replicas.current { purge(epoch, key, tag, at: node) }
             }
         }

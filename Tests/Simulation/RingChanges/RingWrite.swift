@@ -12,6 +12,8 @@ final class RingWrite {
 
     private let client: RingClient
     private let key: Int
+    /// The writer dies when its commit has gone to this node alone.
+    private let onlyTo: NodeName?
     private let change: (SimulatedState?) -> RegisterChange<SimulatedRecord>
     private var proposer: Proposer<SimulatedRecord>
     /// Of the ring by which the present attempt goes.
@@ -20,11 +22,13 @@ final class RingWrite {
     private var end: ((End) -> Void)?
 
     init(
-        client: RingClient, key: Int, change: @escaping (SimulatedState?) -> RegisterChange<SimulatedRecord>,
+        client: RingClient, key: Int, onlyTo: NodeName? = nil,
+        change: @escaping (SimulatedState?) -> RegisterChange<SimulatedRecord>,
         end: @escaping (End) -> Void
     ) {
         self.client = client
         self.key = key
+        self.onlyTo = onlyTo
         self.change = change
         self.end = end
         epoch = client.table.epoch
@@ -54,7 +58,9 @@ final class RingWrite {
         switch directive {
         case .stage(let ballot, let nodes, _): stage(ballot, nodes)
         case .decide(let current): act(proposer.decided(change(current)))
-        case .commit(let state, let nodes): for node in nodes { commit(state, node) }
+        case .commit(let state, let nodes):
+            for node in nodes where onlyTo.map({ $0 == node }) ?? true { commit(state, node) }
+            if onlyTo != nil { abandon() }
         case .commitWithBlobs(let state, let node, _): commit(state, node)
         case .succeed(let success):
             let ballot = ballot

@@ -46,7 +46,7 @@ public struct AdminTool: AsyncParsableCommand {
                     WhereisCommand.self, DiskUsage.self, QueueStats.self, QueueSuspend.self, QueueResume.self,
                     CompactStart.self, CompactSuspend.self, CompactResume.self, CompactStatus.self,
                     TasksCommand.self, RecoverFile.self, RecoverConsistency.self, RecoverNode.self,
-                    RecoverDisk.self, RecoverRing.self, RepairStatus.self,
+                    RecoverDisk.self, RecoverRing.self, RepairStatus.self, PurgeTombstones.self,
                     DiskCommand.self,
                     ScrubStart.self, ScrubStatus.self, ScrubSuspend.self, ScrubResume.self, DiagnoseStart.self,
                 ]),
@@ -67,8 +67,11 @@ public struct AdminTool: AsyncParsableCommand {
                 name: "Buckets and endpoints",
                 subcommands: [
                     AddBucket.self, DeleteBucket.self, GetBuckets.self, GetBucket.self, ChangeBucketOwner.self,
-                    UpdateACL.self, AddEndpoint.self, DeleteEndpoint.self, GetEndpoints.self,
+                    UpdateACL.self, SetBucketQuota.self, SetUserQuota.self, GetUsage.self, AddEndpoint.self,
+                    DeleteEndpoint.self, GetEndpoints.self,
                 ]),
+            CommandGroup(
+                name: "Notifications", subcommands: [AddWebhook.self, RemoveWebhook.self, GetWebhooks.self]),
             CommandGroup(
                 name: "Encryption",
                 subcommands: [

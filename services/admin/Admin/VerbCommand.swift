@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterState
+import Foundation
 
 /// A verb that is one request to the manager.
 protocol VerbCommand: AsyncParsableCommand {
@@ -26,8 +27,17 @@ extension VerbCommand {
     func perform(with arguments: [String]? = nil) async throws {
         let json = try await options.call(verb, arguments ?? verbArguments)
         try print(options.json ? String(decoding: json, as: UTF8.self) : text(json))
+        warn(json)
         let status = try status(json)
         if status != .done { throw Finished(status: status) }
+    }
+
+    /// Says on standard error which gateways do not work with the change yet.
+    private func warn(_ json: [UInt8]) {
+        guard let behind = try? ReportCoding.decode(GatewaysBehind.self, from: json).gatewaysBehind else { return }
+        let names = behind.joined(separator: ", ")
+        FileHandle.standardError.write(
+            Data("done, but not heard of yet by \(names): what was changed may be unknown there for a while\n".utf8))
     }
 }
 

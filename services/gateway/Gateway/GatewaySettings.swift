@@ -33,6 +33,16 @@ public enum GatewaySettings {
         "gateway.connections_max", default: 4096, in: 1...1_000_000, help: "Open connections; further ones get 503.")
     public static let requestsMax = Setting(
         "gateway.requests_max", default: 2048, in: 1...1_000_000, help: "Requests at a time; further ones get 503.")
+    public static let overloadDelay = Setting<Duration>(
+        "gateway.overload_delay", default: .milliseconds(100), in: .seconds(0)...(.seconds(10)),
+        help:
+            "When half of the requests take so much longer than usual, as many are refused with 503 as the cluster cannot serve in "
+            + "time; 0: none are.")
+    public static let hedgeShare = Setting(
+        "gateway.hedge_share", default: 5, in: 0...100,
+        help:
+            "Percent of the reads that may be sent to one more replica because another one is slow; 0: only if it is silent."
+    )
     public static let headTimeout = Setting<Duration>(
         "gateway.head_timeout", default: .seconds(20), in: .seconds(1)...(.seconds(3600)),
         help: "From a connection to its first whole request head.")
@@ -56,11 +66,26 @@ public enum GatewaySettings {
         "gateway.lifecycle_day", default: .seconds(86_400),
         help: "How long a day of a lifecycle takes, for x-amz-expiration. Less is for tests only.")
 
+    public static let webhookQueueMax = Setting(
+        "gateway.webhook_queue_max", default: ByteSize.mebibytes(64), in: .mebibytes(1)...(.gibibytes(1024)),
+        help: "Room on the gateway's disk for events that wait for one webhook; beyond it new events are dropped.")
+    public static let webhookTimeout = Setting<Duration>(
+        "gateway.webhook_timeout", default: .seconds(10), in: .seconds(1)...(.seconds(600)),
+        help: "How long a webhook may take to answer; then the event is sent again.")
+    public static let webhookAuthority = Setting(
+        "gateway.webhook_authority", default: "",
+        help: "File of certificates (PEM) to trust for webhooks by https; empty: those of the system.")
+
+    public static let bucketLogInterval = Setting<Duration>(
+        "gateway.bucket_log_interval", default: .seconds(300), in: .seconds(1)...(.seconds(86_400)),
+        help: "How often access logs of buckets are written into the buckets that their owners have named.")
+
     public static let all: [any AnySetting] =
         [
             listen, hosts, websiteHosts, trustedProxies, bucketListCoversObjects, threads, signatureV2, memoryLimit,
-            memoryPatience, connectionsMax, requestsMax, headTimeout, idleTimeout, bodyTimeout, rateMin, stopTimeout,
-            accessLog, lifecycleDay,
+            memoryPatience, connectionsMax, requestsMax, overloadDelay, hedgeShare, headTimeout, idleTimeout,
+            bodyTimeout, rateMin,
+            stopTimeout, accessLog, lifecycleDay, webhookQueueMax, webhookTimeout, webhookAuthority, bucketLogInterval,
         ] + SwiftSettings.all
 }
 
@@ -68,6 +93,7 @@ extension FrontLimits {
     init(_ configuration: Configuration) {
         connectionsMax = configuration[GatewaySettings.connectionsMax]
         requestsMax = configuration[GatewaySettings.requestsMax]
+        overloadDelay = configuration[GatewaySettings.overloadDelay]
         memoryLimit = configuration[GatewaySettings.memoryLimit].bytes
         memoryPatience = configuration[GatewaySettings.memoryPatience]
         headTimeout = TimeAmount(configuration[GatewaySettings.headTimeout])

@@ -1,35 +1,26 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import ProcessRuntime
 
 /// Runs the workers of one plan, with a progress line every second.
 struct LoadRunner: Sendable {
     var plan: LoadPlan
-    let settings: S3ClientSettings
+    let targets: any LoadTargets
     let recorders: [OperationRecorder]
     var processes: [Int32: String]
     let showsProgress: Bool
     let threads: Int
+    /// The first signal ends the run as its end would: what was begun is finished and counted.
+    let signals: TerminationSignals
 
-    /// A run that puts every key once. Part of the history, if there is one.
-    func preparing() -> LoadRunner {
-        var runner = self
-        runner.plan.mix = [(.put, 1)]
-        runner.plan.keys = KeyChoice(prefix: plan.keys.prefix, count: plan.keys.count, distribution: .sequential)
-        runner.plan.count = plan.keys.count
-        runner.plan.seconds = nil
-        runner.plan.rate = nil
-        runner.plan.run += "p"
-        return runner
-    }
-
-    @discardableResult
     func run() async throws -> LoadReport {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
-        try await createBucket(on: group)
+        let targets = try await targets.prepare(plan, on: group)
         let statistics = LoadStatistics()
         let usage = ProcessUsage(pids: processes.keys.sorted(), names: processes)
         let pacer = Pacer(plan)
+        Task { await halt(pacer) }
         let begun = MonotonicClock.now()
         let progress = Task { await reportProgress(statistics, begun) }
         await withTaskGroup(of: Void.self) { tasks in
@@ -38,7 +29,7 @@ struct LoadRunner: Sendable {
                     preconditionFailure("NIO's loops are executors")
                 }
                 let worker = LoadWorker(
-                    id: id, plan: plan, settings: settings, pacer: pacer, statistics: statistics, recorders: recorders,
+                    id: id, plan: plan, targets: targets, pacer: pacer, statistics: statistics, recorders: recorders,
                     on: eventLoop)
                 tasks.addTask { await worker.run() }
             }
@@ -51,14 +42,9 @@ struct LoadRunner: Sendable {
         return LoadReport(statistics, plan: plan, seconds: seconds, processes: usage.measure())
     }
 
-    private func createBucket(on group: MultiThreadedEventLoopGroup) async throws {
-        let eventLoop = group.next()
-        let answer = try await eventLoop.flatSubmit {
-            S3Client(settings, on: eventLoop, first: 0).send(.PUT, path: "/\(plan.bucket)", wanted: .text)
-        }.get()
-        guard (200..<300).contains(answer.status) || answer.status == 409 else {
-            throw LoadFailure(description: "cannot make the bucket \(plan.bucket): \(answer.status) \(answer.text)")
-        }
+    private func halt(_ pacer: Pacer) async {
+        await signals.wait()
+        pacer.halt()
     }
 
     private func reportProgress(_ statistics: LoadStatistics, _ begun: Int64) async {
@@ -79,9 +65,4 @@ struct LoadRunner: Sendable {
         }
         if showsProgress { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
     }
-}
-
-/// Ends the tool with a sentence.
-struct LoadFailure: Error, CustomStringConvertible {
-    let description: String
 }

@@ -1,4 +1,5 @@
 import ClusterState
+import Configuration
 import MessageBus
 import Model
 import ObjectAccess
@@ -22,10 +23,20 @@ struct Recovery: Sendable {
         switch (kind, arguments.count) {
         case (.recoverFile, 1): _ = try files.name(of: arguments[0])
         case (.recoverConsistency, 1), (.recoverNode, 1), (.recoverDisk, 2): _ = try member(arguments[0])
+        case (.purgeTombstones, _): _ = try Self.age(arguments)
         case (.recoverDisk, _): throw BusError(.invalidArgument, "recover-disk NODE PATH")
         case (.recoverFile, _): throw BusError(.invalidArgument, "recover-file BUCKET/KEY")
         default: throw BusError(.invalidArgument, "\(kind.rawValue) NODE")
         }
+    }
+
+    /// Younger tombstones stay; nil: as the settings say.
+    static func age(_ arguments: [String]) throws(BusError) -> Duration? {
+        guard let text = arguments.first else { return nil }
+        guard arguments.count == 1, let age = try? Duration(parsing: .text(text)), age >= .zero else {
+            throw BusError(.invalidArgument, "purge-tombstones [AGE], such as 1h")
+        }
+        return age
     }
 
     private func member(_ name: String) throws -> NodeName {

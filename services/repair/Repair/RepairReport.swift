@@ -7,8 +7,12 @@ struct RepairReport: Encodable, Sendable {
     var memory: MemoryRecoveryStatus
     var lifecycle: LifecycleExpiry.Status
     var tombstones: TombstonePurge.Status
+    var removals: BucketRemoval.Status
+    var events: RemovalNotices.Status
 
-    private enum CodingKeys: String, CodingKey { case damage, releases, garbage, memory, lifecycle, tombstones }
+    private enum CodingKeys: String, CodingKey {
+        case damage, releases, garbage, memory, lifecycle, tombstones, removals, events
+    }
 
     func encode(to encoder: any Encoder) throws {
         try comparison.encode(to: encoder)
@@ -19,5 +23,7 @@ struct RepairReport: Encodable, Sendable {
         try fields.encode(memory, forKey: .memory)
         try fields.encode(lifecycle, forKey: .lifecycle)
         try fields.encode(tombstones, forKey: .tombstones)
+        try fields.encode(removals, forKey: .removals)
+        try fields.encode(events, forKey: .events)
     }
 }

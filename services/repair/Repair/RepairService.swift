@@ -23,6 +23,8 @@ public final class RepairService: ProcessService {
     private let recovery: Recovery
     private let mover: PartitionMover
     private let tombstones: TombstonePurge
+    private let removal: BucketRemoval
+    private let notices: RemovalNotices
     private let subscriptions = Mutex<[NodeName: SubscriptionToken]>([:])
 
     public init(_ context: ProcessContext) throws {
@@ -54,8 +56,13 @@ public final class RepairService: ProcessService {
                 age: configuration[RepairSettings.garbageAge], grace: configuration[RepairSettings.releaseGrace],
                 concurrency: concurrency),
             metrics: context.metrics, logger: context.logger)
+        notices = RemovalNotices(
+            store: try NoticeStore(path: context.dataDirectory + "/events.sqlite"),
+            registers: ClusterRegisters(registers),
+            gateways: GatewayEvents(bus: context.bus, cluster: context.cluster), metrics: context.metrics,
+            logger: context.logger)
         lifecycle = LifecycleExpiry(
-            registers: ClusterRegisters(registers), cluster: context.cluster,
+            registers: ClusterRegisters(registers), cluster: context.cluster, notices: notices,
             time: LifecycleClock(day: configuration[RepairSettings.lifecycleDay]), metrics: context.metrics,
             logger: context.logger)
         memory = MemoryRecovery(
@@ -68,6 +75,10 @@ public final class RepairService: ProcessService {
             bus: context.bus, cluster: context.cluster,
             settings: .init(grace: configuration[RepairSettings.tombstoneGrace], concurrency: concurrency),
             metrics: TombstoneMetrics(context.metrics), logger: context.logger)
+        removal = BucketRemoval(
+            registers: ClusterRegisters(registers), cluster: context.cluster,
+            ending: ManagerRemovals(bus: context.bus, cluster: context.cluster), notices: notices,
+            concurrency: max(8, concurrency), logger: context.logger)
         recovery = Recovery(
             comparison: antiEntropy,
             files: FileRecovery(registers: registers, cluster: context.cluster, concurrency: concurrency),
@@ -77,6 +88,7 @@ public final class RepairService: ProcessService {
     public func start() async throws {
         registerStanding()
         registerTombstones()
+        registerRemoval()
         let recovery = self.recovery
         runner.register(.recoverFile) { try await recovery.file($1, $0) }
         runner.register(.recoverConsistency) { try await recovery.consistency($1, $0) }
@@ -87,6 +99,9 @@ public final class RepairService: ProcessService {
         context.cluster.onChange { [weak self] view in
             self?.subscribe(view)
             if view.ring?.isMoving == true { self?.runner.wake(.move) }
+            if view.buckets.values.contains(where: { $0.state == .bucketRemoving }) {
+                self?.runner.wake(.bucketRemoval)
+            }
         }
     }
 
@@ -135,6 +150,16 @@ public final class RepairService: ProcessService {
         runner.register(.tombstones, every: interval, first: interval * Double.random(in: 0.5...1)) { handle, _ in
             try await tombstones.round(handle)
         }
+        runner.register(.purgeTombstones) { handle, task in
+            try await tombstones.round(handle, age: try Recovery.age(task.arguments))
+        }
+    }
+
+    private func registerRemoval() {
+        let removal = self.removal
+        runner.register(.bucketRemoval, every: .seconds(60)) { handle, _ in try await removal.round(handle) }
+        let notices = self.notices
+        runner.register(.events, every: .seconds(10)) { handle, _ in try await notices.round(handle) }
     }
 
     /// Publications only wake: what is lost is found by the next look.
@@ -158,7 +183,7 @@ public final class RepairService: ProcessService {
 
     public func command(_ verb: String, _ arguments: [String]) async throws -> [UInt8]? {
         switch verb {
-        case "recover-consistency", "recover-node", "recover-disk":
+        case "recover-consistency", "recover-node", "recover-disk", "purge-tombstones":
             guard let kind = TaskKind(rawValue: verb) else { return nil }
             try recovery.check(kind, arguments)
             return try ReportCoding.encode(TaskStartedReport(id: "\(context.name):\(await submit(kind, arguments))"))
@@ -168,7 +193,7 @@ public final class RepairService: ProcessService {
                 RepairReport(
                     comparison: antiEntropy.progress, damage: damage.status, releases: releases.status,
                     garbage: garbage.status, memory: memory.status, lifecycle: lifecycle.status,
-                    tombstones: tombstones.status))
+                    tombstones: tombstones.status, removals: removal.status, events: notices.status))
         default: return try TaskCommands(process: context.name, runner: runner).run(verb, arguments)
         }
     }

@@ -33,7 +33,7 @@ public enum RepairSettings {
         help: "Time between two looks at disks that have lost records and do not vote.")
     public static let lifecycleInterval = Setting<Duration>(
         "repair.lifecycle_interval", default: .seconds(3600),
-        help: "Time between two walks over the buckets that have a lifecycle.")
+        help: "Time between two walks over the buckets that have a lifecycle or objects that expire.")
     public static let lifecycleDay = Setting<Duration>(
         "repair.lifecycle_day", default: .seconds(86_400),
         help: "How long a day of a lifecycle takes. Less is for tests only; gateway.lifecycle_day must be the same.")

@@ -80,7 +80,7 @@ extension DiskReplica {
         return isDamaged(key, location)
     }
 
-    private func isDamaged(_ key: BlobKey, _ location: BlobLocation) -> Bool {
+    func isDamaged(_ key: BlobKey, _ location: BlobLocation) -> Bool {
         location.isDamaged || damage.contains(.content(key, at: location.position), disk: path)
     }
 
@@ -107,10 +107,12 @@ extension DiskReplica {
     func read(_ key: BlobKey, at location: BlobLocation, patiently: Bool = false) throws(ObjectLogError) -> LogRecord {
         let (position, size) = (LogPosition(rawValue: location.position), Int(location.recordSize))
         let record = try patiently ? log.readPatiently(at: position, size: size) : log.read(at: position, size: size)
-        let type = key.index == nil ? LogRecordType.blob : .chunk
-        guard record.type == type.rawValue, record.head.starts(with: key.bytes) else {
-            throw .damaged(position, Self.otherRecord)
-        }
+        guard Self.isContent(record, of: key) else { throw .damaged(position, Self.otherRecord) }
         return record
+    }
+
+    static func isContent(_ record: LogRecord, of key: BlobKey) -> Bool {
+        let type = key.index == nil ? LogRecordType.blob : .chunk
+        return record.type == type.rawValue && record.head.starts(with: key.bytes)
     }
 }

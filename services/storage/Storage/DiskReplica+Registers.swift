@@ -10,9 +10,11 @@ extension DiskReplica {
     /// Room for a ceiling beside what a request appends.
     private static let spare = 256
 
-    func read(_ name: RegisterName, withBlob: Bool, _ completion: @escaping Completion<ReadResult>) {
+    func read(
+        _ name: RegisterName, withBlob: Bool, atHand: AtHand? = nil, _ completion: @escaping Completion<ReadResult>
+    ) {
         run(completion) {
-            try critical(name, room: 0) { state, found in
+            try critical(name, room: 0, atHand: atHand) { state, found in
                 let decision = state.replica.read(name, stored: found.stored)
                 guard case .state(let held) = decision.answer else {
                     return try settle(decision, name, &state, answer: .failure(unreadable(name)), completion)
@@ -21,7 +23,7 @@ extension DiskReplica {
                 guard withBlob, let blobs = held?.record?.blobs, blobs.count == 1 else {
                     return try settle(decision, name, &state, answer: .success(answer), completion)
                 }
-                return try settleWithBlob(decision, name, &state, answer, blobs[0], completion)
+                return try settleWithBlob(decision, name, &state, answer, blobs[0], atHand, completion)
             }
         }
     }
@@ -29,11 +31,13 @@ extension DiskReplica {
     /// The blob of a durable state is read from the log after the lock was left; one that is not durable yet is in memory.
     private func settleWithBlob(
         _ decision: ReadDecision<ReplicaRecord>, _ name: RegisterName, _ state: inout State, _ answer: ReadResult,
-        _ blob: BlobID, _ completion: @escaping Completion<ReadResult>
+        _ blob: BlobID, _ atHand: AtHand?, _ completion: @escaping Completion<ReadResult>
     ) throws -> Held? {
         var answer = answer
         if let content = state.blobs[BlobKey(blob)] {
             answer.blob = (blob, content)
+        } else if let content = atHand?.content, content.blob == blob {
+            answer.blob = (blob, content.bytes)
         } else if decision.after.isNothing {
             return { [answer] _ in
                 var answer = answer
@@ -45,7 +49,7 @@ extension DiskReplica {
     }
 
     func stage(
-        _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload?, needsRoom: Bool = false,
+        _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload?, needsRoom: Bool = false, atHand: AtHand? = nil,
         _ completion: @escaping Completion<StageResult>
     ) {
         run(completion) {
@@ -53,7 +57,7 @@ extension DiskReplica {
             // The commit would be refused too, but then nobody could tell any more that nothing has happened.
             let room = (blob?.content.bytes.readableBytes ?? 0) + Self.spare
             if needsRoom, log.isFull, try !log.hasRoom(room) { throw StorageError.diskFull }
-            return try critical(name, room: 0) { state, found in
+            return try critical(name, room: 0, atHand: atHand) { state, found in
                 if let failure = state.failure { throw failure }
                 let decision = state.replica.stage(name, ballot: ballot, stored: found.stored)
                 let answer: Result<StageResult, StorageError>
@@ -77,7 +81,8 @@ extension DiskReplica {
     }
 
     func commit(
-        _ name: RegisterName, _ new: ReplicaState, blob: BlobPayload?, _ completion: @escaping Completion<CommitResult>
+        _ name: RegisterName, _ new: ReplicaState, blob: BlobPayload?, atHand: AtHand? = nil,
+        _ completion: @escaping Completion<CommitResult>
     ) {
         if PlantedBug.ignorePromises.isPlanted {
             return learn(name, new, blob: blob) { result in
@@ -87,7 +92,7 @@ extension DiskReplica {
                     })
             }
         }
-        install(name, new, blob: blob, completion) { state, found, hasBlobs in
+        install(name, new, blob: blob, atHand: atHand, completion) { state, found, hasBlobs in
             let decision = state.replica.commit(name, new, stored: found.stored, hasBlobs: hasBlobs)
             let result: Result<CommitResult, StorageError>
             switch decision.answer {
@@ -126,7 +131,8 @@ extension DiskReplica {
 
     /// What commit and learn have in common: the blobs that the new state refers to go to the log before it.
     private func install<Answer, Reply: Sendable>(
-        _ name: RegisterName, _ new: ReplicaState, blob: BlobPayload?, _ completion: @escaping Completion<Reply>,
+        _ name: RegisterName, _ new: ReplicaState, blob: BlobPayload?, atHand: AtHand? = nil,
+        _ completion: @escaping Completion<Reply>,
         _ decide: (inout State, Found, _ hasBlobs: Bool) throws -> (
             ReplicaDecision<ReplicaRecord, Answer>, Result<Reply, StorageError>
         )
@@ -144,7 +150,7 @@ extension DiskReplica {
             let room = arrived.values.reduce(entry.recordSize + Self.spare) { $0 + $1 + entry.head.count + Self.spare }
             let unknown = blobs.filter { arrived[$0] == nil }
             let priority = blob == nil ? priority(of: new, name) : .content
-            return try critical(name, room: room, priority: priority, blobs: unknown) { state, found in
+            return try critical(name, room: room, priority: priority, blobs: unknown, atHand: atHand) { state, found in
                 var brought: [BlobPayload] = []
                 let isComplete = blobs.allSatisfy { id in
                     if let blob, blob.id == id {

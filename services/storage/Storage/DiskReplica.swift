@@ -98,19 +98,21 @@ final class DiskReplica: Sendable {
     struct Found {
         var stored: DurableState<ReplicaRecord>
         /// Of the blobs asked about, those that the index has.
-        var blobs: Set<BlobID>
+        var blobs: Set<BlobID> = []
     }
 
     /// Runs `body` under the lock with what the index has for a key, in one critical section: the reads come before the
     /// lock, and are repeated under it if anything became durable in between. `room`: bytes that the body may append
-    /// with this priority.
+    /// with this priority. `atHand`: what was read already.
     func critical<R>(
         _ name: RegisterName, room: Int, priority: AppendPriority = .content, blobs: [BlobID] = [],
-        _ body: (inout State, Found) throws -> R
+        atHand: AtHand? = nil, _ body: (inout State, Found) throws -> R
     ) throws -> R {
+        var atHand = blobs.isEmpty && atHand?.disk === self ? atHand : nil
         while true {
-            let before = generation.load(ordering: .acquiring)
-            let early = look(name, blobs)
+            let before = atHand?.generation ?? generation.load(ordering: .acquiring)
+            let early = atHand?.found ?? look(name, blobs)
+            atHand = nil
             if room > 0, try !log.hasRoom(room, priority: priority) {
                 try log.waitForRoom(room, priority: priority)
             }
@@ -139,12 +141,16 @@ final class DiskReplica: Sendable {
         let doubt = index.hasDoubt ? index.doubt(ofSlot: SlotSet.slot(ofKey: name.indexKey)) : 0
         do throws(IndexError) {
             guard let found = try index.register(name) else { return doubt == 0 ? .absent : .doubtful }
-            if PlantedBug.skipTombstones.isPlanted, found.value.isTombstone { return .absent }
-            return found.position < doubt ? .doubtful : .found(ReplicaState(found.value))
+            return found.position < doubt ? .doubtful : judged(found)
         } catch {
             note(error)
             return .unreadable
         }
+    }
+
+    func judged(_ found: IndexedRegister) -> DurableState<ReplicaRecord> {
+        if PlantedBug.skipTombstones.isPlanted, found.value.isTombstone { return .absent }
+        return .found(ReplicaState(found.value))
     }
 
     /// An error of the index. A damaged one is to be rebuilt: whoever looks after the disk asks for ``isIndexDamaged``.

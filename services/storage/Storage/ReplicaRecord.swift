@@ -59,16 +59,15 @@ extension RegisterState where Record == ReplicaRecord {
     }
 
     func value(of name: Model.RegisterName) -> RegisterValue {
-        var size: UInt64 = 0
-        if name.keyspace == .objects || name.keyspace == .versions, let record, !record.isTombstone,
-            !record.summary.isEmpty
-        {
-            size = (try? ListingSummary(decoding: record.summary))?.size ?? 0
+        var summary: ListingSummary?
+        if name.keyspace != .uploads, let record, !record.isTombstone, !record.summary.isEmpty {
+            summary = try? ListingSummary(decoding: record.summary)
         }
         return RegisterValue(
             tag: tag, sequence: sequence, recentOperations: recentOperations,
             isTombstone: record?.isTombstone ?? false, record: record?.bytes, summary: record?.summary ?? [],
-            blobs: record?.blobs ?? [], contentSize: size)
+            blobs: record?.blobs ?? [], contentSize: summary?.storedSize ?? 0,
+            isUncounted: summary.map { $0.archived || $0.kind == .versionDeleteMarker } ?? false)
     }
 }
 

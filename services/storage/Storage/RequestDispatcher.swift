@@ -6,7 +6,8 @@ import Register
 import Ring
 import Wire
 
-/// Translates messages into calls of the engine and its answers into messages. Runs on worker threads.
+/// Translates messages into calls of the engine and its answers into messages. Runs on worker threads, and on the bus
+/// thread for what can be served from memory.
 struct RequestDispatcher: Sendable {
     let engine: StorageEngine
     /// The ring in force; nil: there is none yet.
@@ -19,12 +20,31 @@ struct RequestDispatcher: Sendable {
         .purge,
     ]
 
+    /// Content that the bus thread takes in one request: more keeps it from others for too long.
+    static let payloadAtOnce = 64 << 10
+
+    /// Serves a request if that takes no waiting for a device. False: nothing was done.
+    func serveAtOnce(_ request: IncomingRequest, _ responder: Responder) -> Bool {
+        guard gate.isNoted, request.payload.allSatisfy({ $0.readableBytes <= Self.payloadAtOnce }) else { return false }
+        do {
+            switch request.type {
+            case .read: return try read(request, responder, atOnce: true)
+            case .stage: return try stage(request, responder, atOnce: true)
+            case .commit: return try commit(request, responder, atOnce: true)
+            default: return false
+            }
+        } catch {
+            refuse(responder, error)
+            return true
+        }
+    }
+
     func serve(_ request: IncomingRequest, _ responder: Responder) {
         do {
             switch request.type {
-            case .read: try read(request, responder)
-            case .stage: try stage(request, responder)
-            case .commit: try commit(request, responder)
+            case .read: _ = try read(request, responder, atOnce: false)
+            case .stage: _ = try stage(request, responder, atOnce: false)
+            case .commit: _ = try commit(request, responder, atOnce: false)
             case .learn: try learn(request, responder)
             case .list: try list(request, responder)
             case .putChunk: try putChunk(request, responder)
@@ -45,81 +65,16 @@ struct RequestDispatcher: Sendable {
             case .fetchTombstones: try fetchTombstones(request, responder)
             case .purge: try purge(request, responder)
             case .raiseFloor: try raiseFloor(request, responder)
+            case .fetchUsage: try fetchUsage(request, responder)
             default: responder.fail(.unknownType, "a storage node does not serve \(request.type)")
             }
-        } catch let error as BusError {
-            responder.fail(error)
-        } catch {
-            let error = StorageError(error)
-            responder.fail(error.status, error.description)
-        }
+        } catch { refuse(responder, error) }
     }
 
-    // MARK: - Registers
-
-    private func read(_ request: IncomingRequest, _ responder: Responder) throws {
-        let message = try request.decoded(ReadRequest.self)
-        let name = try self.name(message.name)
-        let responder = try gate.admit(request, responder) { $0.partition(of: name) }
-        engine.read(name, withBlob: message.withBlob) { result in
-            responder.answer(result) { answer in
-                let content = answer.blob?.content
-                let reply = ReadReply(
-                    state: answer.state?.stored, blob: answer.blob?.id.bytes ?? [], counter: answer.counter,
-                    blobCrc32c: content?.checksum ?? 0)
-                responder.reply(reply, payload: content.map { [$0.bytes] } ?? [])
-            }
-        }
-    }
-
-    private func stage(_ request: IncomingRequest, _ responder: Responder) throws {
-        let message = try request.decoded(StageRequest.self)
-        let blob = try payload(message.blob, message.blobCrc32c, request)
-        guard let ballot = Ballot(message.ballot) else { throw BusError(.malformed, "no ballot") }
-        let name = try self.name(message.name)
-        let responder = try gate.admit(request, responder) { $0.partition(of: name) }
-        engine.stage(name, ballot, blob: blob, needsRoom: message.needsRoom) { result in
-            responder.answer(result) { answer in
-                responder.reply(
-                    StageReply(
-                        promised: answer.promised, state: answer.state?.stored,
-                        promise: BallotNumber(answer.promise), counter: answer.counter, chainBase: answer.base))
-            }
-        }
-    }
-
-    private func commit(_ request: IncomingRequest, _ responder: Responder) throws {
-        let message = try request.decoded(CommitRequest.self)
-        let blob = try payload(message.blob, message.blobCrc32c, request)
-        let (name, state) = (try self.name(message.name), try self.state(message.state))
-        let responder = try gate.admit(request, responder) { $0.partition(of: name) }
-        engine.commit(name, state, blob: blob) { result in
-            responder.answer(result) { answer in
-                let outcome: CommitOutcome
-                switch answer.outcome {
-                case .accepted: outcome = .accepted
-                case .refused: outcome = .refused
-                case .blobMissing: outcome = .blobMissing
-                }
-                responder.reply(
-                    CommitReply(outcome: outcome, promise: BallotNumber(answer.promise), counter: answer.counter))
-            }
-        }
-    }
-
-    private func learn(_ request: IncomingRequest, _ responder: Responder) throws {
-        let message = try request.decoded(LearnRequest.self)
-        let blob = try payload(message.blob, message.blobCrc32c, request)
-        engine.learn(try name(message.name), try state(message.state), blob: blob) { result in
-            responder.answer(result) { answer in
-                switch answer {
-                case .learned: responder.reply(LearnReply(outcome: .learned))
-                case .known: responder.reply(LearnReply(outcome: .known))
-                case .blobMissing: responder.reply(LearnReply(outcome: .learnBlobMissing))
-                case .tooOld(let counter): responder.reply(LearnReply(outcome: .learnTooOld, counter: counter))
-                }
-            }
-        }
+    private func refuse(_ responder: Responder, _ error: any Error) {
+        if let error = error as? BusError { return responder.fail(error) }
+        let error = StorageError(error)
+        responder.fail(error.status, error.description)
     }
 
     // MARK: - Listing
@@ -133,7 +88,8 @@ struct RequestDispatcher: Sendable {
         let page = try engine.list(
             IndexQuery(
                 bucket: bucket, keyspace: keyspace, prefix: message.prefix, after: message.after,
-                afterIsPrefix: message.afterIsPrefix, delimiter: message.delimiter,
+                afterIsPrefix: message.afterIsPrefix, until: message.until,
+                direction: message.backwards ? .backward : .forward, delimiter: message.delimiter,
                 limit: min(Int(message.limit), 2 * Limits.listKeysMax), liveOnly: message.liveOnly))
         let entries = page.entries.map { entry in
             switch entry {
@@ -243,22 +199,9 @@ struct RequestDispatcher: Sendable {
         return name
     }
 
-    private func state(_ message: StoredState?) throws(BusError) -> ReplicaState {
-        guard let state = ReplicaState(message) else { throw BusError(.malformed, "no register state") }
-        return state
-    }
-
     func chunk(_ blob: [UInt8], _ index: UInt32) throws(BusError) -> ChunkName {
         guard let blob = BlobID(blob) else { throw BusError(.malformed, "no blob id") }
         return ChunkName(blob: blob, index: index)
-    }
-
-    private func payload(
-        _ id: [UInt8], _ checksum: UInt32, _ request: IncomingRequest
-    ) throws(BusError) -> BlobPayload? {
-        if id.isEmpty { return nil }
-        guard let id = BlobID(id) else { throw BusError(.malformed, "no blob id") }
-        return BlobPayload(id: id, content: CheckedBytes(bytes: try singlePayload(request), checksum: checksum))
     }
 
     func singlePayload(_ request: IncomingRequest) throws(BusError) -> ByteBuffer {

@@ -35,6 +35,9 @@ final class RingGate: Sendable {
         adopted = try NotedCounter(path: path)
     }
 
+    /// Whether ``admit(_:_:_:)`` has nothing to write before it lets a request in.
+    var isNoted: Bool { (ring()?.epoch ?? 0) <= adopted.value }
+
     /// The responder through which the request must be answered: until then it is under way.
     /// - Parameter partition: the one that it is about; nil: all.
     func admit(

@@ -8,25 +8,34 @@ extension StorageEngine {
     // MARK: - Registers
 
     public func read(
-        _ name: RegisterName, withBlob: Bool = false, _ completion: @escaping Completion<ReadResult>
+        _ name: RegisterName, withBlob: Bool = false, atHand: AtHand? = nil,
+        _ completion: @escaping Completion<ReadResult>
     ) {
-        on(slot(of: name), completion) { $0.read(name, withBlob: withBlob, $1) }
+        on(slot(of: name), completion) { $0.read(name, withBlob: withBlob, atHand: atHand, $1) }
+    }
+
+    /// What memory has for a request; nil: it must be served by a thread that may wait.
+    func atHand(_ name: RegisterName, withBlob: Bool = false, room: Int = 0) -> AtHand? {
+        guard case .success(let disk) = set.disk(ofSlot: slot(of: name)).disk.replica else { return nil }
+        return disk.atHand(name, withBlob: withBlob, room: room)
     }
 
     /// Phase 1, with a blob that a later commit will refer to. `needsRoom`: a full disk refuses.
     public func stage(
         _ name: RegisterName, _ ballot: Ballot, blob: BlobPayload? = nil, needsRoom: Bool = false,
-        _ completion: @escaping Completion<StageResult>
+        atHand: AtHand? = nil, _ completion: @escaping Completion<StageResult>
     ) {
-        on(slot(of: name), completion) { $0.stage(name, ballot, blob: blob, needsRoom: needsRoom, $1) }
+        on(slot(of: name), completion) {
+            $0.stage(name, ballot, blob: blob, needsRoom: needsRoom, atHand: atHand, $1)
+        }
     }
 
     /// Phase 2: durable when it completes with `accepted`.
     public func commit(
-        _ name: RegisterName, _ state: ReplicaState, blob: BlobPayload? = nil,
+        _ name: RegisterName, _ state: ReplicaState, blob: BlobPayload? = nil, atHand: AtHand? = nil,
         _ completion: @escaping Completion<CommitResult>
     ) {
-        on(slot(of: name), completion) { $0.commit(name, state, blob: blob, $1) }
+        on(slot(of: name), completion) { $0.commit(name, state, blob: blob, atHand: atHand, $1) }
     }
 
     /// Installs a state that is known to be decided.
@@ -118,21 +127,23 @@ extension StorageEngine {
                 query.slots = disk.slots
                 return try disk.replica.index.list(query)
             }
-            return Self.merge(pages, limit: query.limit)
+            return Self.merge(pages, limit: query.limit, query.direction)
         }
     }
 
     /// Keys stand on one disk each, common prefixes may stand on several. Behind the end of a truncated page the others
     /// say nothing about what that disk has: a prefix whose witness is there may have an earlier one, and comes later.
-    static func merge(_ pages: [IndexPage], limit: Int) -> IndexPage {
+    static func merge(
+        _ pages: [IndexPage], limit: Int, _ direction: ListDirection = .forward
+    ) -> IndexPage {
         var page = IndexPage()
-        page.end = pages.compactMap(\.end).min { $0.precedes($1) }
-        let sorted = pages.flatMap(\.entries).sorted { $0.key.lexicographicallyPrecedes($1.key) }
-        for entry in sorted where page.end?.covers(entry.evidence) ?? true {
+        page.end = pages.compactMap(\.end).min { $0.precedes($1, direction) }
+        let sorted = pages.flatMap(\.entries).sorted { direction.precedes($0.key, $1.key) }
+        for entry in sorted where page.end?.covers(entry.evidence, direction) ?? true {
             if case .commonPrefix(let prefix, let witness, _) = entry,
                 case .commonPrefix(prefix, let first, _)? = page.entries.last
             {
-                if witness.lexicographicallyPrecedes(first) { page.entries[page.entries.count - 1] = entry }
+                if direction.precedes(witness, first) { page.entries[page.entries.count - 1] = entry }
                 continue
             }
             guard page.entries.count < limit else {

@@ -95,6 +95,9 @@ public final class StorageEngine: Sendable {
     /// Blobs in memory that wait for their commit.
     var stagedBytes: Int { staged.bytes }
 
+    /// nil: it does not wait here.
+    func stagedSize(of blob: BlobID) -> Int? { staged.size(of: blob) }
+
     /// Called when hints have become durable, with their number; must not block.
     public func onHints(_ listener: @escaping @Sendable (Int) -> Void) { hints.set(listener) }
 

@@ -9,7 +9,7 @@ import Synchronization
 import Threads
 import Wire
 
-/// The process around the engine: requests of the bus go to worker threads, new hints are published.
+/// The process around the engine: what memory cannot answer goes to worker threads, new hints are published.
 public final class StorageService: ProcessService {
     private let context: ProcessContext
     private let engine: StorageEngine
@@ -17,6 +17,7 @@ public final class StorageService: ProcessService {
     private let pool: WorkerPool
     private let departed: DepartedPartitions
     private let maintenance = Monitor((isStopping: false, thread: BlockingThread?.none))
+    private let share = Mutex(BusThreadShare())
     private let latency: [MessageType: Histogram]
     private let refused: Counter
 
@@ -85,11 +86,11 @@ public final class StorageService: ProcessService {
             responder.deliver(answer)
         }
         guard RequestDispatcher.needsRing.contains(request.type), wantedEpoch(request) > context.cluster.view.epoch
-        else { return submit(request, timed) }
+        else { return submit(request, timed, at: arrival) }
         Task {
             // The sender knows a newer ring than this node. Without it the request is refused.
             try? await self.context.cluster.refresh()
-            self.submit(request, timed)
+            self.submit(request, timed, at: arrival)
         }
     }
 
@@ -98,8 +99,11 @@ public final class StorageService: ProcessService {
         return (try? request.decoded(AdoptRingRequest.self).epoch) ?? 0
     }
 
-    private func submit(_ request: IncomingRequest, _ responder: Responder) {
+    private func submit(
+        _ request: IncomingRequest, _ responder: Responder, at arrival: ContinuousClock.Instant
+    ) {
         if request.type == .adoptRing { return adoptRing(request, responder) }
+        if share.withLock({ $0.take(at: arrival) }), dispatcher.serveAtOnce(request, responder) { return }
         let isAccepted = pool.submit { [dispatcher] in
             guard request.deadline > .now else {
                 return responder.fail(.deadlineExceeded, "the request waited too long")

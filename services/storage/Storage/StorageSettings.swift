@@ -20,7 +20,7 @@ public enum StorageSettings {
         "storage.move_rate", default: .mebibytes(64), in: .mebibytes(1)...(.gibibytes(1024)),
         help: "Bytes a second that go from one disk of the node to another while a disk is added or drained.")
     public static let workers = Setting(
-        "storage.workers", default: 4, in: 1...256, help: "Threads that serve requests and may wait for a disk.")
+        "storage.workers", default: 4, in: 1...256, help: "Threads that serve requests which may wait for a disk.")
     public static let queue = Setting(
         "storage.queue", default: 4096, in: 16...1_000_000,
         help: "Requests that may wait for a worker; beyond it they are refused as overload.")

@@ -1,4 +1,5 @@
 import Foundation
+import TapRecordings
 import Wire
 
 /// Shows what passes the filter, line by line, up to a number of lines.

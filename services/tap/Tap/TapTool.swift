@@ -4,6 +4,7 @@ import Foundation
 import MessageBus
 import Model
 import ProcessRuntime
+import TapRecordings
 import Wire
 
 /// `martlet-tap`.
@@ -66,6 +67,9 @@ public struct TapTool: AsyncParsableCommand {
         } catch let failure as TapFailure {
             StandardError.write("martlet-tap: \(failure.message)")
             Foundation.exit(failure.status)
+        } catch let failure as RecordingError {
+            StandardError.write("martlet-tap: \(failure)")
+            Foundation.exit(2)
         } catch {
             // Help and completion scripts are errors of the parser that are none.
             guard exitCode(for: error) != .success else { exit(withError: error) }

@@ -31,7 +31,9 @@ public struct RebalanceReport: Codable, Sendable, Equatable {
     public var finished: Int64
     /// Registers and chunks that repair has copied, as far as this manager was told.
     public var copied: UInt64 = 0
-    /// nil: not known yet.
+    /// Over the last steps; nil: not known yet.
+    public var copiedPerSecond: Double?
+    /// By the last steps; nil: not known yet.
     public var secondsLeft: Int?
     /// Nodes that have not adopted an epoch on which partitions wait.
     public var waitingForNodes: [String] = []

@@ -16,6 +16,8 @@ final class PeerConnection {
 
     let endpoint: PeerEndpoint
     private(set) var source: SocketPoller.Source
+    /// What the socket is connected to.
+    private(set) var door: PeerDoor
     /// Set right after the socket exists.
     var monitor: ConnectionMonitor?
     var state: State
@@ -34,9 +36,11 @@ final class PeerConnection {
     private let poller: SocketPoller
 
     init(
-        _ endpoint: PeerEndpoint, source: SocketPoller.Source, poller: SocketPoller, now: UInt64, grace: UInt64
+        _ endpoint: PeerEndpoint, through door: PeerDoor, source: SocketPoller.Source, poller: SocketPoller,
+        now: UInt64, grace: UInt64
     ) {
         self.endpoint = endpoint
+        self.door = door
         self.source = source
         self.poller = poller
         checked = now
@@ -45,9 +49,10 @@ final class PeerConnection {
         state = .connecting(graceEnds: now + grace)
     }
 
-    func replace(by source: SocketPoller.Source) {
+    func replace(by source: SocketPoller.Source, through door: PeerDoor) {
         close(discardingUnsent: true)
         self.source = source
+        self.door = door
     }
 
     func close(discardingUnsent: Bool) {
@@ -57,15 +62,52 @@ final class PeerConnection {
     }
 }
 
+/// By which of its sockets a peer is reached.
+enum PeerDoor: Equatable {
+    case network(String)
+    /// On this machine, see ``LocalDoors``.
+    case local(String)
+
+    var address: String {
+        switch self {
+        case .network(let address), .local(let address): address
+        }
+    }
+}
+
 /// Makes client sockets with the security of the process.
 struct ClientSocketFactory {
     let context: ZeroMQContext
     let configuration: BusConfiguration
 
-    /// A socket that is ready to connect to this address.
-    func make(_ type: Int32, for address: String, key: [UInt8]) throws -> ZeroMQSocket {
+    /// The best door that is open now.
+    func door(to endpoint: PeerEndpoint) -> PeerDoor {
+        guard let doors = configuration.localDoors, !endpoint.isEnrolment, doors.isOpen(of: endpoint.publicKey) else {
+            return .network(endpoint.address)
+        }
+        return .local(doors.address(of: endpoint.publicKey))
+    }
+
+    /// A socket for requests, ready to connect to this door.
+    func makeDealer(through door: PeerDoor, of endpoint: PeerEndpoint) throws -> ZeroMQSocket {
+        switch door {
+        case .network(let address): return try make(ZMQ_DEALER, for: address, key: endpoint.publicKey)
+        case .local:
+            let socket = try make(ZMQ_DEALER)
+            try socket.set(ZMQ_ROUTING_ID, LocalConnectionName.make(configuration.keyPair.publicKey))
+            return socket
+        }
+    }
+
+    private func make(_ type: Int32) throws -> ZeroMQSocket {
         let socket = try ZeroMQSocket(context, type)
         try socket.configureForNetwork(messageBytes: configuration.limits.messageBytes)
+        return socket
+    }
+
+    /// A socket that is ready to connect to this address.
+    func make(_ type: Int32, for address: String, key: [UInt8]) throws -> ZeroMQSocket {
+        let socket = try make(type)
         switch configuration.security {
         case .curve:
             guard key.count == 32 else {

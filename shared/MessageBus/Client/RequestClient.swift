@@ -32,6 +32,8 @@ final class RequestClient {
     private var deadlines = DeadlineHeap<UInt64>()
     /// When the first of the peers that are being connected is given up; nil: none is.
     private var nextGraceEnd: UInt64?
+    /// Peers whose local doors opened after they were connected.
+    private var movable: Set<NodeName> = []
     /// Refused or changed peers get a new socket, not before this time.
     private var notBefore: [NodeName: UInt64] = [:]
     var isStopping = false
@@ -150,6 +152,8 @@ final class RequestClient {
                     from: peer.source.socket, leadingFrame: false,
                     messageBytes: shared.configuration.limits.messageBytes)
             else {
+                // A receive that finds nothing has looked at the socket's mailbox.
+                guard !peer.waiting.isEmpty else { return false }
                 let events = peer.source.socket.events
                 if events & ZMQ_POLLOUT != 0 { flush(peer) }
                 return events & ZMQ_POLLIN != 0
@@ -222,8 +226,10 @@ final class RequestClient {
     }
 
     private func open(_ endpoint: PeerEndpoint, _ now: UInt64) throws -> PeerConnection {
+        let door = factory.door(to: endpoint)
         let peer = PeerConnection(
-            endpoint, source: try source(for: endpoint), poller: poller, now: now, grace: handshakeGrace)
+            endpoint, through: door, source: try source(for: endpoint, through: door), poller: poller, now: now,
+            grace: handshakeGrace)
         peers[endpoint.name] = peer
         do {
             try connect(peer)
@@ -235,8 +241,8 @@ final class RequestClient {
         return peer
     }
 
-    private func source(for endpoint: PeerEndpoint) throws -> SocketPoller.Source {
-        let socket = try factory.make(ZMQ_DEALER, for: endpoint.address, key: endpoint.publicKey)
+    private func source(for endpoint: PeerEndpoint, through door: PeerDoor) throws -> SocketPoller.Source {
+        let socket = try factory.makeDealer(through: door, of: endpoint)
         return try poller.add(socket) { [unowned self] _ in
             guard let peer = peers[endpoint.name], peer.source.socket === socket else { return false }
             return drain(peer)
@@ -250,7 +256,7 @@ final class RequestClient {
         ) { [unowned self, weak peer] event in
             if let peer { handle(event, peer) }
         }
-        try peer.source.socket.connect(peer.endpoint.address)
+        try peer.source.socket.connect(peer.door.address)
     }
 
     /// Goes on with a new socket; requests that were not sent wait for it.
@@ -260,8 +266,12 @@ final class RequestClient {
             notBefore[peer.endpoint.name] = now + Self.retryAfterRefusal
             return drop(peer, "\(peer.endpoint.name) drops connections")
         }
+        connectAnew(peer, through: factory.door(to: peer.endpoint), now)
+    }
+
+    private func connectAnew(_ peer: PeerConnection, through door: PeerDoor, _ now: UInt64) {
         do {
-            peer.replace(by: try source(for: peer.endpoint))
+            peer.replace(by: try source(for: peer.endpoint, through: door), through: door)
             try connect(peer)
         } catch {
             return drop(peer, "\(error)")
@@ -317,6 +327,7 @@ final class RequestClient {
             if isAlive { timeOut(number) }
         }
         if let end = nextGraceEnd, end <= now { giveUpConnecting(now) }
+        if !movable.isEmpty { moveIdle(now) }
         guard let due = deadlines.first?.due else { return nextGraceEnd }
         return min(due, nextGraceEnd ?? due)
     }
@@ -356,7 +367,24 @@ final class RequestClient {
                 drop(peer, "\(name) left or moved")
             } else if peer.state != .connected, now - min(now, peer.lastEvent) > 2 * handshakeGrace {
                 drop(peer, "no connection to \(name)")
+            } else if peer.state == .connected, !movable.contains(name), case .network = peer.door,
+                factory.door(to: peer.endpoint) != peer.door
+            {
+                movable.insert(name)
             }
+        }
+    }
+
+    /// Peers that were reached by the network before their local doors opened move there when nothing is in flight.
+    private func moveIdle(_ now: UInt64) {
+        for name in movable {
+            guard let peer = peers[name], peer.state == .connected, case .network = peer.door else {
+                movable.remove(name)
+                continue
+            }
+            guard peer.requests == 0 else { continue }
+            movable.remove(name)
+            connectAnew(peer, through: factory.door(to: peer.endpoint), now)
         }
     }
 

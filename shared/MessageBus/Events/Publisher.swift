@@ -45,7 +45,7 @@ final class Publisher {
             protocolVersion: busProtocolVersion, type: type, sender: shared.configuration.name.rawValue,
             epoch: shared.configuration.currentEpoch(), sequence: sequence)
         metrics.count(type, .published)
-        _ = source.socket.send(ZeroMQMessage(PublicationFrame.encoded(envelope, body: body)), more: false)
+        _ = source.socket.send(PublicationFrame.encoded(envelope, body: body), more: false)
         poller.touch(source)
     }
 

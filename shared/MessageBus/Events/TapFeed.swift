@@ -72,5 +72,8 @@ extension TapRecord {
         requestId = request.context.requestID
         key = subject.key
         bucket = subject.bucket
+        keyspace = subject.keyspace
+        deletes = subject.deletes
+        wantsContent = subject.wantsContent
     }
 }

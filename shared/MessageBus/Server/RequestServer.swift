@@ -21,7 +21,13 @@ struct OutgoingReply: Sendable {
 /// The serving side: ROUTER sockets, who may send what, dispatch to the handler, answers.
 final class RequestServer {
     /// The doors of a process.
-    enum Listener: Int, Sendable, CaseIterable { case members, newcomers }
+    enum Listener: Int, Sendable, CaseIterable {
+        case members
+        /// Any key, ENROL only.
+        case newcomers
+        /// Members on this machine, see ``LocalDoors``.
+        case local
+    }
 
     private let shared: BusShared
     private let handler: any RequestHandling
@@ -29,8 +35,8 @@ final class RequestServer {
     private let authority: KeyAuthority?
     private let poller: SocketPoller
     private let metrics: BusMetrics
-    private var sources: [SocketPoller.Source?] = [nil, nil]
-    private(set) var addresses = ["", ""]
+    private var sources = [SocketPoller.Source?](repeating: nil, count: Listener.allCases.count)
+    private(set) var addresses = [String](repeating: "", count: Listener.allCases.count)
     /// Requests given to the handler and not answered.
     private(set) var outstanding = 0
     private var outstandingBytes = 0
@@ -53,7 +59,7 @@ final class RequestServer {
         let socket = try ZeroMQSocket(context, ZMQ_ROUTER)
         try socket.configureForNetwork(messageBytes: configuration.limits.messageBytes)
         try socket.set(ZMQ_ROUTER_MANDATORY, 1)
-        if configuration.security == .curve {
+        if configuration.security == .curve, listener != .local {
             let domain = listener == .members ? KeyAuthority.members : KeyAuthority.newcomers
             try socket.becomeCurveServer(configuration.keyPair, domain: domain)
         }
@@ -61,12 +67,13 @@ final class RequestServer {
         sources[listener.rawValue] = try poller.add(socket) { [unowned self] in drain($0, listener) }
     }
 
+    /// A receive that finds nothing has looked at the socket's mailbox: there is no need to ask for its events as well.
     private func drain(_ socket: ZeroMQSocket, _ listener: Listener) -> Bool {
         for _ in 0..<BusFrames.batch {
             guard
                 let message = BusFrames.receive(
                     from: socket, leadingFrame: true, messageBytes: shared.configuration.limits.messageBytes)
-            else { return socket.events & ZMQ_POLLIN != 0 }
+            else { return false }
             serve(message, listener)
         }
         return true
@@ -131,7 +138,11 @@ final class RequestServer {
         if listener == .newcomers { return .success(.roleUnspecified) }
         let sender = NodeName(envelope.sender)
         guard let authority else { return .success(directory.endpoint(of: sender)?.role ?? .roleUnspecified) }
-        guard let owner = authority.owner(userID: message.userID) else {
+        let owner =
+            listener == .local
+            ? LocalConnectionName.publicKey(message.connection).flatMap { directory.peer(publicKey: $0) }
+            : authority.owner(userID: message.userID)
+        guard let owner else {
             return .failure(BusError(.forbidden, "the key of this connection is not enrolled any more"))
         }
         guard owner.name == sender else {
@@ -189,6 +200,6 @@ final class RequestServer {
 
     func close() {
         for case let source? in sources { poller.close(source) }
-        sources = [nil, nil]
+        sources = sources.map { _ in nil }
     }
 }

@@ -2,9 +2,9 @@ import NIOCore
 import Wire
 
 /// The version of envelope and frames that this code speaks.
-let busProtocolVersion: UInt32 = 1
+let busProtocolVersion: UInt32 = 2
 
-/// A message as it came from a socket: `[envelope][body][payload…]`, at a ROUTER with the connection's id before it.
+/// A message as it came from a socket: `[head][payload…]`, at a ROUTER with the connection's id before it.
 struct ReceivedMessage {
     var connection: [UInt8] = []
     var envelope: Envelope?
@@ -42,14 +42,9 @@ enum BusFrames {
             }
         }
         message.userID = frame.userID
-        message.readEnvelope(&frame)
         var left = messageBytes
-        var index = 0
-        while frame.hasMore, socket.receive(&frame) {
-            message.readContent(&frame, index: index, left: &left)
-            index += 1
-        }
-        if index == 0 { message.fault = message.fault ?? .malformed }
+        message.readHead(&frame, left: &left)
+        while frame.hasMore, socket.receive(&frame) { message.readPayload(&frame, left: &left) }
         return message
     }
 
@@ -59,8 +54,7 @@ enum BusFrames {
         leadingFrame: [UInt8]? = nil, account: HeldBytes? = nil
     ) -> Bool {
         if let leadingFrame, socket.send(ZeroMQMessage(leadingFrame), more: true) != 0 { return false }
-        guard socket.send(ZeroMQMessage(envelope.encoded()), more: true) == 0 else { return false }
-        _ = socket.send(ZeroMQMessage(body), more: !payload.isEmpty)
+        guard socket.send(MessageHead.bytes(envelope, body: body), more: !payload.isEmpty) == 0 else { return false }
         for (index, buffer) in payload.enumerated() {
             _ = socket.send(ZeroMQMessage(buffer, account: account), more: index + 1 < payload.count)
         }
@@ -69,23 +63,28 @@ enum BusFrames {
 }
 
 extension ReceivedMessage {
-    fileprivate mutating func readEnvelope(_ frame: inout ZeroMQMessage) {
-        guard frame.count <= BusFrames.envelopeBytesMax else {
-            fault = .malformed
-            return
+    fileprivate mutating func readHead(_ frame: inout ZeroMQMessage, left: inout Int) {
+        frame.withBytes { bytes in
+            guard let head = MessageHead.read(bytes) else {
+                fault = .malformed
+                return
+            }
+            envelope = head.envelope
+            left -= head.body.count
+            if head.envelope.protocolVersion != busProtocolVersion {
+                fault = .unsupportedVersion
+            } else if left < 0 {
+                fault = .tooLarge
+            } else if !head.body.isEmpty {
+                body = ByteBuffer(bytes: head.body)
+            }
         }
-        envelope = frame.withBytes { try? Envelope(decoding: $0) }
-        guard let envelope else {
-            fault = .malformed
-            return
-        }
-        if envelope.protocolVersion != busProtocolVersion { fault = .unsupportedVersion }
     }
 
-    fileprivate mutating func readContent(_ frame: inout ZeroMQMessage, index: Int, left: inout Int) {
+    fileprivate mutating func readPayload(_ frame: inout ZeroMQMessage, left: inout Int) {
         left -= frame.count
-        if left < 0 || index > BusFrames.payloadFramesMax { fault = fault ?? .tooLarge }
+        if left < 0 || payload.count == BusFrames.payloadFramesMax { fault = fault ?? .tooLarge }
         guard fault == nil else { return }
-        if index == 0 { body = frame.buffer } else { payload.append(frame.buffer) }
+        payload.append(frame.buffer)
     }
 }

@@ -21,6 +21,14 @@ struct ZeroMQMessage: ~Copyable {
         return raw
     }
 
+    /// So many bytes, filled in place.
+    init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        var raw = zmq_msg_t()
+        precondition(zmq_msg_init_size(&raw, count) == 0, "out of memory")
+        fill(UnsafeMutableRawBufferPointer(start: zmq_msg_data(&raw), count: count))
+        self.raw = raw
+    }
+
     init(_ bytes: [UInt8]) {
         raw = bytes.withUnsafeBytes { Self.copy($0) }
     }

@@ -44,7 +44,8 @@ extension ObjectRecord {
             size: size, etag: etag, modifiedMilliseconds: modifiedMilliseconds, storageClass: storageClass,
             owner: owner, versionId: versionId, place: place, kind: kind, checksumType: checksumType,
             contentType: headers.first { $0.name == "content-type" }?.value ?? "", manifest: manifestSize > 0,
-            symlink: symlinkPath, deleteAtSeconds: deleteAtSeconds)
+            symlink: symlinkPath, deleteAtSeconds: deleteAtSeconds, archived: archived, manifestEtag: manifestEtag,
+            symlinkEtag: symlinkEtag, symlinkBytes: symlinkBytes, manifestSize: manifestSize)
         if let checksum = checksums.first { summary.checksumAlgorithm = checksum.name }
         summary.pending = pending.map { entry in
             guard let record = try? ObjectRecord(bytes: entry.record) else {
@@ -81,6 +82,10 @@ extension ObjectRecord {
         guard !lockMode.isEmpty, lockUntilMilliseconds > nowMilliseconds else { return false }
         return !(bypass && lockMode == "GOVERNANCE")
     }
+
+    /// It was to exist until a time that has come: for clients it is gone, and repair removes it.
+    /// - Parameter now: seconds since 1970.
+    public func isExpired(now: Int64) -> Bool { deleteAtSeconds > 0 && deleteAtSeconds <= now }
 
     /// Tags by name.
     public var tagValues: [String: String] {

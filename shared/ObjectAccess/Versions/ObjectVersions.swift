@@ -65,13 +65,14 @@ public struct ObjectVersions: Sendable {
     /// - Parameters:
     ///   - id: empty: the null version.
     ///   - refusing: is shown the version before it goes and may refuse.
-    /// - Returns: the version that is gone; nil: there was none.
+    /// - Returns: the version that is gone, and the place of the decision in the chain of the key's register; nil: there was
+    ///   none.
     @discardableResult
     public func remove(
         _ id: String, of object: Model.RegisterName, context: MessageContext,
         refusing: @escaping @Sendable (ObjectRecord?) throws -> Void = { _ in }
-    ) async throws -> ObjectRecord? {
-        try await retrying { () async throws -> ObjectRecord? in
+    ) async throws -> (record: ObjectRecord, sequence: UInt64)? {
+        try await retrying { () async throws -> (record: ObjectRecord, sequence: UInt64)? in
             let (state, versions) = try await settled(object, context)
             let removed = try await find(id, in: versions, of: object, context)
             try refusing(removed?.record)
@@ -86,20 +87,21 @@ public struct ObjectVersions: Sendable {
             } else {
                 changed.removeArchived(removed.name, nowMilliseconds: clock())
             }
-            try await replace(state, with: changed, object, deleting: true, context)
+            let sequence = try await replace(state, with: changed, object, deleting: true, context)
             if changed.hasArchived { try? await settle(object, context: context) }
-            return removed.record
+            return (removed.record, sequence)
         }
     }
 
     /// Changes what is said about a version; its content and name stay.
     /// - Parameter id: nil: the current one.
-    /// - Returns: the version as it is now; nil: there is none.
+    /// - Returns: the version as it is now, and the place of the decision in the chain of the key's register; nil: there is
+    ///   none.
     public func change(
         _ id: String?, of object: Model.RegisterName, context: MessageContext,
         _ body: @escaping @Sendable (inout ObjectRecord) throws -> Void
-    ) async throws -> ObjectRecord? {
-        try await retrying { () async throws -> ObjectRecord? in
+    ) async throws -> (record: ObjectRecord, sequence: UInt64)? {
+        try await retrying { () async throws -> (record: ObjectRecord, sequence: UInt64)? in
             let (state, versions) = try await settled(object, context)
             let id = id ?? versions.current?.versionId
             guard let id, let found = try await find(id, in: versions, of: object, context) else { return nil }
@@ -107,9 +109,9 @@ public struct ObjectVersions: Sendable {
             try body(&version)
             var changed = versions
             try changed.replace(found.name, with: version, nowMilliseconds: clock())
-            try await replace(state, with: changed, object, deleting: false, context)
+            let sequence = try await replace(state, with: changed, object, deleting: false, context)
             if !changed.pending.isEmpty { try? await settle(object, context: context) }
-            return version
+            return (version, sequence)
         }
     }
 
@@ -126,18 +128,19 @@ public struct ObjectVersions: Sendable {
         }
     }
 
-    /// Writes, if the register is still what was read.
+    /// Writes, if the register is still what was read. Returns the place of the change in the register's chain.
     private func replace(
         _ state: RegisterState<StoredRecord>?, with versions: KeyVersions, _ object: Model.RegisterName,
         deleting: Bool, _ context: MessageContext
-    ) async throws {
+    ) async throws -> UInt64 {
         let stored = versions.stored
         let sequence = state?.sequence ?? 0
-        _ = try await storage.update(
+        let changed = try await storage.update(
             object, deleting: deleting, staged: nil, operation: .random(), context: context
         ) { present in
             (present?.sequence ?? 0) == sequence ? .write(stored) : .refuse(Overtaken())
         }
+        return changed?.sequence ?? 0
     }
 
     private func retrying<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {

@@ -16,12 +16,13 @@ extension ListingSummary {
     public var shownPlace: UInt64 { place != 0 ? place : ObjectRecord.place(milliseconds: modifiedMilliseconds) }
 }
 
-/// All versions of all keys in order, the newest of a key first: the registers of the keys, merged with those of archived
+/// All versions of all keys in order, the newest of a key first, or backwards: the registers of the keys, merged with those of archived
 /// versions. What a key's register says of an archived version counts, as it may not have been carried out yet.
 ///
 /// A page of archived versions is always fetched after the page of keys that it is merged with: a version that has left
 /// its key's register by then has been archived before, so none is missed.
 public struct VersionMerge {
+    private let direction: ListDirection
     private var keys: ListingStream
     private var archive: ListingStream
     private var pagesOfKeys = 0
@@ -32,17 +33,18 @@ public struct VersionMerge {
 
     fileprivate struct Head {
         var key: [UInt8]
-        /// Current and pending versions, the newest first.
+        /// Current and pending versions, in the order of the listing.
         var own: [ListedVersion] = []
         /// What the archive has of these does not count.
         var overridden: Set<VersionName> = []
     }
 
-    /// - Parameter after: the marker's key; with a version the older ones of the key are still to come.
+    /// - Parameter after: the marker's key; with a version those of the key that are behind it are still to come.
     public init(
-        _ storage: any RegisterStoring, bucket: BucketID, prefix: [UInt8], after: Marker?, limit: Int,
-        _ context: MessageContext
+        _ storage: any RegisterStoring, bucket: BucketID, prefix: [UInt8], after: Marker?,
+        direction: ListDirection = .forward, limit: Int, _ context: MessageContext
     ) async throws {
+        self.direction = direction
         let escaped = VersionName.escaped(prefix)
         var start: (keys: ListPosition?, archive: ListPosition?) = (nil, nil)
         switch after {
@@ -59,16 +61,20 @@ public struct VersionMerge {
             start = (ListPosition(key: key), ListPosition(key: name.register(of: object).key))
             let record = try await storage.read(object, withBlob: false, context: context).state?.record
             if let record, !record.summary.isEmpty {
-                head = try Head(key, ListingSummary(decoding: record.summary), below: name)
+                head = try Head(key, ListingSummary(decoding: record.summary), direction, behind: name)
             }
         }
         position = start.archive
         keys = ListingStream(
             storage,
-            ListQuery(bucket: bucket, prefix: prefix, after: start.keys, limit: limit, withMarkers: true), context)
+            ListQuery(
+                bucket: bucket, prefix: prefix, after: start.keys, direction: direction, limit: limit, withMarkers: true
+            ), context)
         archive = ListingStream(
             storage,
-            ListQuery(bucket: bucket, keyspace: .versions, prefix: escaped, after: start.archive, limit: limit),
+            ListQuery(
+                bucket: bucket, keyspace: .versions, prefix: escaped, after: start.archive, direction: direction,
+                limit: limit),
             context)
     }
 
@@ -90,12 +96,12 @@ public struct VersionMerge {
             }
             guard let present = head else {
                 let archived = try await archived()
-                guard let key = [following?.key, archived?.key].compactMap(\.self).min(by: bytesPrecede) else {
+                guard let key = [following?.key, archived?.key].compactMap(\.self).min(by: direction.precedes) else {
                     return nil
                 }
                 if let following, following.key == key {
                     keys.pop()
-                    head = try Head(key, following.summary)
+                    head = try Head(key, following.summary, direction)
                 } else {
                     head = Head(key: key)
                 }
@@ -126,7 +132,7 @@ public struct VersionMerge {
                 continue
             }
             guard let own = present.own.first,
-                candidate.map({ $0.summary.shownPlace < own.summary.shownPlace }) ?? true
+                candidate.map({ direction.precedes(own.summary, $0.summary) }) ?? true
             else {
                 guard let candidate else { return nil }
                 popArchived(candidate)
@@ -154,8 +160,10 @@ public struct VersionMerge {
 }
 
 extension VersionMerge.Head {
-    /// - Parameter below: only versions that are older.
-    fileprivate init(_ key: [UInt8], _ summary: ListingSummary, below: VersionName? = nil) throws {
+    /// - Parameter behind: only versions that the listing has not passed by then.
+    fileprivate init(
+        _ key: [UInt8], _ summary: ListingSummary, _ direction: ListDirection, behind: VersionName? = nil
+    ) throws {
         self.init(key: key)
         if summary.kind != .versionNone { own.append(ListedVersion(key: key, summary: summary, isLatest: true)) }
         overridden.insert(summary.name)
@@ -164,7 +172,17 @@ extension VersionMerge.Head {
             overridden.insert(pending.name)
             if !pending.removed { own.append(ListedVersion(key: key, summary: pending, isLatest: false)) }
         }
-        own.sort { $0.summary.shownPlace > $1.summary.shownPlace }
-        if let below { own.removeAll { $0.summary.shownPlace >= below.place } }
+        own.sort { direction.precedes($0.summary, $1.summary) }
+        guard let behind else { return }
+        own.removeAll {
+            direction == .forward ? $0.summary.shownPlace >= behind.place : $0.summary.shownPlace <= behind.place
+        }
+    }
+}
+
+extension ListDirection {
+    /// Whether one version of a key comes before another: the newest first.
+    fileprivate func precedes(_ a: ListingSummary, _ b: ListingSummary) -> Bool {
+        self == .forward ? a.shownPlace > b.shownPlace : a.shownPlace < b.shownPlace
     }
 }

@@ -15,6 +15,9 @@ extension BucketRecord {
     /// The bucket's document of this name is the status alone.
     public static let versioningName = "versioning"
 
+    /// A bucket in which something was to expire by itself has a document of this name: repair looks through it.
+    public static let expiringName = "expiring"
+
     public var versioning: VersioningMode {
         guard let status = document(Self.versioningName) else { return .unversioned }
         return VersioningMode(rawValue: String(decoding: status, as: UTF8.self)) ?? .enabled

@@ -364,6 +364,10 @@ public struct UserRecord: WireMessage, Equatable {
     public var applicationCredentials: [ApplicationCredential]
     /// tokens that were issued before are refused
     public var tokensFromMilliseconds: Int64
+    /// of all the user's buckets together; 0: no limit
+    public var quotaBytes: UInt64
+    /// likewise
+    public var quotaObjects: UInt64
 
     public init(
         id: String = "",
@@ -375,7 +379,9 @@ public struct UserRecord: WireMessage, Equatable {
         defaultProject: String = "",
         roles: [RoleAssignment] = [],
         applicationCredentials: [ApplicationCredential] = [],
-        tokensFromMilliseconds: Int64 = 0
+        tokensFromMilliseconds: Int64 = 0,
+        quotaBytes: UInt64 = 0,
+        quotaObjects: UInt64 = 0
     ) {
         self.id = id
         self.role = role
@@ -387,6 +393,8 @@ public struct UserRecord: WireMessage, Equatable {
         self.roles = roles
         self.applicationCredentials = applicationCredentials
         self.tokensFromMilliseconds = tokensFromMilliseconds
+        self.quotaBytes = quotaBytes
+        self.quotaObjects = quotaObjects
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -405,6 +413,8 @@ public struct UserRecord: WireMessage, Equatable {
         roles = (0..<c.n_roles).map { RoleAssignment(reading: UnsafeRawPointer(c.roles[$0]!)) }
         applicationCredentials = (0..<c.n_application_credentials).map { ApplicationCredential(reading: UnsafeRawPointer(c.application_credentials[$0]!)) }
         tokensFromMilliseconds = c.tokens_from_milliseconds
+        quotaBytes = c.quota_bytes
+        quotaObjects = c.quota_objects
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -426,6 +436,8 @@ public struct UserRecord: WireMessage, Equatable {
             c.pointee.application_credentials = arena.messages(applicationCredentials, as: Martlet__V1__ApplicationCredential.self)
         }
         c.pointee.tokens_from_milliseconds = tokensFromMilliseconds
+        c.pointee.quota_bytes = quotaBytes
+        c.pointee.quota_objects = quotaObjects
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -435,12 +447,16 @@ public struct BucketState: RawRepresentable, Hashable, Sendable, CustomStringCon
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
     public static let bucketActive = BucketState(rawValue: 0)
+    /// as long as one request takes that looks whether it is empty
     public static let bucketDeleting = BucketState(rawValue: 1)
+    /// with all that is in it, by the repair process, however long that takes
+    public static let bucketRemoving = BucketState(rawValue: 11)
 
     public var description: String {
         switch rawValue {
         case 0: "bucketActive"
         case 1: "bucketDeleting"
+        case 11: "bucketRemoving"
         default: "\(rawValue)"
         }
     }
@@ -497,6 +513,10 @@ public struct BucketRecord: WireMessage, Equatable {
     public var project: String
     /// as a container, sorted by name
     public var headers: [SwiftHeader]
+    /// 0: no limit
+    public var quotaBytes: UInt64
+    /// 0: no limit
+    public var quotaObjects: UInt64
 
     public init(
         name: String = "",
@@ -508,7 +528,9 @@ public struct BucketRecord: WireMessage, Equatable {
         location: String = "",
         documents: [BucketDocument] = [],
         project: String = "",
-        headers: [SwiftHeader] = []
+        headers: [SwiftHeader] = [],
+        quotaBytes: UInt64 = 0,
+        quotaObjects: UInt64 = 0
     ) {
         self.name = name
         self.id = id
@@ -520,6 +542,8 @@ public struct BucketRecord: WireMessage, Equatable {
         self.documents = documents
         self.project = project
         self.headers = headers
+        self.quotaBytes = quotaBytes
+        self.quotaObjects = quotaObjects
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -538,6 +562,8 @@ public struct BucketRecord: WireMessage, Equatable {
         documents = (0..<c.n_documents).map { BucketDocument(reading: UnsafeRawPointer(c.documents[$0]!)) }
         project = wireString(c.project)
         headers = (0..<c.n_headers).map { SwiftHeader(reading: UnsafeRawPointer(c.headers[$0]!)) }
+        quotaBytes = c.quota_bytes
+        quotaObjects = c.quota_objects
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -559,6 +585,143 @@ public struct BucketRecord: WireMessage, Equatable {
             c.pointee.n_headers = headers.count
             c.pointee.headers = arena.messages(headers, as: Martlet__V1__SwiftHeader.self)
         }
+        c.pointee.quota_bytes = quotaBytes
+        c.pointee.quota_objects = quotaObjects
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// Where events of buckets are sent. Stored under webhooks/NAME
+public struct WebhookRecord: WireMessage, Equatable {
+    /// arn:martlet:sqs::NAME:webhook
+    public var name: String
+    public var url: String
+    /// of the Authorization header, sealed by the master key; empty: none
+    public var sealedToken: [UInt8]
+    public var createdMilliseconds: Int64
+
+    public init(
+        name: String = "",
+        url: String = "",
+        sealedToken: [UInt8] = [],
+        createdMilliseconds: Int64 = 0
+    ) {
+        self.name = name
+        self.url = url
+        self.sealedToken = sealedToken
+        self.createdMilliseconds = createdMilliseconds
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__webhook_record__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__WebhookRecord.self).pointee
+        name = wireString(c.name)
+        url = wireString(c.url)
+        sealedToken = wireBytes(c.sealed_token)
+        createdMilliseconds = c.created_milliseconds
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__WebhookRecord.self)
+        martlet__v1__webhook_record__init(c)
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
+        if !url.isEmpty { c.pointee.url = arena.string(url) }
+        if !sealedToken.isEmpty { c.pointee.sealed_token = arena.binary(sealedToken) }
+        c.pointee.created_milliseconds = createdMilliseconds
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// One event for one webhook.
+public struct WebhookEvent: WireMessage, Equatable {
+    /// name
+    public var webhook: String
+    /// the body that is posted
+    public var message: [UInt8]
+
+    public init(
+        webhook: String = "",
+        message: [UInt8] = []
+    ) {
+        self.webhook = webhook
+        self.message = message
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__webhook_event__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__WebhookEvent.self).pointee
+        webhook = wireString(c.webhook)
+        message = wireBytes(c.message)
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__WebhookEvent.self)
+        martlet__v1__webhook_event__init(c)
+        if !webhook.isEmpty { c.pointee.webhook = arena.string(webhook) }
+        if !message.isEmpty { c.pointee.message = arena.binary(message) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// From repair to a gateway, which keeps the events until their webhooks have taken them.
+public struct PublishEventsRequest: WireMessage, Equatable {
+    public var events: [WebhookEvent]
+
+    public init(
+        events: [WebhookEvent] = []
+    ) {
+        self.events = events
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__publish_events_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__PublishEventsRequest.self).pointee
+        events = (0..<c.n_events).map { WebhookEvent(reading: UnsafeRawPointer(c.events[$0]!)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__PublishEventsRequest.self)
+        martlet__v1__publish_events_request__init(c)
+        if !events.isEmpty {
+            c.pointee.n_events = events.count
+            c.pointee.events = arena.messages(events, as: Martlet__V1__WebhookEvent.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// All of them are durable, but for those that no queue had room for, or whose webhook is gone.
+public struct PublishEventsReply: WireMessage, Equatable {
+    public var dropped: UInt32
+
+    public init(
+        dropped: UInt32 = 0
+    ) {
+        self.dropped = dropped
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__publish_events_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__PublishEventsReply.self).pointee
+        dropped = c.dropped
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__PublishEventsReply.self)
+        martlet__v1__publish_events_reply__init(c)
+        c.pointee.dropped = dropped
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -1426,6 +1589,10 @@ public struct BucketChange: RawRepresentable, Hashable, Sendable, CustomStringCo
     /// as Swift does it: the manager finds a name that is free
     public static let containerCreate = BucketChange(rawValue: 30)
     public static let containerSetHeaders = BucketChange(rawValue: 31)
+    /// by the repair process: nothing is left in it
+    public static let bucketRemovalFinish = BucketChange(rawValue: 41)
+    /// by the repair process: what is left may not be removed
+    public static let bucketRemovalCancel = BucketChange(rawValue: 42)
 
     public var description: String {
         switch rawValue {
@@ -1437,6 +1604,8 @@ public struct BucketChange: RawRepresentable, Hashable, Sendable, CustomStringCo
         case 5: "bucketSetDocuments"
         case 30: "containerCreate"
         case 31: "containerSetHeaders"
+        case 41: "bucketRemovalFinish"
+        case 42: "bucketRemovalCancel"
         default: "\(rawValue)"
         }
     }
@@ -1755,13 +1924,17 @@ public struct ChangeAccountRequest: WireMessage, Equatable {
     public var project: String
     /// those with an empty value are removed
     public var headers: [SwiftHeader]
+    /// of a project of another Keystone: it is made, unless it is known
+    public var name: String
 
     public init(
         project: String = "",
-        headers: [SwiftHeader] = []
+        headers: [SwiftHeader] = [],
+        name: String = ""
     ) {
         self.project = project
         self.headers = headers
+        self.name = name
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -1772,6 +1945,7 @@ public struct ChangeAccountRequest: WireMessage, Equatable {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__ChangeAccountRequest.self).pointee
         project = wireString(c.project)
         headers = (0..<c.n_headers).map { SwiftHeader(reading: UnsafeRawPointer(c.headers[$0]!)) }
+        name = wireString(c.name)
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -1782,6 +1956,7 @@ public struct ChangeAccountRequest: WireMessage, Equatable {
             c.pointee.n_headers = headers.count
             c.pointee.headers = arena.messages(headers, as: Martlet__V1__SwiftHeader.self)
         }
+        if !name.isEmpty { c.pointee.name = arena.string(name) }
         return UnsafeMutableRawPointer(c)
     }
 }

@@ -54,6 +54,8 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let reportMoves = MessageType(rawValue: 64)
     public static let revokeToken = MessageType(rawValue: 80)
     public static let changeAccount = MessageType(rawValue: 81)
+    public static let fetchUsage = MessageType(rawValue: 91)
+    public static let publishEvents = MessageType(rawValue: 92)
 
     public var description: String {
         switch rawValue {
@@ -96,6 +98,8 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
         case 64: "reportMoves"
         case 80: "revokeToken"
         case 81: "changeAccount"
+        case 91: "fetchUsage"
+        case 92: "publishEvents"
         default: "\(rawValue)"
         }
     }

@@ -476,6 +476,12 @@ public struct ObjectRecord: WireMessage, Equatable {
     public var symlinkEtag: String
     /// Swift: it does not exist any more from then on; 0: for ever
     public var deleteAtSeconds: Int64
+    /// Swift: of the manifest as a client reads it, without quotes
+    public var manifestEtag: String
+    /// Swift: with symlink_etag, the size of the target
+    public var symlinkBytes: UInt64
+    /// somebody has set it, or lifted it again: it is shown
+    public var legalHoldKnown: Bool
 
     public init(
         version: UInt32 = 0,
@@ -511,7 +517,10 @@ public struct ObjectRecord: WireMessage, Equatable {
         symlinkTarget: String = "",
         symlinkAccount: String = "",
         symlinkEtag: String = "",
-        deleteAtSeconds: Int64 = 0
+        deleteAtSeconds: Int64 = 0,
+        manifestEtag: String = "",
+        symlinkBytes: UInt64 = 0,
+        legalHoldKnown: Bool = false
     ) {
         self.version = version
         self.modifiedMilliseconds = modifiedMilliseconds
@@ -547,6 +556,9 @@ public struct ObjectRecord: WireMessage, Equatable {
         self.symlinkAccount = symlinkAccount
         self.symlinkEtag = symlinkEtag
         self.deleteAtSeconds = deleteAtSeconds
+        self.manifestEtag = manifestEtag
+        self.symlinkBytes = symlinkBytes
+        self.legalHoldKnown = legalHoldKnown
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -589,6 +601,9 @@ public struct ObjectRecord: WireMessage, Equatable {
         symlinkAccount = wireString(c.symlink_account)
         symlinkEtag = wireString(c.symlink_etag)
         deleteAtSeconds = c.delete_at_seconds
+        manifestEtag = wireString(c.manifest_etag)
+        symlinkBytes = c.symlink_bytes
+        legalHoldKnown = c.legal_hold_known != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -654,6 +669,9 @@ public struct ObjectRecord: WireMessage, Equatable {
         if !symlinkAccount.isEmpty { c.pointee.symlink_account = arena.string(symlinkAccount) }
         if !symlinkEtag.isEmpty { c.pointee.symlink_etag = arena.string(symlinkEtag) }
         c.pointee.delete_at_seconds = deleteAtSeconds
+        if !manifestEtag.isEmpty { c.pointee.manifest_etag = arena.string(manifestEtag) }
+        c.pointee.symlink_bytes = symlinkBytes
+        c.pointee.legal_hold_known = legalHoldKnown ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -792,6 +810,16 @@ public struct ListingSummary: WireMessage, Equatable {
     /// Swift: /v1/… path parts of its target, project/container/object
     public var symlink: String
     public var deleteAtSeconds: Int64
+    /// of the current version: a copy stands among the archived ones, and is counted there
+    public var archived: Bool
+    /// Swift: of the manifest alone
+    public var manifestEtag: String
+    /// Swift: of the target that the link insists on
+    public var symlinkEtag: String
+    /// size of that target
+    public var symlinkBytes: UInt64
+    /// of a static large object of Swift: bytes of its manifest; 0: it is none, or written before this field
+    public var manifestSize: UInt64
 
     public init(
         size: UInt64 = 0,
@@ -809,7 +837,12 @@ public struct ListingSummary: WireMessage, Equatable {
         contentType: String = "",
         manifest: Bool = false,
         symlink: String = "",
-        deleteAtSeconds: Int64 = 0
+        deleteAtSeconds: Int64 = 0,
+        archived: Bool = false,
+        manifestEtag: String = "",
+        symlinkEtag: String = "",
+        symlinkBytes: UInt64 = 0,
+        manifestSize: UInt64 = 0
     ) {
         self.size = size
         self.etag = etag
@@ -827,6 +860,11 @@ public struct ListingSummary: WireMessage, Equatable {
         self.manifest = manifest
         self.symlink = symlink
         self.deleteAtSeconds = deleteAtSeconds
+        self.archived = archived
+        self.manifestEtag = manifestEtag
+        self.symlinkEtag = symlinkEtag
+        self.symlinkBytes = symlinkBytes
+        self.manifestSize = manifestSize
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -851,6 +889,11 @@ public struct ListingSummary: WireMessage, Equatable {
         manifest = c.manifest != 0
         symlink = wireString(c.symlink)
         deleteAtSeconds = c.delete_at_seconds
+        archived = c.archived != 0
+        manifestEtag = wireString(c.manifest_etag)
+        symlinkEtag = wireString(c.symlink_etag)
+        symlinkBytes = c.symlink_bytes
+        manifestSize = c.manifest_size
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -875,6 +918,11 @@ public struct ListingSummary: WireMessage, Equatable {
         c.pointee.manifest = manifest ? 1 : 0
         if !symlink.isEmpty { c.pointee.symlink = arena.string(symlink) }
         c.pointee.delete_at_seconds = deleteAtSeconds
+        c.pointee.archived = archived ? 1 : 0
+        if !manifestEtag.isEmpty { c.pointee.manifest_etag = arena.string(manifestEtag) }
+        if !symlinkEtag.isEmpty { c.pointee.symlink_etag = arena.string(symlinkEtag) }
+        c.pointee.symlink_bytes = symlinkBytes
+        c.pointee.manifest_size = manifestSize
         return UnsafeMutableRawPointer(c)
     }
 }

@@ -698,6 +698,10 @@ public struct ListRequest: WireMessage, Equatable {
     public var withRecords: Bool
     /// without tombstones
     public var liveOnly: Bool
+    /// `after`, `until` and `end` are meant in this direction
+    public var backwards: Bool
+    /// exclusive; empty: no bound
+    public var until: [UInt8]
 
     public init(
         bucket: [UInt8] = [],
@@ -708,7 +712,9 @@ public struct ListRequest: WireMessage, Equatable {
         delimiter: [UInt8] = [],
         limit: UInt32 = 0,
         withRecords: Bool = false,
-        liveOnly: Bool = false
+        liveOnly: Bool = false,
+        backwards: Bool = false,
+        until: [UInt8] = []
     ) {
         self.bucket = bucket
         self.keyspace = keyspace
@@ -719,6 +725,8 @@ public struct ListRequest: WireMessage, Equatable {
         self.limit = limit
         self.withRecords = withRecords
         self.liveOnly = liveOnly
+        self.backwards = backwards
+        self.until = until
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -736,6 +744,8 @@ public struct ListRequest: WireMessage, Equatable {
         limit = c.limit
         withRecords = c.with_records != 0
         liveOnly = c.live_only != 0
+        backwards = c.backwards != 0
+        until = wireBytes(c.until)
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -750,6 +760,8 @@ public struct ListRequest: WireMessage, Equatable {
         c.pointee.limit = limit
         c.pointee.with_records = withRecords ? 1 : 0
         c.pointee.live_only = liveOnly ? 1 : 0
+        c.pointee.backwards = backwards ? 1 : 0
+        if !until.isEmpty { c.pointee.until = arena.binary(until) }
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -758,7 +770,7 @@ public struct ListEntry: WireMessage, Equatable {
     /// a key, or a common prefix that ends with the delimiter
     public var key: [UInt8]
     public var commonPrefix: Bool
-    /// common prefix: the first live key below it on this node
+    /// common prefix: the live key below it on this node that comes first
     public var witness: [UInt8]
     /// of the key; common prefix: of its witness
     public var tag: BallotNumber?
@@ -1334,6 +1346,105 @@ public struct ListPartitionReply: WireMessage, Equatable {
             c.pointee.entries = arena.messages(entries, as: Martlet__V1__PartitionEntry.self)
         }
         if !cursor.isEmpty { c.pointee.cursor = arena.binary(cursor) }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+/// What buckets hold on this node: each replica is counted.
+public struct FetchUsageRequest: WireMessage, Equatable {
+    /// ids; none: all that hold or held something
+    public var buckets: [[UInt8]]
+
+    public init(
+        buckets: [[UInt8]] = []
+    ) {
+        self.buckets = buckets
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_usage_request__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchUsageRequest.self).pointee
+        buckets = (0..<c.n_buckets).map { wireBytes(c.buckets[$0]) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchUsageRequest.self)
+        martlet__v1__fetch_usage_request__init(c)
+        if !buckets.isEmpty {
+            c.pointee.n_buckets = buckets.count
+            c.pointee.buckets = arena.binaries(buckets)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct BucketUsage: WireMessage, Equatable {
+    /// id
+    public var bucket: [UInt8]
+    /// live objects and versions; delete markers are none
+    public var objects: UInt64
+    /// of their content, and of parts of uploads
+    public var bytes: UInt64
+
+    public init(
+        bucket: [UInt8] = [],
+        objects: UInt64 = 0,
+        bytes: UInt64 = 0
+    ) {
+        self.bucket = bucket
+        self.objects = objects
+        self.bytes = bytes
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__bucket_usage__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__BucketUsage.self).pointee
+        bucket = wireBytes(c.bucket)
+        objects = c.objects
+        bytes = c.bytes
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__BucketUsage.self)
+        martlet__v1__bucket_usage__init(c)
+        if !bucket.isEmpty { c.pointee.bucket = arena.binary(bucket) }
+        c.pointee.objects = objects
+        c.pointee.bytes = bytes
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct FetchUsageReply: WireMessage, Equatable {
+    public var usage: [BucketUsage]
+
+    public init(
+        usage: [BucketUsage] = []
+    ) {
+        self.usage = usage
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__fetch_usage_reply__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__FetchUsageReply.self).pointee
+        usage = (0..<c.n_usage).map { BucketUsage(reading: UnsafeRawPointer(c.usage[$0]!)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__FetchUsageReply.self)
+        martlet__v1__fetch_usage_reply__init(c)
+        if !usage.isEmpty {
+            c.pointee.n_usage = usage.count
+            c.pointee.usage = arena.messages(usage, as: Martlet__V1__BucketUsage.self)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }

@@ -50,6 +50,12 @@ public struct TapRecord: WireMessage, Equatable {
     public var errorMessage: String
     /// id in hex digits
     public var bucket: String
+    /// of the register that the message is about
+    public var keyspace: UInt32
+    /// COMMIT: the state is a tombstone
+    public var deletes: Bool
+    /// READ: with the content beside the register
+    public var wantsContent: Bool
 
     public init(
         timeMicroseconds: Int64 = 0,
@@ -65,7 +71,10 @@ public struct TapRecord: WireMessage, Equatable {
         latencyMicroseconds: UInt64 = 0,
         status: Status = Status(rawValue: 0),
         errorMessage: String = "",
-        bucket: String = ""
+        bucket: String = "",
+        keyspace: UInt32 = 0,
+        deletes: Bool = false,
+        wantsContent: Bool = false
     ) {
         self.timeMicroseconds = timeMicroseconds
         self.process = process
@@ -81,6 +90,9 @@ public struct TapRecord: WireMessage, Equatable {
         self.status = status
         self.errorMessage = errorMessage
         self.bucket = bucket
+        self.keyspace = keyspace
+        self.deletes = deletes
+        self.wantsContent = wantsContent
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -103,6 +115,9 @@ public struct TapRecord: WireMessage, Equatable {
         status = Status(rawValue: Int32(truncatingIfNeeded: c.status.rawValue))
         errorMessage = wireString(c.error_message)
         bucket = wireString(c.bucket)
+        keyspace = c.keyspace
+        deletes = c.deletes != 0
+        wantsContent = c.wants_content != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -122,6 +137,9 @@ public struct TapRecord: WireMessage, Equatable {
         c.pointee.status = .init(rawValue: .init(truncatingIfNeeded: status.rawValue))
         if !errorMessage.isEmpty { c.pointee.error_message = arena.string(errorMessage) }
         if !bucket.isEmpty { c.pointee.bucket = arena.string(bucket) }
+        c.pointee.keyspace = keyspace
+        c.pointee.deletes = deletes ? 1 : 0
+        c.pointee.wants_content = wantsContent ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }

@@ -14,17 +14,22 @@ struct AddBucket: VerbCommand {
 
 struct DeleteBucket: VerbCommand {
     static let configuration = CommandConfiguration(
-        commandName: "delete-bucket", abstract: "Deletes an empty bucket.",
+        commandName: "delete-bucket", abstract: "Deletes a bucket: an empty one, or with --force whatever is in it.",
         discussion: """
-            Unlike leofs-adm's verb it never deletes objects: a bucket with objects is refused.
+            Without --force a bucket with objects is refused. With it the repair process removes everything in the
+            background, as the task bucket-removal shows; the name is free when it is done. Versions that object lock
+            protects stay, and the bucket with them.
 
-            EXAMPLE: martlet-adm delete-bucket photos 05236a2b41f0c3d9e8b7
+            EXAMPLES:
+              martlet-adm delete-bucket photos 05236a2b41f0c3d9e8b7
+              martlet-adm delete-bucket photos 05236a2b41f0c3d9e8b7 --force
             """)
     @OptionGroup var options: ConnectionOptions
     @Argument(help: "The bucket's name.") var bucket: String
     @Argument(help: "Access key id of the owner.") var accessKeyID: String
+    @Flag(help: "Remove all objects, versions and uploads in it.") var force = false
 
-    var verbArguments: [String] { [bucket, accessKeyID] }
+    var verbArguments: [String] { [bucket, accessKeyID] + (force ? ["force"] : []) }
 }
 
 struct GetBuckets: VerbCommand {

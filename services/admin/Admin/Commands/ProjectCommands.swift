@@ -41,8 +41,17 @@ struct GetProjects: VerbCommand {
     func text(_ json: [UInt8]) throws -> String { IdentityText.projects(try report(ProjectsReport.self, json)) }
 }
 
-struct AddRole: VerbCommand {
+/// What a user may do in a project.
+struct RoleAssignment: ParsableArguments {
     static let roles = ["admin", "member", "reader", "ResellerAdmin", "service", "swiftoperator"]
+    @Argument(help: "The user's id.") var user: String
+    @Argument(help: "The project's name or id.") var project: String
+    @Argument(help: "The role.", completion: .list(roles)) var role: String
+
+    var verbArguments: [String] { [user, project, role] }
+}
+
+struct AddRole: VerbCommand {
     static let configuration = CommandConfiguration(
         commandName: "add-role", abstract: "Gives a user a role in a project.",
         discussion: """
@@ -52,11 +61,9 @@ struct AddRole: VerbCommand {
             EXAMPLE: martlet-adm add-role alice backups swiftoperator
             """)
     @OptionGroup var options: ConnectionOptions
-    @Argument(help: "The user's id.") var user: String
-    @Argument(help: "The project's name or id.") var project: String
-    @Argument(help: "The role.", completion: .list(roles)) var role: String
+    @OptionGroup var assignment: RoleAssignment
 
-    var verbArguments: [String] { [user, project, role] }
+    var verbArguments: [String] { assignment.verbArguments }
 }
 
 struct RemoveRole: VerbCommand {
@@ -64,11 +71,9 @@ struct RemoveRole: VerbCommand {
         commandName: "remove-role", abstract: "Takes a role in a project from a user.",
         discussion: "EXAMPLE: martlet-adm remove-role alice backups swiftoperator")
     @OptionGroup var options: ConnectionOptions
-    @Argument(help: "The user's id.") var user: String
-    @Argument(help: "The project's name or id.") var project: String
-    @Argument(help: "The role.", completion: .list(AddRole.roles)) var role: String
+    @OptionGroup var assignment: RoleAssignment
 
-    var verbArguments: [String] { [user, project, role] }
+    var verbArguments: [String] { assignment.verbArguments }
 }
 
 struct GetRoles: VerbCommand {

@@ -82,6 +82,29 @@ struct RecoverRing: VerbCommand {
     var verbArguments: [String] { [node] }
 }
 
+struct PurgeTombstones: TaskVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "purge-tombstones",
+        abstract: "Drops tombstones of deleted objects now, those that every replica of their key holds.",
+        discussion: """
+            Repair does that by itself, with those that are older than repair.tombstone_grace. Younger ones are needed by \
+            a replica that still misses the delete: those stay, whatever the age, and so do all of partitions that move or \
+            of which a replica does not answer. Cannot be undone.
+
+            EXAMPLE: martlet-adm purge-tombstones --older-than 1h
+            """)
+    @OptionGroup var options: ConnectionOptions
+    @OptionGroup var confirmation: Confirmation
+    @Option(help: "Younger ones stay, such as 30s or 2h; none: repair.tombstone_grace.") var olderThan: String?
+
+    var verbArguments: [String] { olderThan.map { [$0] } ?? [] }
+
+    mutating func run() async throws {
+        try confirmation.ask("Drop the tombstones that all replicas of deleted objects hold?")
+        try await perform()
+    }
+}
+
 struct RepairStatus: VerbCommand {
     static let configuration = CommandConfiguration(
         commandName: "repair-status",

@@ -63,7 +63,8 @@ struct DetachNode: VerbCommand {
     static let configuration = CommandConfiguration(
         commandName: "detach", abstract: "Announces that a storage node is to leave the ring.",
         discussion: """
-            `rebalance` carries it out; then the node is no member any more.
+            `rebalance` carries it out; then the node is no member any more and its key is refused. Its disks keep what \
+            they have: wipe them. The machine comes back with an empty folder, as a new node.
 
             EXAMPLE: martlet-adm detach storage-2
             """)

@@ -14,7 +14,7 @@ struct CreateUser: VerbCommand {
     @OptionGroup var options: ConnectionOptions
     @OptionGroup var source: PasswordSource
     @Option(help: "Give the user a role in this project.") var project: String?
-    @Option(help: "The role in the project.", completion: .list(AddRole.roles)) var role = "swiftoperator"
+    @Option(help: "The role in the project.", completion: .list(RoleAssignment.roles)) var role = "swiftoperator"
     @Argument(help: "The user's id.") var user: String
     @Argument(help: "The password; other users of this host may see it here.") var password: String?
 

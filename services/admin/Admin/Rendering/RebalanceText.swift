@@ -12,7 +12,10 @@ enum RebalanceText {
             "partitions: \(report.partitions - report.partitionsLeft) of \(report.partitions) done, "
                 + "\(report.partitionsMoving) moving; \(report.moves) replicas move in all",
         ]
-        if report.copied > 0 { lines.append("    copied: \(report.copied) registers and chunks") }
+        if report.copied > 0 {
+            let rate = report.copiedPerSecond.map { ", \(Int($0.rounded())) a second lately" } ?? ""
+            lines.append("    copied: \(report.copied) registers and chunks\(rate)")
+        }
         if let seconds = report.secondsLeft { lines.append(" time left: about \(seconds) s") }
         if !report.waitingForNodes.isEmpty {
             lines.append("waits for: \(report.waitingForNodes.joined(separator: ", ")) to adopt the ring")

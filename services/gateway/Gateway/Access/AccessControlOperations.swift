@@ -39,7 +39,7 @@ extension S3Operations {
         let policy = try await requestedList(call, owner: owner, allowed: RequestedAccessList.forObjects)
         let canned = policy.canned(bucketOwner: call.rules.owner)
         let grants = canned == nil ? policy.records : []
-        let changed = try await changeObject(call) { object in
+        let changed = try await changeObject(call, event: .aclPut) { object in
             object.acl = canned?.rawValue ?? ""
             object.grants = grants
         }

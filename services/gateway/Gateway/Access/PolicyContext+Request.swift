@@ -13,7 +13,7 @@ extension PolicyContext {
         self["s3:ResourceAccount"] = [bucketOwner]
         setQuery(request)
         setHeaders(request.headers)
-        setRequestTags(request.headers)
+        setRequestTags(request)
     }
 
     private mutating func setRequester(_ identity: Identity) {
@@ -61,10 +61,10 @@ extension PolicyContext {
         self["s3:object-lock-legal-hold"] = headers.first(name: "x-amz-object-lock-legal-hold").map { [$0] }
     }
 
-    private mutating func setRequestTags(_ headers: HTTPHeaders) {
-        guard let text = headers.first(name: "x-amz-tagging"),
-            let tags = try? TagSet(header: text)
-        else { return }
+    private mutating func setRequestTags(_ request: S3Request) {
+        lacksRequestTags = request.operation == .putObjectTagging && request.tags == nil
+        let header = request.headers.first(name: "x-amz-tagging")
+        guard let tags = request.tags ?? header.flatMap({ try? TagSet(header: $0) }) else { return }
         for tag in tags.tags { self["s3:RequestObjectTag/\(tag.key)"] = [tag.value] }
         self["s3:RequestObjectTagKeys"] = tags.tags.map(\.key)
     }

@@ -3,8 +3,12 @@ struct PolicyContext: Sendable {
     private var values: [String: [String]] = [:]
     /// Tags of the object that the request is about; nil: not known yet.
     var existingTags: [String: String]?
+    /// The tags that the request brings are in its body, which has not been read yet.
+    var lacksRequestTags = false
 
     static let existingTagPrefix = "s3:existingobjecttag/"
+    /// Also of the key that has the names of all.
+    private static let requestTagPrefix = "s3:requestobjecttag"
     private static let tagPrefixes = [
         existingTagPrefix, "s3:requestobjecttag/", "aws:requesttag/", "aws:resourcetag/", "aws:principaltag/",
     ]
@@ -26,6 +30,7 @@ struct PolicyContext: Sendable {
     /// The values of a key: nil when the request has none. The outer optional: not known yet.
     func lookUp(_ key: String) -> [String]?? {
         let key = Self.normalized(key)
+        if lacksRequestTags, key.hasPrefix(Self.requestTagPrefix) { return nil }
         guard key.hasPrefix(Self.existingTagPrefix) else { return .some(values[key]) }
         guard let existingTags else { return nil }
         return .some(existingTags[String(key.dropFirst(Self.existingTagPrefix.count))].map { [$0] })

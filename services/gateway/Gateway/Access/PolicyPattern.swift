@@ -60,10 +60,7 @@ struct PolicyPattern: Sendable, Equatable {
         return .variable(parts.first ?? "", otherwise: otherwise)
     }
 
-    /// Whether the pattern is `*` alone, or something as wide.
-    var matchesEverything: Bool { pieces == [.anyText] }
-
-    /// Whether the pattern has a wildcard or variable.
+    /// Whether the pattern has neither a wildcard nor a variable.
     var isFixed: Bool { pieces.allSatisfy { if case .literal = $0 { true } else { false } } }
 
     /// - Parameter value: of a variable; nil: the request has none, and nothing matches.

@@ -24,7 +24,6 @@ final class DecryptingStream: ContentReading {
         var frame: UInt64 = 0
         var skip = 0
         var left: UInt64 = 0
-        var rest = ByteBuffer()
     }
 
     private let storage: any ObjectStorage
@@ -34,6 +33,7 @@ final class DecryptingStream: ContentReading {
     private let context: MessageContext
     // Touched by the one task that reads.
     private let state: Mutex<State>
+    private let buffer = PieceBuffer()
 
     /// Frames that are fetched and opened at a time.
     private static let framesAtOnce = 16
@@ -121,18 +121,5 @@ final class DecryptingStream: ContentReading {
         }
     }
 
-    func read(_ count: Int) async throws -> ByteBuffer? {
-        var bytes = state.withLock { state in
-            defer { state.rest = ByteBuffer() }
-            return state.rest
-        }
-        while bytes.readableBytes < count, var piece = try await next() {
-            if bytes.readableBytes == 0 { bytes = piece } else { bytes.writeBuffer(&piece) }
-        }
-        guard bytes.readableBytes > 0 else { return nil }
-        let wanted = bytes.readSlice(length: min(count, bytes.readableBytes))
-        let rest = bytes
-        state.withLock { $0.rest = rest }
-        return wanted
-    }
+    func read(_ count: Int) async throws -> ByteBuffer? { try await buffer.read(count) { try await next() } }
 }

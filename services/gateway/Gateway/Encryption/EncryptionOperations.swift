@@ -16,20 +16,20 @@ extension S3Operations {
         name: "encryption", absence: .error(.serverSideEncryptionConfigurationNotFound)
     ) { body, _, operations in
         let wanted = try BucketEncryption(parsing: body)
-        if let key = wanted.keyID.flatMap(EncryptionWish.keyName) { _ = try operations.encryptionKeys.named(key) }
+        if let key = wanted.keyID.flatMap(EncryptionWish.keyName) { _ = try await operations.encryptionKeys.named(key) }
         return body
     }
 
     /// How the object that the request makes is to be encrypted: as it says, otherwise as its bucket says. nil: not at
     /// all.
-    func newEncryption(_ call: S3Call) throws -> ContentEncryption? {
-        if let wish = try EncryptionWish(call.request.headers) { return try encryptionKeys.make(wish) }
+    func newEncryption(_ call: S3Call) async throws -> ContentEncryption? {
+        if let wish = try EncryptionWish(call.request.headers) { return try await encryptionKeys.make(wish) }
         guard let document = call.bucket.document("encryption") else { return nil }
         let wanted = try BucketEncryption(parsing: document)
         switch wanted.algorithm {
-        case .aes256: return try encryptionKeys.make(.sseS3)
+        case .aes256: return try await encryptionKeys.make(.sseS3)
         case .kms:
-            return try encryptionKeys.make(
+            return try await encryptionKeys.make(
                 .sseKMS(
                     key: wanted.keyID.flatMap(EncryptionWish.keyName), context: "", bucketKey: wanted.isBucketKeyEnabled
                 ))
@@ -38,13 +38,13 @@ extension S3Operations {
 
     /// The key of the object that the request reads; throws what AWS does when the request brings none, a wrong one, or
     /// one that the object does not need.
-    func openEncryption(_ object: ObjectRecord, _ call: S3Call) throws -> ContentEncryption? {
+    func openEncryption(_ object: ObjectRecord, _ call: S3Call) async throws -> ContentEncryption? {
         try EncryptionWish.refuse(call.request.headers)
-        return try encryptionKeys.open(object.encryption, try CustomerKey(call.request.headers))
+        return try await encryptionKeys.open(object.encryption, try CustomerKey(call.request.headers))
     }
 
     /// The same for a part of an upload: with a client's key each part brings the one that the upload was begun with.
-    func openEncryption(_ upload: UploadRecord, _ call: S3Call) throws -> ContentEncryption? {
+    func openEncryption(_ upload: UploadRecord, _ call: S3Call) async throws -> ContentEncryption? {
         try EncryptionWish.refuse(call.request.headers)
         let customer = try CustomerKey(call.request.headers)
         let isCustomers = upload.encryption?.mode == .encryptionSseC
@@ -57,7 +57,7 @@ extension S3Operations {
                     : "The multipart upload initiate did not request encryption with a key of the client.")
         }
         do {
-            return try encryptionKeys.open(upload.encryption, customer)
+            return try await encryptionKeys.open(upload.encryption, customer)
         } catch  where error.code == .accessDenied {
             throw S3Error(
                 .invalidRequest, "The provided encryption parameters did not match the ones used originally.")

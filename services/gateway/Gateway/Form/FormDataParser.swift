@@ -9,6 +9,7 @@ struct FormDataParser {
         var name: String
         /// nil: a plain field.
         var filename: String?
+        var contentType: String?
     }
 
     enum Event: Equatable {
@@ -89,14 +90,25 @@ struct FormDataParser {
             throw S3Error(.malformedPOSTRequest)
         }
         buffer.moveReaderIndex(forwardBy: 4)
+        var part: Part?
+        var contentType: String?
         for line in text.split(separator: "\r\n") {
             let pair = line.split(separator: ":", maxSplits: 1)
-            guard pair.count == 2, pair[0].lowercased() == "content-disposition" else { continue }
-            let parameters = HeaderParameters(String(pair[1]))
-            guard parameters.value.lowercased() == "form-data", let name = parameters["name"] else { break }
-            return Part(name: name, filename: parameters["filename"])
+            guard pair.count == 2 else { continue }
+            switch pair[0].lowercased() {
+            case "content-disposition":
+                let parameters = HeaderParameters(String(pair[1]))
+                guard part == nil, parameters.value.lowercased() == "form-data", let name = parameters["name"] else {
+                    throw S3Error(.malformedPOSTRequest)
+                }
+                part = Part(name: name, filename: parameters["filename"])
+            case "content-type": contentType = String(pair[1].drop { $0 == " " })
+            default: break
+            }
         }
-        throw S3Error(.malformedPOSTRequest)
+        guard var part else { throw S3Error(.malformedPOSTRequest) }
+        part.contentType = contentType
+        return part
     }
 
     private mutating func content() -> Event {

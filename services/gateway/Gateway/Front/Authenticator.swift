@@ -15,20 +15,21 @@ final class Authenticator: Sendable {
     }
 
     private static let openedMax = 4096
-    private static let refreshInterval = Duration.seconds(1)
 
     private let cluster: any ClusterViewing
     private let unseal: Unsealing
     private let verifier: SignatureVerifier
     private let allowsV2: Bool
     private let opened = Mutex<[String: Opened]>([:])
-    private let lastRefresh = Mutex<ContinuousClock.Instant?>(nil)
+    /// A user who was made a moment ago may be unknown here yet.
+    private let refresh: SharedRefresh
 
-    init(cluster: any ClusterViewing, unseal: @escaping Unsealing, allowsV2: Bool) {
+    init(cluster: any ClusterViewing, unseal: @escaping Unsealing, allowsV2: Bool, refresh: SharedRefresh) {
         self.cluster = cluster
         self.unseal = unseal
         self.allowsV2 = allowsV2
         verifier = SignatureVerifier(allowsV2: allowsV2)
+        self.refresh = refresh
     }
 
     /// - Parameter now: Seconds since 1970.
@@ -37,10 +38,7 @@ final class Authenticator: Sendable {
         do {
             return try verify(signable, now: now)
         } catch {
-            // A user who was made a moment ago may be unknown here yet.
-            guard error.code == .invalidAccessKeyId, mayRefresh(), (try? await cluster.refresh()) != nil else {
-                throw error
-            }
+            guard error.code == .invalidAccessKeyId, (try? await refresh()) != nil else { throw error }
             return try verify(signable, now: now)
         }
     }
@@ -50,7 +48,7 @@ final class Authenticator: Sendable {
     /// - Parameter fields: of the form, by their names in lower case.
     func authenticate(_ fields: [String: String], policy: String, now: Int64) async throws(S3Error) -> Identity {
         let signature = try FormSignature { fields[$0] }
-        if cluster.view.user(accessKey: signature.accessKeyID) == nil, mayRefresh() { try? await cluster.refresh() }
+        if cluster.view.user(accessKey: signature.accessKeyID) == nil { try? await refresh() }
         let user = cluster.view.user(accessKey: signature.accessKeyID)
         try signature.verify(policy: policy, secret: user.flatMap { secret(of: $0) }, allowsV2: allowsV2)
         guard let user else { throw S3Error(.invalidAccessKeyId) }
@@ -77,15 +75,5 @@ final class Authenticator: Sendable {
             opened[user.accessKeyId] = Opened(sealed: user.sealedSecret, secret: secret)
         }
         return secret
-    }
-
-    /// At most once a second: strangers must not be able to make us busy.
-    private func mayRefresh() -> Bool {
-        lastRefresh.withLock { last in
-            let now = ContinuousClock.now
-            if let last, now - last < Self.refreshInterval { return false }
-            last = now
-            return true
-        }
     }
 }

@@ -8,11 +8,14 @@ protocol ClientFront: Sendable {
     var limits: FrontLimits { get }
     var metrics: FrontMetrics { get }
     var budget: MemoryBudget { get }
+    var admission: RequestAdmission { get }
     /// Seconds since 1970.
     var now: Int64 { get }
 
     /// - Parameter rejection: Why the request must not even be looked at.
     func begin(_ head: HTTPRequestHead, remote: String, rejection: S3Error?) -> Exchange
+    /// The answer to a request that is refused before anything was done for it: what is refused must cost next to nothing.
+    func refusal(of exchange: Exchange) -> S3Response?
     /// The answer to a request. Never throws.
     func respond(to exchange: Exchange, source: any BodySource) async -> S3Response
     /// After the last byte of the answer was handed to the socket, or the client has gone.

@@ -22,12 +22,21 @@ enum FramingRules {
         guard hosts == 1 || (hosts == 0 && head.version.minor == 0) else {
             throw S3Error(.invalidRequest, "A request has one Host header.")
         }
+        guard headers["expect"].allSatisfy({ $0.isEmpty || $0.lowercased() == "100-continue" }) else {
+            throw S3Error(.expectationFailed)
+        }
         try checkLength(headers, head.version)
         for (_, value) in headers {
             guard value.utf8.allSatisfy({ $0 >= 0x20 || $0 == 0x09 }) else {
                 throw S3Error(.invalidRequest, "A header has control characters.")
             }
         }
+    }
+
+    /// Blanks behind a value are no part of it (RFC 9110, 5.5). The parser has left out those before it only.
+    static func trim(_ headers: inout HTTPHeaders) {
+        guard headers.contains(where: { $0.value.utf8.last?.isBlank == true }) else { return }
+        headers = HTTPHeaders(headers.map { name, value in (name, value.trimmed) })
     }
 
     private static func checkLength(_ headers: HTTPHeaders, _ version: HTTPVersion) throws(S3Error) {

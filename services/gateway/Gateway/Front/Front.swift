@@ -4,6 +4,7 @@ import NIOHTTP1
 import S3Protocol
 import Signatures
 import Synchronization
+import Wire
 
 /// Turns heads and bodies into answers: parses, authenticates, hands over to the operations, measures, logs.
 /// Knows nothing of sockets.
@@ -18,7 +19,8 @@ final class Front: ClientFront {
     private let accessLog: AccessLog?
     /// Seconds since 1970.
     private let clock: @Sendable () -> Int64
-    private let inFlight = Atomic<Int>(0)
+    /// Of this front and of those beside it.
+    let admission: RequestAdmission
     /// In `x-amz-id-2`: which gateway answered.
     let name: String
 
@@ -37,6 +39,7 @@ final class Front: ClientFront {
         self.accessLog = accessLog
         self.clock = clock
         budget = MemoryBudget(limit: limits.memoryLimit, patience: limits.memoryPatience)
+        admission = RequestAdmission(limits, metrics: metrics)
     }
 
     /// Seconds since 1970.
@@ -51,17 +54,20 @@ final class Front: ClientFront {
         let remote: String
         let start = ContinuousClock.now
         let request: Result<FrontRequest, S3Error>
+        fileprivate let admitted: AdmittedRequest
         fileprivate let user = Mutex<String?>(nil)
         fileprivate let body = Mutex<RequestBody?>(nil)
 
         init(
-            id: String, gateway: String, head: HTTPRequestHead, remote: String, request: Result<FrontRequest, S3Error>
+            id: String, gateway: String, head: HTTPRequestHead, remote: String, request: Result<FrontRequest, S3Error>,
+            admitted: AdmittedRequest
         ) {
             self.id = id
             self.gateway = gateway
             self.head = head
             self.remote = remote
             self.request = request
+            self.admitted = admitted
         }
 
         var identification: [(name: String, value: String)] {
@@ -74,32 +80,49 @@ final class Front: ClientFront {
     /// - Parameter rejection: Why the request must not even be looked at.
     func begin(_ head: HTTPRequestHead, remote: String, rejection: S3Error?) -> Exchange {
         let id = RequestID.make()
-        var request: Result<FrontRequest, S3Error>
+        let admitted = admission.enter(head, isExempt: Router.isPing(head))
+        let request: Result<FrontRequest, S3Error>
         if let rejection {
             request = .failure(rejection)
-        } else {
-            do throws(S3Error) {
-                request = .success(try FrontRequest(id: id, head: head, names: names))
-            } catch {
-                request = .failure(error)
-            }
-        }
-        let running = inFlight.wrappingAdd(1, ordering: .relaxed).newValue
-        if running > limits.requestsMax, case .success = request {
+        } else if admitted.isRefused {
             metrics.requestsRefused.increment()
             request = .failure(S3Error(.slowDown))
+        } else {
+            request = Result { () throws(S3Error) in try FrontRequest(id: id, head: head, names: names) }
         }
-        metrics.inFlight.increment()
-        return Exchange(id: id, gateway: name, head: head, remote: remote, request: request)
+        return Exchange(id: id, gateway: name, head: head, remote: remote, request: request, admitted: admitted)
+    }
+
+    func refusal(of exchange: Exchange) -> S3Response? {
+        guard exchange.admitted.isRefused, case .failure(let error) = exchange.request else { return nil }
+        return error.response(requestID: exchange.id, resource: nil)
     }
 
     /// The answer to a request. Never throws.
     func respond(to exchange: Exchange, source: any BodySource) async -> S3Response {
+        var response: S3Response
         do throws(S3Error) {
-            return try await perform(try exchange.request.get(), exchange, source)
+            response = try await perform(try exchange.request.get(), exchange, source)
         } catch {
-            return error.response(requestID: exchange.id, resource: (try? exchange.request.get().resource))
+            let request = try? exchange.request.get()
+            response = error.response(requestID: exchange.id, resource: request?.resource)
+            if let request { noteRefusal(of: request, response, error.code, exchange) }
         }
+        exchange.admitted.served(exchange.operation.rawValue, status: Int(response.status.code))
+        return response
+    }
+
+    private func noteRefusal(
+        of request: FrontRequest, _ response: S3Response, _ code: S3ErrorCode, _ exchange: Exchange
+    ) {
+        let client = proxies.client(of: exchange.remote, request.head.headers)
+        let user = exchange.user.withLock { $0 }
+        let refused = S3Request(
+            id: request.id, method: request.head.method, operation: request.operation, bucket: request.target.bucket,
+            key: request.target.key, query: request.query, headers: request.head.headers,
+            identity: user.map { .user(UserRecord(id: $0)) } ?? .anonymous, body: RequestBody(bytes: ByteBuffer()),
+            remote: client.address, isSecure: client.isSecure)
+        handler.noteRefusal(of: refused, response, code, since: exchange.start)
     }
 
     private func perform(_ request: FrontRequest, _ exchange: Exchange, _ source: any BodySource) async throws(S3Error)
@@ -109,7 +132,7 @@ final class Front: ClientFront {
         let (identity, verified) = try await authenticate(request)
         exchange.user.withLock { $0 = identity.userID }
         let plan = try BodyPlan(request.operation, request.head.headers, verified)
-        let body = RequestBody(plan, source: source, budget: budget)
+        let body = RequestBody(plan, source: source, budget: budget, admitted: exchange.admitted)
         exchange.body.withLock { $0 = body }
         // Handlers of requests without a body do not read it: what the headers say about it is checked here.
         if plan.declaredLength == 0, plan.decoder == nil { _ = try await body.next() }
@@ -158,10 +181,7 @@ final class Front: ClientFront {
     /// After the last byte of the answer was handed to the socket, or the client has gone.
     func finish(_ exchange: Exchange, status: Int, received: UInt64, sent: UInt64) {
         exchange.body.withLock { $0 }?.close()
-        inFlight.wrappingSubtract(1, ordering: .relaxed)
-        metrics.inFlight.decrement()
-        metrics.bytesReceived.increment(by: Int(clamping: received))
-        metrics.bytesSent.increment(by: Int(clamping: sent))
+        admission.leave(received: received, sent: sent)
         let duration = exchange.start.duration(to: .now)
         metrics.finished(exchange.operation.rawValue, status: status, after: duration)
         accessLog?.append(
@@ -198,6 +218,12 @@ enum RequestID {
 extension S3Error {
     /// The answer for a request that never reached its handler.
     func response(requestID: String, resource: String?) -> S3Response {
-        .xml(xml(requestID: requestID, resource: resource), status: HTTPResponseStatus(statusCode: status))
+        var response = S3Response.xml(
+            xml(requestID: requestID, resource: resource), status: HTTPResponseStatus(statusCode: status))
+        response.headers.add(contentsOf: retryHeaders)
+        return response
     }
+
+    /// When a client may try again, if that makes sense at all.
+    var retryHeaders: HTTPHeaders { status == 503 ? ["Retry-After": "1"] : [:] }
 }

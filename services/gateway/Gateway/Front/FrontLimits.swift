@@ -5,6 +5,8 @@ struct FrontLimits: Sendable {
     var connectionsMax = 4096
     /// Requests that are carried out at a time; further ones are told to slow down.
     var requestsMax = 2048
+    /// Half of the requests may take so much longer than usual before further ones are told to slow down; zero: whatever they take.
+    var overloadDelay: Duration = .milliseconds(100)
     var memoryLimit = 512 << 20
     /// How long a request waits for memory.
     var memoryPatience: Duration = .seconds(30)

@@ -43,6 +43,17 @@ final class FrontLoop: Sendable {
         }
     }
 
+    /// Looks often how late the event loop is with what was due: what has come meanwhile waits as long.
+    func startProbing(_ note: @escaping @Sendable (Duration) -> Void) -> RepeatedTask {
+        let interval = TimeAmount.milliseconds(50)
+        let due = NIOLoopBoundBox.makeBoxSendingValue(NIODeadline.now() + interval, eventLoop: eventLoop)
+        return eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            let now = NIODeadline.now()
+            note(.nanoseconds(max(0, (now - due.value).nanoseconds)))
+            due.value = now + interval
+        }
+    }
+
     func drain() {
         draining.store(true, ordering: .relaxed)
         eventLoop.execute { [self] in

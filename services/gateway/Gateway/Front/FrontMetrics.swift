@@ -15,6 +15,8 @@ final class FrontMetrics: Sendable {
     let inFlight: Gauge
     let connectionsRefused: Counter
     let requestsRefused: Counter
+    /// How much longer than usual requests took.
+    let admissionDelay: Histogram
     let bytesReceived: Counter
     let bytesSent: Counter
 
@@ -24,9 +26,23 @@ final class FrontMetrics: Sendable {
         inFlight = registry.gauge("martlet_requests_in_flight", help: "Requests being carried out.")
         connectionsRefused = registry.counter(
             "martlet_gateway_connections_refused", help: "Connections beyond the limit.")
-        requestsRefused = registry.counter("martlet_requests_refused", help: "Requests beyond the limit.")
+        requestsRefused = registry.counter(
+            "martlet_requests_refused", help: "Requests beyond the limits, told to slow down.")
+        admissionDelay = registry.histogram(
+            "martlet_admission_delay_seconds", help: "How much longer than usual requests took.")
         bytesReceived = registry.counter("martlet_request_body_bytes", help: "Bytes of request bodies received.")
         bytesSent = registry.counter("martlet_response_body_bytes", help: "Bytes of response bodies sent.")
+    }
+
+    /// Shows where the limit of an admission lies.
+    func observe(_ admission: RequestAdmission) {
+        registry.gauge("martlet_admission_limit", help: "Requests that may be worked on at a time now.") {
+            [weak admission] in Double(admission?.present ?? 0)
+        }
+        registry.gauge(
+            "martlet_requests_in_service",
+            help: "Requests that are worked on, without those that wait for their client."
+        ) { [weak admission] in Double(admission?.inService ?? 0) }
     }
 
     func finished(_ operation: String, status: Int, after duration: Duration) {

@@ -48,7 +48,8 @@ final class FrontServer: Sendable {
             }
         let channel = try await bootstrap.bind(host: host, port: port).get()
         listener.withLock { $0 = channel }
-        ticking.withLock { $0 = loops.values.map { $0.startTicking() } }
+        let admission = front.admission
+        ticking.withLock { $0 = loops.values.flatMap { [$0.startTicking(), $0.startProbing(admission.noteLag)] } }
         let budget = front.budget
         let expiry = group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             budget.expire()
@@ -87,7 +88,7 @@ final class FrontServer: Sendable {
         let decoder = HTTPRequestDecoder(
             leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: limits)
         try channel.pipeline.syncOperations.addHandlers([
-            HTTPResponseEncoder(), ByteToMessageHandler(decoder),
+            ByteToMessageHandler(decoder),
             HTTPConnection(front: front, loop: loops[ObjectIdentifier(channel.eventLoop)]!),
         ])
     }

@@ -4,12 +4,12 @@ import S3Protocol
 
 /// One client connection: takes requests from the HTTP decoder, one at a time, and writes their answers.
 ///
-/// Runs on its event loop only. It reads from the socket when somebody wants the bytes and not otherwise, so a slow
-/// reader of a body slows its sender. A request that follows on the same connection waits in `inbox`, which one read of
+/// Runs on its event loop only. It reads a body from the socket when somebody wants the bytes and not otherwise, so a slow
+/// reader slows its sender. A request that follows on the same connection waits in `inbox`, which one read of
 /// the socket can fill and no more.
 final class HTTPConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias OutboundOut = ByteBuffer
 
     enum Phase {
         /// Between requests.
@@ -25,6 +25,7 @@ final class HTTPConnection: ChannelInboundHandler {
     let loop: FrontLoop
     private(set) var phase = Phase.idle
     private var context: ChannelHandlerContext?
+    private var response = ResponseWriter()
     private var remote = ""
     private var inbox = CircularBuffer<HTTPServerRequestPart>()
     private var readIsOutstanding = false
@@ -45,6 +46,8 @@ final class HTTPConnection: ChannelInboundHandler {
     private var writer: CheckedContinuation<Void, any Error>?
     /// The parser failed behind the present exchange.
     private var parseError: S3Error?
+    /// The parser takes no more: what still comes is only counted.
+    private var inputIsBroken = false
     private var lingered = 0
 
     // Deadlines.
@@ -122,6 +125,10 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case ByteToMessageDecoderError.dataReceivedInErrorState(_, let rest) = error {
+            return countLingered(rest.readableBytes)
+        }
+        inputIsBroken = true
         guard let failure = Self.s3Error(error) else { return context.close(promise: nil) }
         switch phase {
         case .exchange where !requestEnded && inbox.isEmpty:
@@ -166,7 +173,8 @@ final class HTTPConnection: ChannelInboundHandler {
 
     private func take(_ part: HTTPServerRequestPart) {
         switch part {
-        case .head(let head):
+        case .head(var head):
+            FramingRules.trim(&head.headers)
             var rejection: S3Error?
             do throws(S3Error) { try FramingRules.check(head) } catch { rejection = error }
             closesAfterResponse = !head.isKeepAlive || rejection != nil || inputClosed || loop.isDraining
@@ -202,8 +210,13 @@ final class HTTPConnection: ChannelInboundHandler {
     private func carryOut(
         _ head: HTTPRequestHead, _ rejection: S3Error?, _ pipe: BodyPipe, _ sink: ResponseSink,
         by front: some ClientFront
-    ) -> Task<Void, Never> {
+    ) -> Task<Void, Never>? {
         let exchange = front.begin(head, remote: remote, rejection: rejection)
+        if let refusal = front.refusal(of: exchange) {
+            let sent = sink.sendAtOnce(refusal, to: exchange)
+            front.finish(exchange, status: Int(refusal.status.code), received: 0, sent: sent)
+            return nil
+        }
         return Task(executorPreference: loop.executor) {
             let response = await front.respond(to: exchange, source: pipe)
             let sent = await sink.send(response, to: exchange)
@@ -224,7 +237,8 @@ final class HTTPConnection: ChannelInboundHandler {
     private var wantsRead: Bool {
         switch phase {
         case .idle: inbox.isEmpty && parseError == nil
-        case .exchange: !requestEnded && inbox.isEmpty && (discardsBody || pipe?.wantsMore == true)
+        // Behind the end of a request one read waits for the next: to stop and to begin again costs two system calls.
+        case .exchange: inbox.isEmpty && (requestEnded ? parseError == nil : discardsBody || pipe?.wantsMore == true)
         case .lingering: true
         case .closed: false
         }
@@ -241,32 +255,33 @@ final class HTTPConnection: ChannelInboundHandler {
     func bodyDemanded() {
         guard phase == .exchange, !requestEnded, let context else { return }
         if awaitsContinue, !discardsBody {
-            writeContinue(context)
+            appendContinue()
+            response.handOver(to: context, promise: nil)
             context.flush()
         }
         readIfWanted()
     }
 
-    private func writeContinue(_ context: ChannelHandlerContext) {
+    private func appendContinue() {
         awaitsContinue = false
-        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+        response.append(HTTPResponseHead(version: .http1_1, status: .continue))
     }
 
     // MARK: - Answers
 
-    /// Writes the head; it leaves with the first bytes of the body, or at the end.
+    /// The head leaves with the first bytes of the body, or at the end.
     func start(_ head: HTTPResponseHead) {
-        guard phase == .exchange, let context else { return }
+        guard phase == .exchange else { return }
         discardsBody = true
         // A client that waits for `100 Continue` may or may not send its body now: no telling where the next head is.
         if !requestEnded, awaitsContinue || bodyRemaining > front.limits.drainBytesMax { closesAfterResponse = true }
         if loop.isDraining { closesAfterResponse = true }
         // Nobody asked for an empty body. boto3 waits for the continuation all the same, and takes a final answer that
         // comes in its place for the answer to its next request too.
-        if awaitsContinue, requestEnded { writeContinue(context) }
+        if awaitsContinue, requestEnded { appendContinue() }
         var head = head
-        head.headers.replaceOrAdd(name: "Connection", value: closesAfterResponse ? "close" : "keep-alive")
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        head.headers.add(name: "Connection", value: closesAfterResponse ? "close" : "keep-alive")
+        response.append(head)
     }
 
     /// Writes a piece of the body; the continuation goes on when the client has room for more.
@@ -276,7 +291,8 @@ final class HTTPConnection: ChannelInboundHandler {
         while let slice = rest.readSlice(length: min(rest.readableBytes, 128 << 10)), slice.readableBytes > 0 {
             let promise = context.eventLoop.makePromise(of: Void.self)
             promise.futureResult.assumeIsolated().whenSuccess { [weak self] in self?.lastProgress = .now() }
-            context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: promise)
+            response.append(slice, to: context)
+            response.handOver(to: context, promise: promise)
         }
         lastProgress = .now()
         // Room may come back within the flush, and with it the event that resumes the writer.
@@ -287,13 +303,15 @@ final class HTTPConnection: ChannelInboundHandler {
 
     func end(_ last: ByteBuffer?) {
         guard phase == .exchange, let context else { return }
-        if let last { context.write(wrapOutboundOut(.body(.byteBuffer(last))), promise: nil) }
+        if let last { response.append(last, to: context) }
+        response.appendEnd()
         responseEnded = true
         responseFlushed = false
         lastProgress = .now()
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenSuccess { [self] in answerFlushed() }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+        response.handOver(to: context, promise: promise)
+        context.flush()
         finishExchangeIfDone()
         readIfWanted()
     }
@@ -334,14 +352,18 @@ final class HTTPConnection: ChannelInboundHandler {
         (pipe, task) = (nil, nil)
         phase = .lingering
         lingerDeadline = .now() + front.limits.lingerTimeout
-        guard !requestEnded || parseError != nil else { return context.close(promise: nil) }
+        guard !requestEnded || inputIsBroken else { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)
         readIfWanted()
     }
 
     private func linger(_ part: HTTPServerRequestPart) {
         guard case .body(let bytes) = part else { return abort() }
-        lingered += bytes.readableBytes
+        countLingered(bytes.readableBytes)
+    }
+
+    private func countLingered(_ bytes: Int) {
+        lingered += bytes
         if lingered > front.limits.lingerBytesMax { context?.close(promise: nil) }
     }
 

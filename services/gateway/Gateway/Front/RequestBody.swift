@@ -30,6 +30,7 @@ public final class RequestBody: @unchecked Sendable {
     private let source: any BodySource
     private let hashes: BodyHashes
     private let budget: MemoryBudget?
+    private let admitted: AdmittedRequest?
     private var decoder: ChunkedDecoder?
     private var reserved: Int?
     private var received: UInt64 = 0
@@ -37,9 +38,10 @@ public final class RequestBody: @unchecked Sendable {
     /// Read from the source and not yet taken by ``read(_:)``.
     private var remainder: ByteBuffer?
 
-    init(_ plan: BodyPlan, source: any BodySource, budget: MemoryBudget?) {
+    init(_ plan: BodyPlan, source: any BodySource, budget: MemoryBudget?, admitted: AdmittedRequest? = nil) {
         declaredLength = plan.declaredLength
-        self.source = source
+        self.source = admitted?.timing(source) ?? source
+        self.admitted = admitted
         self.budget = budget
         decoder = plan.decoder
         hashes = BodyHashes(plan)
@@ -127,8 +129,9 @@ public final class RequestBody: @unchecked Sendable {
 
     private func reserveMemory() async throws(S3Error) {
         guard reserved == nil, let budget, declaredLength != 0 else { return }
-        reserved = try await budget.reserve(
-            Int(min(declaredLength ?? UInt64(Self.memoryPerBody), UInt64(Self.memoryPerBody))))
+        let bytes = Int(min(declaredLength ?? UInt64(Self.memoryPerBody), UInt64(Self.memoryPerBody)))
+        guard let admitted else { return reserved = try await budget.reserve(bytes) }
+        reserved = try await admitted.whileWaiting { () async throws(S3Error) in try await budget.reserve(bytes) }
     }
 
     private func nextDecoded() async throws(S3Error) -> ByteBuffer? {

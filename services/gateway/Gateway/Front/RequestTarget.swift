@@ -20,7 +20,7 @@ struct RequestTarget: Sendable, Equatable {
     init(uri: String, hostHeader: String?, names: HostNames) throws(S3Error) {
         var path = uri[...]
         host = HostNames.withoutPort(hostHeader ?? "")
-        if !uri.hasPrefix("/") {
+        if uri.utf8.first != UInt8(ascii: "/") {
             guard let authority = Self.authority(of: &path) else { throw S3Error(.invalidURI) }
             let named = HostNames.withoutPort(authority)
             // One request must not mean one thing to us and another to a proxy before us.
@@ -124,7 +124,10 @@ struct HostNames: Sendable {
 
     static func withoutPort(_ host: String) -> String {
         let host = host.lowercased()
-        guard let colon = host.lastIndex(of: ":"), !host[colon...].contains("]") else { return host }
+        let bytes = host.utf8
+        guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")), !bytes[colon...].contains(UInt8(ascii: "]")) else {
+            return host
+        }
         return String(host[..<colon])
     }
 }

@@ -5,6 +5,9 @@ enum Router {
     /// LeoFS's address for load balancers.
     static let pingPath = "/_leofs_adm/ping"
 
+    /// Told without taking the request apart.
+    static func isPing(_ head: HTTPRequestHead) -> Bool { head.method == .GET && head.uri == pingPath }
+
     static func operation(_ method: HTTPMethod, _ target: RequestTarget, _ query: S3Query, _ headers: HTTPHeaders)
         -> S3Operation
     {

@@ -1,4 +1,5 @@
 import NIOHTTP1
+import S3Protocol
 
 /// An authenticated request, ready for its handler.
 public struct S3Request: Sendable {
@@ -19,6 +20,8 @@ public struct S3Request: Sendable {
     public var isSecure: Bool
     /// Fields of the form that a browser posted, by their names in lower case; nil: the request is no form.
     public var form: [String: String]?
+    /// What the body of a PutObjectTagging asks for, once it has been read.
+    public var tags: TagSet?
 
     public init(
         id: String, method: HTTPMethod, operation: S3Operation, bucket: String?, key: String?,

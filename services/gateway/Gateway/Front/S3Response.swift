@@ -13,6 +13,8 @@ public struct S3Response: Sendable {
         case bytes(ByteBuffer)
         /// Exactly `length` bytes; an error or a shorter stream ends the connection, so that the client notices.
         case stream(length: UInt64, Producer)
+        /// As many bytes as come; an error ends the connection.
+        case open(Producer)
     }
 
     public var status: HTTPResponseStatus
@@ -39,4 +41,7 @@ public struct S3Response: Sendable {
 public protocol S3Handling: Sendable {
     /// Never throws: an error is a response too. The task is cancelled when the client goes away.
     func handle(_ request: S3Request) async -> S3Response
+    /// A request that is not handed over was answered: its credentials are no good, or what it says of its body.
+    func noteRefusal(
+        of request: S3Request, _ response: S3Response, _ code: S3ErrorCode, since start: ContinuousClock.Instant)
 }

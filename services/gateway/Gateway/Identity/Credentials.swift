@@ -11,6 +11,11 @@ struct Credentials: Sendable, Equatable {
     /// In the project.
     var roles: [String]
     var token: TokenContent
+    /// Of a user of another Keystone, whose id is none that people use; nil: it may not stand in lists.
+    var userName: String?
+
+    /// Who owns what is made with these; empty: nobody whom the cluster knows, a user of another Keystone.
+    var ownerID: String { token.id.isEmpty ? "" : user.id }
 
     /// May validate and revoke the tokens of others.
     var isIdentityAdministrator: Bool { roles.contains { ["admin", "service", "ResellerAdmin"].contains($0) } }

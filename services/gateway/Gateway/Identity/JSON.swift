@@ -30,6 +30,12 @@ enum JSON: Sendable, Equatable {
         return list
     }
 
+    /// Adds the members of another object to those of this one.
+    mutating func merge(_ other: JSON) {
+        guard case .object(let members) = self, case .object(let more) = other else { return }
+        self = .object(members.merging(more) { _, new in new })
+    }
+
     var isObject: Bool {
         guard case .object = self else { return false }
         return true

@@ -15,7 +15,9 @@ final class TokenService: Sendable {
     private let cluster: any ClusterViewing
     private let seal: TokenSeal
     private let passwords: PasswordChecker
-    private let changes: any IdentityChanging
+    let changes: any IdentityChanging
+    /// nil: the only identities are our own.
+    let external: ExternalKeystone?
     private let lifetime: Duration
     /// Milliseconds since 1970.
     let clock: @Sendable () -> Int64
@@ -23,15 +25,17 @@ final class TokenService: Sendable {
 
     init(
         cluster: any ClusterViewing, master: MasterKey, changes: any IdentityChanging, lifetime: Duration,
-        clock: @escaping @Sendable () -> Int64, passwords: PasswordChecker = PasswordChecker()
+        clock: @escaping @Sendable () -> Int64, refresh: SharedRefresh,
+        passwords: PasswordChecker = PasswordChecker(), external: ExternalKeystone? = nil
     ) {
         self.cluster = cluster
-        refresh = SharedRefresh(cluster: cluster)
+        self.refresh = refresh
         seal = TokenSeal(master: master)
         self.changes = changes
         self.lifetime = lifetime
         self.clock = clock
         self.passwords = passwords
+        self.external = external
     }
 
     var view: ClusterView { cluster.view }
@@ -48,6 +52,9 @@ final class TokenService: Sendable {
         else { throw Unauthorized() }
         return credentials
     }
+
+    /// Whether a gateway of this cluster has made the token.
+    func isOwn(_ text: String) -> Bool { seal.open(text) != nil }
 
     private func judge(_ content: TokenContent, _ view: ClusterView) -> Credentials? {
         let now = clock()
@@ -99,7 +106,11 @@ final class TokenService: Sendable {
     func login(user name: String, password: String, scope: LoginScope) async throws -> (text: String, Credentials) {
         let user = await user(name)
         let stored = user.map { String(decoding: $0.passwordHash, as: UTF8.self) }
-        guard try await passwords.matches(password, stored: stored), let user else { throw Unauthorized() }
+        guard try await passwords.matches(password, stored: stored), let user else {
+            // Of an unknown user a manager was asked: so it is for a known one, or the time would tell them apart.
+            if user != nil { _ = await hasRefreshed() }
+            throw Unauthorized()
+        }
         return try issue(user, try project(scope, of: user), methods: ["password"])
     }
 

@@ -58,10 +58,10 @@ final class BucketDirectory: Sendable {
     private let changes: any BucketChanging
     private let refresh: SharedRefresh
 
-    init(cluster: any ClusterViewing, changes: any BucketChanging, refreshInterval: Duration = .milliseconds(50)) {
+    init(cluster: any ClusterViewing, changes: any BucketChanging, refresh: SharedRefresh) {
         self.cluster = cluster
         self.changes = changes
-        refresh = SharedRefresh(cluster: cluster, interval: refreshInterval)
+        self.refresh = refresh
     }
 
     /// The bucket, also while it is being deleted. Throws what says that nobody knows when no manager can be asked for a name
@@ -74,6 +74,13 @@ final class BucketDirectory: Sendable {
         try await refresh()
         guard let bucket = cluster.view.buckets[name] else { throw Self.missing(name) }
         return bucket
+    }
+
+    /// The container of an account, one that another gateway has just made too.
+    func container(_ name: String, project: String) async -> BucketRecord? {
+        if let container = cluster.view.container(name, project: project) { return container }
+        await refreshForUnknown()
+        return cluster.view.container(name, project: project)
     }
 
     /// The bucket, if it is known here.
@@ -91,6 +98,13 @@ final class BucketDirectory: Sendable {
             throw S3Error(.operationAborted, "The bucket is being deleted.")
         }
         return now
+    }
+
+    /// Whether there is a webhook of this name. One that was just added is found too.
+    func isWebhook(_ name: String) async -> Bool {
+        if cluster.view.webhooks[name] != nil { return true }
+        try? await refresh()
+        return cluster.view.webhooks[name] != nil
     }
 
     func buckets(owner: String) -> [BucketRecord] {

@@ -3,13 +3,11 @@ import NIOHTTP1
 import S3Protocol
 import Wire
 
-/// Request payment, accelerate and logging of buckets.
+/// Request payment and accelerate of buckets.
 extension S3Operations {
     static let bucketExtrasTable: [S3Operation: Operation] = [
         .getBucketRequestPayment: get(requestPayment), .putBucketRequestPayment: put(requestPayment),
         .getBucketAccelerateConfiguration: get(accelerate), .putBucketAccelerateConfiguration: put(accelerate),
-        .getBucketLogging: get(logging), .putBucketLogging: put(logging),
-        .getBucketNotificationConfiguration: get(notification), .putBucketNotificationConfiguration: put(notification),
     ]
 
     private static let requestPayment = BucketConfiguration(
@@ -29,27 +27,5 @@ extension S3Operations {
                 "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names")
         }
         return body
-    }
-
-    /// Nobody delivers logs into buckets, so nobody is told that they will come: the gateways' access log has them.
-    private static let logging = BucketConfiguration(name: "logging", absence: .document("BucketLoggingStatus")) {
-        body, _, _ in
-        let root = try XMLReader.parse(body, sizeMax: Limits.xmlBodySizeMax)
-        guard root.name == "BucketLoggingStatus" else { throw S3Error(.malformedXML) }
-        guard root.children.isEmpty else {
-            throw S3Error(.notImplemented, "Logs are not delivered into buckets; see the access log of the gateways.")
-        }
-        return nil
-    }
-
-    private static let notification = BucketConfiguration(
-        name: "notification", absence: .document("NotificationConfiguration")
-    ) { body, _, _ in
-        let root = try XMLReader.parse(body, sizeMax: Limits.xmlBodySizeMax)
-        guard root.name == "NotificationConfiguration" else { throw S3Error(.malformedXML) }
-        guard root.children.isEmpty else {
-            throw S3Error(.notImplemented, "Events of buckets are not sent anywhere.")
-        }
-        return nil
     }
 }

@@ -89,6 +89,9 @@ extension S3Operations {
 
     /// First the manager closes the bucket to writers, then it is looked into, then it goes or is opened again.
     func deleteBucket(_ call: S3Call) async throws -> S3Response {
+        guard call.bucket.state != .bucketRemoving else {
+            throw S3Error(.operationAborted, "The bucket is being deleted.")
+        }
         let begun = try await changeBucket(call, .bucketDeleteBegin)
         guard [.bucketChanged, .bucketBusy].contains(begun) else { throw S3Error(.noSuchBucket) }
         do {

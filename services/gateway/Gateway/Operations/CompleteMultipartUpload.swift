@@ -36,7 +36,8 @@ extension S3Operations {
         let object = try await assemble(upload, name, document, call)
         try Self.checkExpectations(of: object, upload, call.request.headers)
         try await change(name, call, to: .uploadCompleting)
-        let written = try await install(object, name, condition, call, until: deadline)
+        let (written, sequence) = try await install(object, name, condition, call, until: deadline)
+        await publishCompletion(of: written, sequence, call)
         // Before the answer: a repetition that comes late must not find the upload again.
         try await storage.delete(name.register, context: call.context)
         await forgetParts(of: name, call)
@@ -46,8 +47,16 @@ extension S3Operations {
     /// The answer to a repetition, if the object is still the one that the upload made.
     private func completedBefore(_ name: UploadName, _ call: S3Call) async throws -> S3Response {
         let state = try await storage.read(call.object, withBlob: false, context: call.context).state
-        guard let made = try state?.object(madeBy: name) else { throw S3Error(.noSuchUpload) }
+        guard let state, let made = try state.object(madeBy: name) else { throw S3Error(.noSuchUpload) }
+        // Whoever completed it may have died before anybody was told.
+        await publishCompletion(of: made, state.sequence, call)
         return completed(made, call)
+    }
+
+    private func publishCompletion(of object: ObjectRecord, _ sequence: UInt64, _ call: S3Call) async {
+        await publish(
+            .createdCompleteMultipartUpload, call.object.key, object, version: shownVersion(object, call.bucket),
+            sequence: sequence, call)
     }
 
     /// What the client says about the whole must be true.
@@ -87,17 +96,22 @@ extension S3Operations {
     private func install(
         _ object: ObjectRecord, _ name: UploadName, _ condition: WriteCondition, _ call: S3Call,
         until deadline: ContinuousClock.Instant
-    ) async throws -> ObjectRecord {
+    ) async throws -> (object: ObjectRecord, sequence: UInt64) {
         let deadline = ProposalDeadline(deadline, late: .completionTooSlow, now: now)
         do {
             let bucket: BucketRecord
             do { bucket = try buckets.checkWritable(call.bucket) } catch { throw AccessError.refused(error) }
-            let write = VersionedWrite(
-                object, mode: bucket.versioning, condition: condition, nowMilliseconds: clock(), pass: deadline.pass)
-            return try await perform(write, on: call.object, operation: name.id, call) { state in
-                if state?.wasWritten(by: name) == true { return .keep }
-                if state?.recentOperations.contains(name.abortion) == true { return .refuse(S3Error(.noSuchUpload)) }
-                return nil
+            return try await withinQuota(of: bucket) { hold in
+                let write = VersionedWrite(
+                    object, mode: bucket.versioning, condition: condition, nowMilliseconds: clock(), hold: hold,
+                    stored: object.size, pass: deadline.pass)
+                return try await perform(write, on: call.object, operation: name.id, call) { state in
+                    if state?.wasWritten(by: name) == true { return .keep }
+                    if state?.recentOperations.contains(name.abortion) == true {
+                        return .refuse(S3Error(.noSuchUpload))
+                    }
+                    return nil
+                }
             }
         } catch AccessError.refused(AccessError.outcomeUnknown) {
             throw AccessError.outcomeUnknown

@@ -10,8 +10,6 @@ final class ContentStream: ContentReading {
     private struct State {
         var pieces: ContentPieces
         var pending: [Task<ByteBuffer, any Error>] = []
-        /// Taken from the storage and not yet handed out by `read`.
-        var rest = ByteBuffer()
     }
 
     private let storage: any ObjectStorage
@@ -19,6 +17,7 @@ final class ContentStream: ContentReading {
     private let beside: ByteBuffer?
     private let window: Int
     private let state: Mutex<State>
+    private let buffer = PieceBuffer()
 
     /// - Parameter beside: the content that stands beside the register, if any.
     init(
@@ -53,20 +52,7 @@ final class ContentStream: ContentReading {
         return bytes
     }
 
-    func read(_ count: Int) async throws -> ByteBuffer? {
-        var bytes = state.withLock { state in
-            defer { state.rest = ByteBuffer() }
-            return state.rest
-        }
-        while bytes.readableBytes < count, var piece = try await next() {
-            if bytes.readableBytes == 0 { bytes = piece } else { bytes.writeBuffer(&piece) }
-        }
-        guard bytes.readableBytes > 0 else { return nil }
-        let wanted = bytes.readSlice(length: min(count, bytes.readableBytes))
-        let rest = bytes
-        state.withLock { $0.rest = rest }
-        return wanted
-    }
+    func read(_ count: Int) async throws -> ByteBuffer? { try await buffer.read(count) { try await next() } }
 
     /// Starts fetching until the window is full. Returns the first piece.
     private func fill(_ state: inout State) -> Task<ByteBuffer, any Error>? {

@@ -147,7 +147,7 @@ extension S3Operations {
     }
 
     /// No register was changed by the request that failed with this, nor will be.
-    private static func meansNoEffect(_ error: any Error) -> Bool {
+    static func meansNoEffect(_ error: any Error) -> Bool {
         switch error {
         case AccessError.outcomeUnknown, AccessError.refused(AccessError.outcomeUnknown): false
         case is AccessError, is S3Error: true

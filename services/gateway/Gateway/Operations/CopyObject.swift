@@ -8,13 +8,16 @@ import Wire
 /// The object that a copy is made of, found and allowed.
 struct CopyOrigin: Sendable {
     let source: CopySource
+    let bucket: BucketRecord
     let register: RegisterName
-    let object: ObjectRecord
+    let whole: WholeObject
     let blob: ByteBuffer?
     /// nil: the source is not encrypted.
     let encryption: ContentEncryption?
     /// How answers name its version; nil: its bucket never had versions.
     let shownVersion: String?
+
+    var object: ObjectRecord { whole.record }
 
     func addVersion(to headers: inout HTTPHeaders) {
         if let shownVersion { headers.add(name: "x-amz-copy-source-version-id", value: shownVersion) }
@@ -26,7 +29,7 @@ extension S3Operations {
     func copyObject(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
         let access = try newObjectAccess(call)
-        let encryption = try newEncryption(call)
+        let encryption = try await newEncryption(call)
         let condition = try WriteCondition(call.request.headers)
         let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
         let replaces = try Self.replaces(call.request.headers, "x-amz-metadata-directive")
@@ -132,6 +135,7 @@ extension S3Operations {
         let (object, blob) = try await read(version, of: name, withBlob: true, call)
         try reader.authorize(reader.readAction, object.flatMap { $0.isDeleteMarker ? nil : $0 })
         guard let object else { throw version == nil ? S3Error.noSuchKey(source.key) : S3Error(.noSuchVersion) }
+        guard version != nil || !object.isExpired(now: clock() / 1000) else { throw S3Error.noSuchKey(source.key) }
         guard !object.isDeleteMarker else {
             guard version == nil else {
                 throw S3Error(
@@ -141,19 +145,20 @@ extension S3Operations {
             }
             throw S3Error.noSuchKey(source.key)
         }
+        let whole = try await wholeObject(object, reader)
         let conditions = Preconditions(copySource: call.request.headers)
-        guard conditions.evaluate(etag: object.etag, modified: object.modifiedSeconds) == .proceed else {
+        guard conditions.evaluate(etag: whole.record.shownETag, modified: object.modifiedSeconds) == .proceed else {
             throw S3Error(.preconditionFailed)
         }
-        let encryption = try encryptionKeys.open(
+        let encryption = try await encryptionKeys.open(
             object.encryption, try CustomerKey(call.request.headers, of: .copySource))
         return CopyOrigin(
-            source: source, register: name, object: object, blob: blob, encryption: encryption,
+            source: source, bucket: bucket, register: name, whole: whole, blob: blob, encryption: encryption,
             shownVersion: shownVersion(object, bucket))
     }
 
     /// The request as one that reads the source of its copy; throws when it may not.
-    private func readingCall(
+    func readingCall(
         _ call: S3Call, _ bucket: BucketRecord, _ id: BucketID, _ name: RegisterName, versionID: String?
     ) throws -> S3Call {
         var request = call.request
@@ -171,8 +176,10 @@ extension S3Operations {
         of origin: CopyOrigin, range: Range<UInt64>, to owner: RegisterName, _ encryption: ContentEncryption?,
         _ call: S3Call, besideRegister: Bool, checksum: ChecksumAlgorithm?
     ) async throws -> (WrittenContent, hashed: HashingSource) {
-        let stream = try content(
-            of: origin.object, origin.encryption, range: range, beside: origin.blob, context: call.context)
+        let stream = try await wholeContent(
+            of: origin.whole, origin.encryption, range: range, beside: origin.blob,
+            try readingCall(
+                call, origin.bucket, origin.register.bucket, origin.register, versionID: origin.source.versionID))
         let source = HashingSource(stream, checksum: checksum)
         do {
             let content = try await writer(of: owner, call, encryption).write(

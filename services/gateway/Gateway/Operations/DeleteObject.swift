@@ -2,6 +2,7 @@ import Model
 import NIOHTTP1
 import ObjectAccess
 import S3Protocol
+import Synchronization
 import Wire
 
 /// What became of one delete.
@@ -10,6 +11,11 @@ private struct DeleteOutcome: Sendable {
     var version: String?
     /// A delete marker was put, or was the version that is gone.
     var isMarker = false
+    /// The version that is gone, or the marker; nil: nothing was there.
+    var object: ObjectRecord?
+    var event = ObjectEventType.removedDelete
+    /// Place of the decision in the chain of the key's register.
+    var sequence: UInt64 = 0
 }
 
 /// One delete that a client asks for.
@@ -46,40 +52,61 @@ extension S3Operations {
 
     /// For other fronts: the object of the key, by the rules of its bucket. Where there are versions a delete marker comes
     /// above it, and what is locked stays.
-    /// - Parameter refusing: is shown the object, nil: there is none; may refuse.
+    /// - Parameters:
+    ///   - version: goes for good, as records name it; nil: the object of the key.
+    ///   - refusing: is shown the object, nil: there is none; may refuse.
+    /// - Returns: the version that is gone, or the delete marker that was put; nil: the bucket never had versions.
+    @discardableResult
     func removeObject(
-        _ key: RegisterName, _ call: S3Call, refusing: @escaping @Sendable (ObjectRecord?) throws -> Void
-    ) async throws {
-        _ = try await delete(
-            DeleteRequest(key: key, condition: DeleteCondition(), bypass: false, refusing: refusing), call)
+        _ key: RegisterName, version: String? = nil, _ call: S3Call,
+        refusing: @escaping @Sendable (ObjectRecord?) throws -> Void
+    ) async throws -> String? {
+        try await delete(
+            DeleteRequest(
+                key: key, version: version, condition: DeleteCondition(), bypass: false, refusing: refusing), call
+        ).version
     }
 
     private func delete(_ request: DeleteRequest, _ call: S3Call) async throws -> DeleteOutcome {
+        let outcome = try await carryOut(request, call)
+        if let object = outcome.object {
+            await publish(
+                outcome.event, request.key.key, object, version: outcome.version, sequence: outcome.sequence, call)
+        }
+        return outcome
+    }
+
+    private func carryOut(_ request: DeleteRequest, _ call: S3Call) async throws -> DeleteOutcome {
         if let version = request.version { return try await delete(version, request, call) }
         if try buckets.checkWritable(call.bucket).versioning == .unversioned {
             do {
-                try await deleteOnly(request, call)
-                return DeleteOutcome()
+                return try await deleteOnly(request, call)
             } catch AccessError.refused(is MarksDeletes) {}
         }
         return try await putMarker(request, call)
     }
 
     /// Of a key without versions. What is not there is deleted already.
-    private func deleteOnly(_ request: DeleteRequest, _ call: S3Call) async throws {
+    private func deleteOnly(_ request: DeleteRequest, _ call: S3Call) async throws -> DeleteOutcome {
         let now = clock()
-        _ = try await storage.update(
+        let removed = Mutex<ObjectRecord?>(nil)
+        let state = try await storage.update(
             request.key, deleting: true, staged: nil, operation: .random(), context: call.context
         ) { state in
             do {
                 let versions = try KeyVersions(state)
                 guard !versions.marksDeletes(.unversioned) else { return .refuse(MarksDeletes()) }
                 try request.check(versions.current, nowMilliseconds: now)
+                // A repeated attempt that finds nothing has been carried out before.
+                if let current = versions.current { removed.withLock { $0 = current } }
                 return versions.current == nil ? .keep : .write(.tombstone)
             } catch {
                 return .refuse(error)
             }
         }
+        guard let object = removed.withLock({ $0 }) else { return DeleteOutcome() }
+        quotas.note(call.bucketID, object.removal)
+        return DeleteOutcome(object: object, sequence: state?.sequence ?? 0)
     }
 
     /// One version, for good.
@@ -88,8 +115,10 @@ extension S3Operations {
         let removed = try await versions.remove(version, of: request.key, context: call.context) {
             try request.check($0, nowMilliseconds: now)
         }
+        if let removed { quotas.note(call.bucketID, removed.record.removal) }
         return DeleteOutcome(
-            version: version.isEmpty ? "null" : version, isMarker: removed?.isDeleteMarker ?? false)
+            version: version.isEmpty ? "null" : version, isMarker: removed?.record.isDeleteMarker ?? false,
+            object: removed?.record, sequence: removed?.sequence ?? 0)
     }
 
     private func putMarker(_ request: DeleteRequest, _ call: S3Call) async throws -> DeleteOutcome {
@@ -99,7 +128,7 @@ extension S3Operations {
         let mode = try buckets.checkWritable(call.bucket).versioning
         let write = VersionedWrite(
             marker, mode: mode, condition: .none, nowMilliseconds: clock(), pass: { .write($0) })
-        let written = try await perform(write, on: request.key, call) { state in
+        let (written, sequence) = try await perform(write, on: request.key, call) { state in
             do {
                 let present = try KeyVersions(state).current.flatMap { $0.isDeleteMarker ? nil : $0 }
                 try request.refusing(present)
@@ -109,7 +138,9 @@ extension S3Operations {
                 return .refuse(error)
             }
         }
-        return DeleteOutcome(version: written.isNull ? "null" : written.versionId, isMarker: true)
+        return DeleteOutcome(
+            version: written.isNull ? "null" : written.versionId, isMarker: true, object: written,
+            event: .removedDeleteMarkerCreated, sequence: sequence)
     }
 
     // MARK: - Many at once

@@ -43,6 +43,7 @@ extension S3Error {
         if request.method != .HEAD, code != .notModified {
             response = .xml(xml(requestID: request.id, resource: request.resource), status: response.status)
         }
+        response.headers.add(contentsOf: retryHeaders)
         for header in headers { response.headers.add(name: header.name, value: header.value) }
         return response
     }

@@ -17,15 +17,18 @@ extension S3Operations {
     }
 
     private func openObject(_ call: S3Call) async throws -> S3Response {
-        let (object, blob) = try await readObject(call, withBlob: true)
-        let encryption = try openEncryption(object, call)
+        let (found, blob) = try await readObject(call, withBlob: true)
+        let encryption = try await openEncryption(found, call)
+        let whole = try await wholeObject(found, call)
+        let object = whole.record
         var answer = try ObjectAnswer(object, call.request)
         addState(of: object, call, to: &answer.response.headers)
         guard answer.response.status != .notModified, !answer.range.isEmpty else { return answer.response }
-        let stream = try content(
-            of: object, encryption, range: answer.range, beside: blob, context: call.context)
+        let stream = try await wholeContent(of: whole, encryption, range: answer.range, beside: blob, call)
         let length = UInt64(answer.range.count)
-        if let blob, encryption == nil, object.blobs.count == 1, object.blobs[0].chunkSize == 0 {
+        if let blob, encryption == nil, !whole.isLarge, object.blobs.count == 1,
+            object.blobs[0].chunkSize == 0
+        {
             // The common case: what is to be sent is at hand.
             guard let bytes = blob.getSlice(at: blob.readerIndex + Int(answer.range.lowerBound), length: Int(length))
             else { throw AccessError.damaged("content is shorter than its record says") }
@@ -38,8 +41,9 @@ extension S3Operations {
     }
 
     func headObject(_ call: S3Call) async throws -> S3Response {
-        let (object, _) = try await readObject(call, withBlob: false)
-        _ = try openEncryption(object, call)
+        let (found, _) = try await readObject(call, withBlob: false)
+        _ = try await openEncryption(found, call)
+        let object = try await wholeObject(found, call).record
         var answer = try ObjectAnswer(object, call.request)
         addState(of: object, call, to: &answer.response.headers)
         if answer.response.status != .notModified {
@@ -59,9 +63,7 @@ extension S3Operations {
                 name: "x-amz-object-lock-retain-until-date",
                 value: HTTPDate.iso8601(milliseconds: object.lockUntilMilliseconds))
         }
-        if call.bucket.objectLock != nil {
-            headers.add(name: "x-amz-object-lock-legal-hold", value: object.legalHold ? "ON" : "OFF")
-        }
+        if let status = object.legalHoldStatus { headers.add(name: "x-amz-object-lock-legal-hold", value: status) }
     }
 
     /// The object that the request names, once it is certain that it may be read.
@@ -80,6 +82,8 @@ extension S3Operations {
                 .noSuchVersion,
                 fields: [.init("Key", call.key), .init("VersionId", call.request.query["versionId"] ?? "")])
         }
+        // What is to be removed by now is gone for whoever asks for the key; its version stays readable by its id.
+        guard version != nil || !object.isExpired(now: clock() / 1000) else { throw S3Error.noSuchKey(call.key) }
         guard object.isDeleteMarker else { return object }
         var error = version == nil ? S3Error.noSuchKey(call.key) : S3Error(.methodNotAllowed)
         error.headers.append(.init("x-amz-delete-marker", "true"))
@@ -110,8 +114,9 @@ extension S3Operations {
     }
 
     /// Changes what is said about the version that the request names; its content stays.
+    /// - Parameter event: what it is for those who are told; nil: nothing.
     func changeObject(
-        _ call: S3Call, _ body: @escaping @Sendable (inout ObjectRecord) throws -> Void
+        _ call: S3Call, event: ObjectEventType? = nil, _ body: @escaping @Sendable (inout ObjectRecord) throws -> Void
     ) async throws -> ObjectRecord {
         let version = try requestedVersion(call.request.query["versionId"])
         let changed = try await versions.change(version, of: call.object, context: call.context) { object in
@@ -120,7 +125,12 @@ extension S3Operations {
             try body(&object)
         }
         if changed == nil { try call.authorize(nil) }
-        return try present(changed, version, call)
+        let object = try present(changed?.record, version, call)
+        if let event, let sequence = changed?.sequence {
+            await publish(
+                event, call.object.key, object, version: shownVersion(object, call.bucket), sequence: sequence, call)
+        }
+        return object
     }
 }
 
@@ -151,7 +161,7 @@ struct ObjectAnswer {
 
     private static func headers(of object: ObjectRecord) -> HTTPHeaders {
         var headers = HTTPHeaders()
-        headers.add(name: "ETag", value: ETag.quoted(object.etag))
+        headers.add(name: "ETag", value: ETag.quoted(object.shownETag))
         headers.add(name: "Last-Modified", value: HTTPDate.format(object.modifiedSeconds))
         headers.add(name: "Accept-Ranges", value: "bytes")
         if object.headers["content-type"] == nil {
@@ -173,7 +183,7 @@ struct ObjectAnswer {
 
     private static func isUnmodified(_ object: ObjectRecord, _ request: S3Request) throws -> Bool {
         let conditions = Preconditions(request.headers)
-        switch conditions.evaluate(etag: object.etag, modified: object.modifiedSeconds) {
+        switch conditions.evaluate(etag: object.shownETag, modified: object.modifiedSeconds) {
         case .proceed: return false
         case .notModified: return true
         case .failed(let header): throw S3Error(.preconditionFailed, fields: [.init("Condition", header)])
@@ -201,7 +211,7 @@ struct ObjectAnswer {
     private static func rangeApplies(_ object: ObjectRecord, _ request: S3Request) -> Bool {
         guard let validator = request.headers.first(name: "if-range") else { return true }
         if let date = HTTPDate.parse(validator) { return object.modifiedSeconds == date }
-        return ETag.unquoted(validator) == object.etag
+        return ETag.unquoted(validator) == object.shownETag
     }
 
     private mutating func select(_ header: String, of object: ObjectRecord) throws {

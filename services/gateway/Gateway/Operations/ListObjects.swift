@@ -151,7 +151,7 @@ extension S3Operations {
         result.element("Contents") { element in
             element.element("Key", request.shown(key))
             element.element("LastModified", listedDate(summary.modifiedMilliseconds))
-            element.element("ETag", ETag.quoted(summary.etag))
+            element.element("ETag", ETag.quoted(summary.shownETag))
             element.checksum(of: summary)
             element.element("Size", summary.size)
             if owner { element.owner(summary.owner) }

@@ -9,7 +9,7 @@ extension S3Operations {
     func createMultipartUpload(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
         let access = try newObjectAccess(call)
-        let encryption = try newEncryption(call)
+        let encryption = try await newEncryption(call)
         let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
         let (algorithm, type) = try Self.checksum(call.request.headers)
         let name = UploadName(bucket: call.bucketID, key: call.object.key, id: .random())
@@ -77,7 +77,7 @@ extension S3Operations {
         let name = try call.upload()
         let number = try call.partNumber()
         let upload = try await openUpload(name, call)
-        let encryption = try openEncryption(upload, call)
+        let encryption = try await openEncryption(upload, call)
         try Self.checkAlgorithm(of: upload, call.request.headers)
         let body = call.request.body
         let content = try await writer(of: name.register, call, encryption).write(
@@ -97,7 +97,7 @@ extension S3Operations {
         let name = try call.upload()
         let number = try call.partNumber()
         let upload = try await openUpload(name, call)
-        let encryption = try openEncryption(upload, call)
+        let encryption = try await openEncryption(upload, call)
         let origin = try await copyOrigin(call)
         var range = 0..<origin.object.size
         if let header = call.request.headers.first(name: "x-amz-copy-source-range") {
@@ -129,7 +129,16 @@ extension S3Operations {
         let deadline = ProposalDeadline(content.deadline, late: .uploadTooSlow, now: now)
         try await referring(to: content) {
             _ = try await openUpload(name, call)
-            _ = try await storage.update(name.part(number), context: call.context) { _ in deadline.pass(part.stored) }
+            try await withinQuota(of: buckets.checkWritable(call.bucket)) { hold in
+                _ = try await storage.update(name.part(number), context: call.context) { state in
+                    do {
+                        try hold?.reserve(try part.usage(replacing: state))
+                    } catch {
+                        return .refuse(error)
+                    }
+                    return deadline.pass(part.stored)
+                }
+            }
         }
         try await checkNotEnded(name, number, call)
         return part
@@ -155,11 +164,11 @@ extension S3Operations {
         } catch AccessError.refused(BeingCompleted.upload) {
             let hasCompleted = try await preventCompletion(of: name, call)
             try await remove(name, call) { _ in true }
-            await forgetParts(of: name, call)
+            await forgetParts(of: name, call, givingBack: !hasCompleted)
             guard !hasCompleted else { throw S3Error(.noSuchUpload) }
             return S3Response(status: .noContent)
         }
-        await forgetParts(of: name, call)
+        await forgetParts(of: name, call, givingBack: true)
         return S3Response(status: .noContent)
     }
 
@@ -193,7 +202,8 @@ extension S3Operations {
 
     /// Removes the registers of parts that no upload refers to any more. What is left over after a failure harms
     /// nobody: ids of uploads are never used again.
-    func forgetParts(of name: UploadName, _ call: S3Call) async {
+    /// - Parameter givingBack: their content goes too; else an object has it now.
+    func forgetParts(of name: UploadName, _ call: S3Call, givingBack: Bool = false) async {
         do {
             let parts = try await parts(of: name, after: 0, limit: Limits.partNumberMax, call).parts
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -204,6 +214,8 @@ extension S3Operations {
                 }
                 try await group.waitForAll()
             }
+            guard givingBack else { return }
+            quotas.note(call.bucketID, UsageChange(bytes: -Int64(clamping: parts.reduce(0) { $0 + $1.size })))
         } catch {
             logger.info("parts of an ended upload are left", metadata: ["upload": "\(name.id)", "error": "\(error)"])
         }
@@ -215,4 +227,12 @@ extension S3Error {
         .invalidRequest,
         "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
             + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+}
+
+extension PartRecord {
+    /// What the bucket holds more when this part takes the place of what its register has.
+    fileprivate func usage(replacing state: StoredRegister?) throws -> UsageChange {
+        let old = try state.flatMap { $0.isLive ? $0.record : nil }.map { try PartRecord(stored: $0).size } ?? 0
+        return UsageChange(bytes: Int64(clamping: size) - Int64(clamping: old))
+    }
 }

@@ -17,11 +17,12 @@ extension S3Operations {
     func getObjectAttributes(_ call: S3Call) async throws -> S3Response {
         let wanted = try Self.attributes(call.request.headers)
         let parts = try PartsPage(call.request.headers)
-        let object = try await readObject(call, withBlob: false).record
-        _ = try openEncryption(object, call)
+        let found = try await readObject(call, withBlob: false).record
+        _ = try await openEncryption(found, call)
+        let object = try await wholeObject(found, call).record
         var writer = XMLWriter()
         writer.element("GetObjectAttributesResponse", namespace: XMLWriter.s3Namespace) { root in
-            if wanted.contains(.etag) { root.element("ETag", object.etag) }
+            if wanted.contains(.etag) { root.element("ETag", object.shownETag) }
             if wanted.contains(.checksum), !object.checksums.isEmpty {
                 root.element("Checksum") { element in
                     for (algorithm, value) in object.checksums.checksums {

@@ -26,16 +26,18 @@ extension S3Operations {
 
     func putObjectTagging(_ call: S3Call) async throws -> S3Response {
         let body = try await call.request.body.collect(upTo: Limits.xmlBodySizeMax)
-        let tags = try TagSet(parsing: Array(body.readableBytesView), countMax: TagSet.objectTagsMax).fields
-        return try await setTags(tags, S3Response(), call)
+        let tags = try TagSet(parsing: Array(body.readableBytesView), countMax: TagSet.objectTagsMax)
+        return try await setTags(tags.fields, .taggingPut, S3Response(), call.bringing(tags))
     }
 
     func deleteObjectTagging(_ call: S3Call) async throws -> S3Response {
-        try await setTags([], S3Response(status: .noContent), call)
+        try await setTags([], .taggingDelete, S3Response(status: .noContent), call)
     }
 
-    private func setTags(_ tags: [HeaderField], _ response: S3Response, _ call: S3Call) async throws -> S3Response {
-        let object = try await changeObject(call) { $0.tags = tags }
+    private func setTags(
+        _ tags: [HeaderField], _ event: ObjectEventType, _ response: S3Response, _ call: S3Call
+    ) async throws -> S3Response {
+        let object = try await changeObject(call, event: event) { $0.tags = tags }
         var response = response
         addVersion(of: object, call, to: &response.headers)
         return response
@@ -47,9 +49,12 @@ extension TagSet {
     /// none, `InvalidTag` for tags that S3 does not allow.
     init(header: String) throws {
         var tags: [Tag] = []
+        var keys: Set<[UInt8]> = []
         for pair in header.split(separator: "&") {
             let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let key = Self.decoded(halves[0]), let value = halves.count == 1 ? "" : Self.decoded(halves[1]) else {
+            guard let key = Self.decoded(halves[0]), let value = halves.count == 1 ? "" : Self.decoded(halves[1]),
+                keys.insert(Array(key.utf8)).inserted
+            else {
                 throw S3Error.invalidArgument(
                     "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
                         + "without tag name duplicates.", name: "x-amz-tagging", value: header)

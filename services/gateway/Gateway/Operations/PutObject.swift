@@ -9,7 +9,7 @@ extension S3Operations {
     func putObject(_ call: S3Call) async throws -> S3Response {
         let headers = try ObjectHeaders(call.request.headers)
         let access = try newObjectAccess(call)
-        let encryption = try newEncryption(call)
+        let encryption = try await newEncryption(call)
         let lock = try RequestedLock(call.request.headers, bucket: call.bucket, nowMilliseconds: clock())
         let condition = try WriteCondition(call.request.headers)
         let body = call.request.body
@@ -54,21 +54,40 @@ extension S3Operations {
         _ object: ObjectRecord, _ call: S3Call, _ content: WrittenContent, condition: WriteCondition
     ) async throws -> ObjectRecord {
         let deadline = ProposalDeadline(content.deadline, late: .uploadTooSlow, now: now)
-        return try await referring(to: content) {
+        let (written, sequence) = try await referring(to: content) {
+            try await noteExpiry(of: object, call)
             let bucket = try buckets.checkWritable(call.bucket)
-            let write = VersionedWrite(
-                object, mode: bucket.versioning, condition: condition, nowMilliseconds: clock(), pass: deadline.pass)
-            return try await perform(write, on: call.object, staged: content.staged, call)
+            return try await withinQuota(of: bucket) { hold in
+                let write = VersionedWrite(
+                    object, mode: bucket.versioning, condition: condition, nowMilliseconds: clock(), hold: hold,
+                    pass: deadline.pass)
+                return try await perform(write, on: call.object, staged: content.staged, call)
+            }
+        }
+        await publish(
+            call.request.operation.creation, call.object.key, written, version: shownVersion(written, call.bucket),
+            sequence: sequence, call)
+        return written
+    }
+}
+
+extension S3Operation {
+    /// What an operation that writes an object is for those who are told.
+    fileprivate var creation: ObjectEventType {
+        switch self {
+        case .postObject: .createdPost
+        case .copyObject: .createdCopy
+        default: .createdPut
         }
     }
 }
 
 extension WriteCondition {
-    /// Judges what stands under the key.
-    func check(presentIn state: StoredRegister?) throws {
+    /// Judges what stands under the key. What has expired is not there any more.
+    func check(presentIn state: StoredRegister?, nowMilliseconds: Int64) throws {
         guard self != .none else { return }
-        let live = state.flatMap { $0.isLive ? $0.record : nil }
-        try check(etag: live.map { try ObjectRecord(stored: $0).etag })
+        let live = try state.flatMap { $0.isLive ? $0.record : nil }.map { try ObjectRecord(stored: $0) }
+        try check(etag: live.flatMap { $0.isExpired(now: nowMilliseconds / 1000) ? nil : $0.shownETag })
     }
 }
 

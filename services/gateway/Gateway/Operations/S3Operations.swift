@@ -29,7 +29,16 @@ struct S3Call: Sendable {
     var owner: String { request.identity.userID ?? bucket.owner }
 
     /// The same call, when the object has a say.
-    fileprivate var withDependence: S3Call {
+    fileprivate var withDependence: S3Call { judgedAgain(request) }
+
+    /// The same call when the tags in its body are known: conditions about them have not been judged yet.
+    func bringing(_ tags: TagSet) -> S3Call {
+        var request = request
+        request.tags = tags
+        return judgedAgain(request)
+    }
+
+    private func judgedAgain(_ request: S3Request) -> S3Call {
         S3Call(
             request: request, bucket: bucket, bucketID: bucketID, context: context, rules: rules, now: now,
             dependsOnObject: true)
@@ -51,10 +60,15 @@ final class S3Operations: S3Handling {
     let versions: ObjectVersions
     let archive: VersionArchive
     let lifecycles: LifecycleCache
+    let quotas: Quotas
+    /// nil: nobody is told about events.
+    let notifier: Notifier?
+    let logs: BucketLogs
 
     /// - Parameter listCoversObjects: the access control list of a bucket also opens the objects in it.
     init(
-        storage: any ObjectStorage, buckets: BucketDirectory, encryptionKeys: EncryptionKeys, logger: Logger,
+        storage: any ObjectStorage, buckets: BucketDirectory, encryptionKeys: EncryptionKeys, quotas: Quotas,
+        notifier: Notifier? = nil, logger: Logger,
         metrics: MetricsRegistry, listCoversObjects: Bool = false,
         clock: @escaping @Sendable () -> Int64, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         lifecycle: LifecycleClock = LifecycleClock(day: .seconds(86_400))
@@ -70,14 +84,20 @@ final class S3Operations: S3Handling {
         versions = ObjectVersions(storage, clock: clock)
         archive = VersionArchive(versions, logger: logger)
         lifecycles = LifecycleCache(lifecycle)
+        self.quotas = quotas
+        self.notifier = notifier
+        logs = BucketLogs(metrics)
     }
 
     func handle(_ request: S3Request) async -> S3Response {
+        let start = now()
+        var errorCode: S3ErrorCode?
         var response: S3Response
         do {
             response = try await perform(request)
         } catch {
             let answer = S3Error(error)
+            errorCode = answer.code
             if answer.status >= 500, answer.code != .notImplemented {
                 logger.warning(
                     "request failed",
@@ -89,6 +109,7 @@ final class S3Operations: S3Handling {
             response = answer.response(to: request)
         }
         addCORS(to: &response, request)
+        log(request, response, errorCode: errorCode, since: start)
         return response
     }
 
@@ -105,6 +126,7 @@ final class S3Operations: S3Handling {
         default:
             guard let operation = Self.table[request.operation] else { throw S3Error(.notImplemented) }
             let call = try await call(request, context)
+            try await checkQuota(call)
             return try await operation(self)(call)
         }
     }
@@ -156,6 +178,8 @@ final class S3Operations: S3Handling {
         .merging(accessTable) { first, _ in first }
         .merging(corsTable) { first, _ in first }
         .merging(bucketExtrasTable) { first, _ in first }
+        .merging(notificationTable) { first, _ in first }
+        .merging(loggingTable) { first, _ in first }
         .merging(encryptionTable) { first, _ in first }
         .merging(websiteTable) { first, _ in first }
         .merging(versioningTable) { first, _ in first }

@@ -1,7 +1,7 @@
 import ClusterState
 import Synchronization
 
-/// Brings the mirror of the cluster's state up to date for those who miss something in it.
+/// Brings the mirror of the cluster's state up to date for those who miss something in it. A gateway has one.
 final class SharedRefresh: Sendable {
     private let cluster: any ClusterViewing
     /// A flood of unknown names asks the manager this often at most.

@@ -20,6 +20,10 @@ struct SwiftCall: Sendable {
     /// nil: there is none of this name.
     var container: BucketRecord?
     var object: [UInt8]?
+    /// Of the object, as records name it; nil: the current one.
+    var version: String?
+    /// Symbolic links that led here.
+    var linksFollowed = 0
     /// The caller owns the account: sees keys and lists.
     var isOwner = false
 
@@ -46,29 +50,49 @@ final class SwiftOperations: Sendable {
     let s3: S3Operations
     let changes: any IdentityChanging
     let usage: ContainerUsage
+    let rates: WriteRates
 
     init(settings: SwiftServiceSettings, tokens: TokenService, s3: S3Operations, changes: any IdentityChanging) {
         self.settings = settings
         self.tokens = tokens
         self.s3 = s3
         self.changes = changes
-        usage = ContainerUsage(storage: s3.storage)
+        usage = ContainerUsage(storage: s3.storage, survey: s3.quotas.survey)
+        rates = WriteRates(settings.rates)
     }
 
     var storage: any ObjectStorage { s3.storage }
     var clock: @Sendable () -> Int64 { s3.clock }
 
     func handle(_ request: SwiftRequest, _ trace: SwiftTrace) async throws -> S3Response {
-        let (call, decision) = try await call(request, trace)
+        var (call, decision) = try await call(request, trace)
+        if let page = try await webPage(call, decision) { return page }
         try SwiftAuthorization.check(decision, account: call.account)
-        return try await perform(call)
+        try Self.checkAccountExists(call)
+        if call.object != nil { call.version = try Self.version(request.query["version-id"], in: call.container) }
+        try await rates.admit(call)
+        guard case .bearer(let grant) = call.caller else { return try await perform(call) }
+        return try await perform(call, grant)
+    }
+
+    /// For the bearer of a signed address.
+    private func perform(_ call: SwiftCall, _ grant: TemporaryGrant) async throws -> S3Response {
+        try TemporaryAddress.checkHeaders(call.request.headers)
+        do {
+            var response = try await perform(call)
+            grant.limit(&response, of: call)
+            return response
+        } catch var error as SwiftError {
+            error.headers = TemporaryGrant.cleaned(error.headers)
+            throw error
+        }
     }
 
     private func perform(_ call: SwiftCall) async throws -> S3Response {
         switch call.operation {
         case .getAccount, .headAccount: try await getAccount(call)
         case .postAccount, .putAccount: try await changeAccount(call)
-        case .deleteAccount: throw SwiftError(405, headers: ["Allow": "GET, HEAD, POST, PUT, OPTIONS"])
+        case .deleteAccount: try await deleteAccount(call)
         case .getContainer, .headContainer: try await getContainer(call)
         case .putContainer: try await putContainer(call)
         case .postContainer: try await postContainer(call)
@@ -79,14 +103,15 @@ final class SwiftOperations: Sendable {
         case .deleteObject: try await deleteObject(call)
         case .copyObject: try await copyObject(call)
         case .bulkDelete: try await bulkDelete(call)
-        case .bulkUpload: throw SwiftError(501)
+        case .bulkUpload: try await bulkUpload(call)
+        case .formPost: try await formPost(call)
         case .optionsAccount: Self.options(.account)
-        case .optionsContainer: Self.options(.container)
-        case .optionsObject: Self.options(.object)
+        case .optionsContainer: try preflight(call, .container)
+        case .optionsObject: try preflight(call, .object)
         }
     }
 
-    private static func options(_ level: SwiftOperation.Level) -> S3Response {
+    static func options(_ level: SwiftOperation.Level) -> S3Response {
         S3Response(headers: ["Allow": level.allow])
     }
 
@@ -109,8 +134,13 @@ final class SwiftOperations: Sendable {
         var call = SwiftCall(
             request: request, operation: operation, caller: .anonymous, account: account, containerName: container,
             object: object)
-        call.caller = try await caller(request, account: account, trace)
         try await locate(&call)
+        if let container = call.container, container.document(BucketLogging.documentName) != nil {
+            trace.note(.init(container: container, object: object))
+        }
+        call.caller = try await caller(call, trace)
+        // The account of a project of another Keystone is made by the first token of its operator.
+        if call.project == nil { try await locate(&call) }
         let decision = SwiftAuthorization.decide(
             operation.permission, call.caller, project: call.project, container: call.container,
             referer: request.header("referer"))
@@ -141,15 +171,27 @@ final class SwiftOperations: Sendable {
         }
     }
 
-    /// By a token, or by nothing. A token that is no good is never anonymous.
-    private func caller(_ request: SwiftRequest, account: String, _ trace: SwiftTrace) async throws -> SwiftCaller {
+    /// By a signature, a token, or nothing. What is no good is never anonymous.
+    private func caller(_ call: SwiftCall, _ trace: SwiftTrace) async throws -> SwiftCaller {
+        let request = call.request
+        if TemporaryAddress.isSigned(request) {
+            guard let grant = TemporaryAddress.grant(call, now: clock() / 1000) else {
+                throw SwiftError(
+                    401, "401 Unauthorized: Temp URL invalid\n",
+                    headers: SwiftAuthorization.unauthorized(call.account).headers)
+            }
+            return .bearer(grant)
+        }
         guard let text = request.header("x-auth-token") ?? request.header("x-storage-token") else { return .anonymous }
         do {
-            let credentials = try await tokens.authenticate(text)
+            let credentials = try await tokens.identify(text)
             trace.note(user: credentials.user.id)
-            return .user(credentials)
+            guard settings.isServiceAccount(call.account) else { return .user(credentials) }
+            return try await tokens.composite(
+                .user(credentials), serviceToken: request.header("x-service-token"),
+                servicePrefix: settings.servicePrefix)
         } catch is Unauthorized {
-            throw SwiftAuthorization.unauthorized(account)
+            throw SwiftAuthorization.unauthorized(call.account)
         }
     }
 
@@ -161,25 +203,28 @@ final class SwiftOperations: Sendable {
     }
 
     func project(ofAccount account: String) -> ProjectRecord? {
+        if settings.isServiceAccount(account) { return tokens.view.projects[account] }
         guard account.hasPrefix(settings.accountPrefix) else { return nil }
-        return tokens.view.projects[String(account.dropFirst(settings.accountPrefix.count))]
+        let id = String(account.dropFirst(settings.accountPrefix.count))
+        // The account of a service has its own name only.
+        return settings.isServiceAccount(id) ? nil : tokens.view.projects[id]
     }
 
     /// A container that another gateway has just made is found too.
     func container(_ name: String, of project: ProjectRecord) async -> BucketRecord? {
-        if let container = tokens.view.container(name, project: project.id) { return container }
-        await s3.buckets.refreshForUnknown()
-        return tokens.view.container(name, project: project.id)
+        await s3.buckets.container(name, project: project.id)
     }
 
     /// The call as the operations that both fronts share see it.
-    func shared(_ call: SwiftCall, _ bucket: BucketRecord, key: [UInt8], _ operation: S3Operation = .putObject) throws
-        -> S3Call
-    {
+    func shared(
+        _ call: SwiftCall, _ bucket: BucketRecord, key: [UInt8], _ operation: S3Operation = .putObject,
+        version: String? = nil
+    ) throws -> S3Call {
         guard let id = bucket.bucketID else { throw SwiftError(500) }
         let request = S3Request(
             id: call.request.id, method: .PUT, operation: operation, bucket: bucket.name,
             key: String(decoding: key, as: UTF8.self),
+            query: S3Query(version.map { [.init("versionId", $0.isEmpty ? "null" : $0)] } ?? []),
             identity: tokens.view.user(id: bucket.owner).map(Identity.user) ?? .anonymous, body: call.request.body)
         return S3Call(
             request: request, bucket: bucket, bucketID: id, context: call.context, rules: try s3.rules(of: bucket),

@@ -91,16 +91,12 @@ extension S3Operations {
         var lines = ["Code: \(error.code.rawValue)", "Message: \(error.message)"]
         lines += error.fields.map { "\($0.name): \($0.value)" }
         lines.append("RequestId: \(request.id)")
-        let items = lines.map { "<li>\(escaped($0))</li>\n" }.joined()
+        let items = lines.map { "<li>\(XMLWriter.escaped($0))</li>\n" }.joined()
         let text =
             "<html>\n<head><title>\(title)</title></head>\n<body>\n<h1>\(title)</h1>\n<ul>\n\(items)</ul>\n</body>\n</html>\n"
         return S3Response(
             status: status,
             headers: ["Content-Type": "text/html; charset=utf-8", "x-amz-error-code": error.code.rawValue],
             body: .bytes(ByteBuffer(string: text)))
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
     }
 }

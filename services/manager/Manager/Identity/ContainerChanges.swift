@@ -14,7 +14,10 @@ enum ContainerChanges {
         if let present = view.container(request.name, project: request.project) {
             return try found(present, request, &edit)
         }
-        guard view.user(id: request.owner) != nil else { throw VerbError(.notFound, "User not found") }
+        // Users of another Keystone are not known here: their containers belong to the project alone.
+        guard request.owner.isEmpty || view.user(id: request.owner) != nil else {
+            throw VerbError(.notFound, "User not found")
+        }
         guard view.containers(project: request.project).count < context.bucketsPerUserMax else {
             return ChangeBucketReply(outcome: .bucketLimit)
         }
@@ -25,7 +28,7 @@ enum ContainerChanges {
             id: request.id.count == 16 ? request.id : context.random(16), owner: request.owner, acl: "private",
             createdMilliseconds: context.now, project: request.project,
             headers: try IdentityChanges.merged([], request.headers))
-        edit.expectUnchanged(ClusterKeys.user(request.owner))
+        if !request.owner.isEmpty { edit.expectUnchanged(ClusterKeys.user(request.owner)) }
         edit.expectUnchanged(ClusterKeys.project(request.project))
         edit.put(ClusterKeys.bucket(bucket.name), bucket)
         return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)

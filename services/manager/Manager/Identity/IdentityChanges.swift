@@ -28,15 +28,29 @@ enum IdentityChanges {
     }
 
     static func changeAccount(
-        _ request: ChangeAccountRequest, _ state: ManagerState, _ edit: inout StateEdit
+        _ request: ChangeAccountRequest, _ state: ManagerState, _ edit: inout StateEdit, _ context: VerbContext
     ) throws(VerbError) {
-        guard var project = state.view.projects[request.project] else {
-            throw VerbError(.notFound, "Project not found")
-        }
+        var project = try project(request, state.view, context)
         let headers = try merged(project.headers, request.headers)
-        guard headers != project.headers else { return }
+        guard headers != project.headers || state.view.projects[project.id] == nil else { return }
         project.headers = headers
         edit.put(ClusterKeys.project(project.id), project)
+    }
+
+    /// A project that another Keystone has told is made when its account is first asked for. Its name is its id when another
+    /// project has the name already.
+    private static func project(
+        _ request: ChangeAccountRequest, _ view: ClusterView, _ context: VerbContext
+    ) throws(VerbError) -> ProjectRecord {
+        if let present = view.projects[request.project] { return present }
+        guard !request.name.isEmpty else { throw VerbError(.notFound, "Project not found") }
+        guard ProjectVerbs.isValidID(request.project), request.name.utf8.count <= 256 else {
+            throw VerbError(.invalidArgument, "A project's id has 1 to 64 letters, digits, _ and -")
+        }
+        let isFree = view.project(name: request.name) == nil
+        return ProjectRecord(
+            id: request.project, name: isFree ? request.name : request.project,
+            description: "of another Keystone", createdMilliseconds: context.now)
     }
 
     /// All headers of an account or container, names and values.

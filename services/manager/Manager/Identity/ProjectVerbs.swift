@@ -13,7 +13,7 @@ enum ProjectVerbs {
         guard view.project(name: name) == nil else { throw VerbError(.conflict, "Already exists") }
         let id = call.option("id") ?? hexDigits(of: call.context.random(16))
         // It becomes part of paths, of names of buckets and of access control lists.
-        guard (1...64).contains(id.utf8.count), id.utf8.allSatisfy(isIDByte) else {
+        guard isValidID(id) else {
             throw VerbError(.invalidArgument, "A project's id has 1 to 64 letters, digits, _ and -")
         }
         guard view.projects[id] == nil else { throw VerbError(.conflict, "The id belongs to another project") }
@@ -23,6 +23,8 @@ enum ProjectVerbs {
         edit.put(ClusterKeys.project(id), project)
         return ProjectReport(project)
     }
+
+    static func isValidID(_ id: String) -> Bool { (1...64).contains(id.utf8.count) && id.utf8.allSatisfy(isIDByte) }
 
     /// Only of a project that nothing depends on: containers would be out of reach for their users.
     static func delete(_ call: VerbCall, _ edit: inout StateEdit) throws(VerbError) -> any Encodable & Sendable {

@@ -10,6 +10,8 @@ import Wire
 /// Answers the requests that managers get. Each one runs in a task of its own: the bus thread is never kept.
 final class ManagerDesk: RequestHandling {
     static let gatewayTimeout = Duration.seconds(3)
+    /// An answer is on its way this long before the asker gives up.
+    private static let answerTime = Duration.milliseconds(500)
 
     private let name: NodeName
     private let logger: Logger
@@ -113,15 +115,24 @@ final class ManagerDesk: RequestHandling {
         -> ChangeAccountReply
     {
         let body = try request.decoded(ChangeAccountRequest.self)
+        let context = parts.context()
         try await parts.cluster.refresh()
-        try await parts.cluster.change { state, edit in try IdentityChanges.changeAccount(body, state, &edit) }
-        return ChangeAccountReply(revision: parts.cluster.view.revision)
+        try await parts.cluster.change { state, edit in
+            try IdentityChanges.changeAccount(body, state, &edit, context)
+        }
+        let revision = parts.cluster.view.revision
+        // A key for temporary addresses, say, is good at every gateway for who has set it at one.
+        await parts.watch.gatewaysReach(revision, except: request.sender, timeout: gatewayTimeout)
+        return ChangeAccountReply(revision: revision)
     }
 
     private static func changeBucket(_ request: IncomingRequest, _ parts: ManagerParts) async throws
         -> ChangeBucketReply
     {
         let body = try request.decoded(ChangeBucketRequest.self)
+        guard request.role == .repair || ![.bucketRemovalFinish, .bucketRemovalCancel].contains(body.change) else {
+            throw VerbError(.forbidden, "only the repair process ends a removal")
+        }
         let context = parts.context()
         try await parts.cluster.refresh()
         var reply = try await parts.cluster.change { state, edit in
@@ -163,12 +174,16 @@ final class ManagerDesk: RequestHandling {
         case "whereis":
             let report = try await Whereis(bus: parts.bus, view: parts.cluster.view).run(path: arguments.first ?? "")
             return try ReportCoding.encode(report)
+        case "get-webhooks": return try ReportCoding.encode(await WebhookSurvey(nodes: parts.nodes).report())
+        case "get-usage": return try ReportCoding.encode(await UsageVerb(parts: parts).report())
         case "delete-bucket":
-            guard arguments.count == 2 else { throw usage(verb, "BUCKET ACCESS-KEY-ID") }
+            guard arguments.count == 2 || (arguments.count == 3 && arguments[2] == "force") else {
+                throw usage(verb, "BUCKET ACCESS-KEY-ID [force]")
+            }
             let call = VerbCall(arguments: arguments, state: parts.cluster.state, context: parts.context())
             try await parts.deletion.run(call)
             return try ReportCoding.encode(DoneReport())
-        default: return try await runStateVerb(verb, arguments, parts)
+        default: return try await runStateVerb(verb, arguments, parts, until: deadline)
         }
     }
 
@@ -177,16 +192,20 @@ final class ManagerDesk: RequestHandling {
         do { try await parts.cluster.refresh() } catch  where StateVerb.all[verb]?.onlyReads ?? true {}
     }
 
-    private static func runStateVerb(_ name: String, _ arguments: [String], _ parts: ManagerParts) async throws
-        -> [UInt8]
-    {
+    private static func runStateVerb(
+        _ name: String, _ arguments: [String], _ parts: ManagerParts, until deadline: ContinuousClock.Instant
+    ) async throws -> [UInt8] {
         guard let verb = StateVerb.all[name] else { throw VerbError(.unknownType, "unknown verb \(name)") }
         guard verb.argumentCounts.contains(arguments.count) else { throw usage(name, verb.usage) }
         let context = parts.context()
-        return try await parts.cluster.change { state, edit in
-            let call = VerbCall(arguments: arguments, state: state, context: context)
-            return try ReportCoding.encode(verb.run(call, &edit))
+        let report = try await parts.cluster.change { state, edit in
+            try verb.run(VerbCall(arguments: arguments, state: state, context: context), &edit)
         }
+        guard !verb.onlyReads else { return try ReportCoding.encode(report) }
+        // Who has made a user or a key may use it at any gateway at once.
+        let patience = min(parts.watch.verbPatience, deadline - .now - answerTime)
+        let behind = await parts.watch.gatewaysReach(parts.cluster.view.revision, timeout: patience)
+        return try ReportCoding.encode(ChangeReport(report, gatewaysBehind: behind.map(\.rawValue)))
     }
 
     private static func usage(_ verb: String, _ arguments: String) -> VerbError {

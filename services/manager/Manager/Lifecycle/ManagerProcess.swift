@@ -103,6 +103,7 @@ actor ManagerProcess {
                 publish: configuration[CommonSettings.busPublish],
                 enrolmentListen: configuration[ManagerSettings.enrolment],
                 security: BusSecurity(rawValue: configuration[CommonSettings.busSecurity]) ?? .curve,
+                localDoors: LocalDoors(configuration, logger: logger),
                 currentEpoch: { cluster.view.epoch }),
             directory: cluster, handler: desk, logger: logger, metrics: foundation.metrics)
         try bus.start()

@@ -34,12 +34,17 @@ final class MemberWatch: Sendable {
     private let logger: Logger
     private let state: Mutex<State>
     private let began = ContinuousClock.now
+    /// How long an administrator waits for gateways. One that is silent is given up sooner, unless the failure timeout is
+    /// longer.
+    let verbPatience: Duration
 
     /// - Parameter leadership: With several managers all watch and the one that leads writes.
     init(
         _ cluster: ManagedCluster, bus: any ClusterBus, timing: DetectorTiming, logger: Logger,
-        metrics: MetricsRegistry, own: NodeName? = nil, leadership: Leadership? = nil
+        metrics: MetricsRegistry, own: NodeName? = nil, leadership: Leadership? = nil,
+        verbPatience: Duration = .seconds(10)
     ) {
+        self.verbPatience = verbPatience
         self.cluster = cluster
         self.own = own
         self.leadership = leadership
@@ -82,16 +87,25 @@ final class MemberWatch: Sendable {
         for token in tokens { bus.unsubscribe(token) }
     }
 
-    /// Returns when all running gateways but one work with a revision, or after the timeout.
-    func gatewaysReach(_ revision: UInt64, except asker: NodeName? = nil, timeout: Duration) async {
+    /// Returns when all running gateways but one work with a revision, or after the timeout: then those that do not.
+    @discardableResult
+    func gatewaysReach(
+        _ revision: UInt64, except asker: NodeName? = nil, timeout: Duration
+    ) async -> [NodeName] {
         let deadline = now + timeout
-        while now < deadline {
+        while true {
             let gateways = cluster.view.members.filter { $0.value.role == .gateway && $0.value.state == .running }
             let known = liveness
-            if gateways.keys.allSatisfy({ $0 == asker || known[$0]?.revision ?? 0 >= revision }) { return }
-            try? await Task.sleep(for: .milliseconds(20))
+            let behind = gateways.keys.filter { $0 != asker && known[$0]?.revision ?? 0 < revision }.sorted()
+            if behind.isEmpty { return [] }
+            guard now < deadline else {
+                logger.warning(
+                    "gateways are slow to follow the cluster's state",
+                    metadata: ["revision": "\(revision)", "gateways": "\(behind)"])
+                return behind
+            }
+            try? await Task.sleep(for: .milliseconds(10))
         }
-        logger.warning("a gateway is slow to follow the cluster's state", metadata: ["revision": "\(revision)"])
     }
 
     // MARK: - Events

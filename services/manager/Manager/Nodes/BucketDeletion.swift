@@ -19,6 +19,7 @@ struct BucketDeletion: Sendable {
 
     func run(_ call: VerbCall) async throws {
         let owner = try BucketVerbs.owner(call)
+        if call.argument(2) == "force" { return try await remove(call, owner) }
         let name = try BucketVerbs.existing(call).name
         let begun = try await change(.bucketDeleteBegin, name, owner.id)
         guard begun.outcome == .bucketChanged, let bucket = begun.bucket else {
@@ -31,6 +32,17 @@ struct BucketDeletion: Sendable {
             throw error
         }
         _ = try await change(.bucketDeleteFinish, name, owner.id, bucket.id)
+    }
+
+    /// Hands the bucket to the repair process, which removes what is in it. Answers when gateways take no more writes.
+    private func remove(_ call: VerbCall, _ owner: UserRecord) async throws {
+        let name = call.argument(0)
+        try await cluster.change { state, edit in
+            guard let bucket = state.view.buckets[name] else { throw VerbError(.notFound, "Bucket not found") }
+            guard bucket.owner == owner.id else { throw VerbError(.forbidden, "The bucket belongs to another user") }
+            if bucket.state != .bucketRemoving { BucketChanges.beginRemoval(bucket, &edit) }
+        }
+        await watch.gatewaysReach(cluster.view.revision, timeout: Self.gatewayTimeout)
     }
 
     private func change(

@@ -15,6 +15,7 @@ struct NodeVerbs: Sendable {
     /// Verbs that any repair process carries out.
     static let toRepair: Set<String> = [
         "recover-file", "recover-consistency", "recover-node", "recover-disk", "repair-status",
+        "purge-tombstones",
     ]
 
     let bus: any RequestSending

@@ -14,9 +14,8 @@ final class RingLeader: Sendable {
     private struct State {
         var change: RingChange?
         var asking: Set<NodeName> = []
-        var copied: UInt64 = 0
-        /// When this manager first saw the plan, and how many partitions were left then.
-        var began: (at: ContinuousClock.Instant, left: Int)?
+        /// Since this manager first saw the plan, also while another one leads.
+        var forecast: PlanForecast?
         var task: Task<Void, Never>?
     }
 
@@ -32,8 +31,13 @@ final class RingLeader: Sendable {
     private let state = Mutex(State())
 
     private static let interval = Duration.milliseconds(250)
-    /// The part of a large ring that moves at a time: one in so many partitions.
+    /// The part of the ring that moves at a time: one in so many partitions. Requests to these need both sets, and listings
+    /// have to read what the new set does not have yet.
     private static let shareMoving = 16
+    /// At least, so that plans of small rings end.
+    private static let movingMin = 8
+    private let origin = ContinuousClock.now
+
     private static let adoptionTimeout = Duration.seconds(12)
 
     init(
@@ -67,7 +71,7 @@ final class RingLeader: Sendable {
     /// Repair has proved partitions complete.
     func proved(_ request: ReportMovesRequest) {
         state.withLock { state in
-            state.copied += request.copies
+            state.forecast?.copied(request.copies)
             for item in request.proved { state.change?.onProved(Int(item.partition), epoch: item.epoch) }
         }
     }
@@ -78,16 +82,18 @@ final class RingLeader: Sendable {
             throw VerbError(.notFound, "the ring was never changed by a plan")
         }
         var report = RebalanceReport(record, plan, ring)
+        let now = origin.duration(to: .now)
         state.withLock { state in
+            if let forecast = state.forecast, forecast.plan == plan.id {
+                report.copied = forecast.copied
+                if !plan.isOver { report.copiedPerSecond = forecast.copiedPerSecond(now: now) }
+                if plan.phase == .running { report.secondsLeft = forecast.secondsLeft(now: now) }
+            }
             guard let change = state.change, change.plan.id == plan.id else { return }
-            report.copied = state.copied
             if case .wait(let waiting) = change.next() {
                 report.waitingForNodes = waiting.adoption.sorted().map(\.rawValue)
                 report.waitingForProof = waiting.proof
             }
-            guard let began = state.began, began.left > plan.open.count, plan.phase == .running else { return }
-            let seconds = (ContinuousClock.now - began.at) / .seconds(1)
-            report.secondsLeft = Int(seconds / Double(began.left - plan.open.count) * Double(plan.open.count))
         }
         return report
     }
@@ -95,6 +101,7 @@ final class RingLeader: Sendable {
     // MARK: - Steps
 
     private func tick() async {
+        if let plan = cluster.state.ringPlan?.plan { watch(plan) }
         if leadership.isLeader {
             guard await confirmRing() else { return }
             if cluster.state.ringPlan?.plan?.isOver ?? true { await takeOutDeadNodes() }
@@ -102,10 +109,7 @@ final class RingLeader: Sendable {
         let present = cluster.state
         guard leadership.isLeader, let plan = present.ringPlan?.plan, !plan.isOver, let ring = present.view.ring
         else {
-            return state.withLock { state in
-                state.change = nil
-                state.began = nil
-            }
+            return state.withLock { $0.change = nil }
         }
         let (step, toAsk) = state.withLock { state -> (RingChange.Step, [NodeName]) in
             follow(plan, ring, present.view.consistency, &state)
@@ -118,13 +122,22 @@ final class RingLeader: Sendable {
         if case .install(let table, let next) = step { await install(table, next, after: plan) }
     }
 
+    /// Every manager does, so that each can tell when the plan ends.
+    private func watch(_ plan: RingPlan) {
+        let now = origin.duration(to: .now)
+        state.withLock { state in
+            if state.forecast?.plan != plan.id, !plan.isOver {
+                state.forecast = PlanForecast(plan: plan.id, open: plan.open.count, now: now)
+            }
+            state.forecast?.note(open: plan.open.count, isRunning: plan.phase == .running, now: now)
+        }
+    }
+
     private func follow(_ plan: RingPlan, _ ring: RingTable, _ level: ConsistencyLevel, _ state: inout State) {
         if state.change?.plan.id != plan.id {
             state.change = RingChange(
                 table: ring, plan: plan, level: level,
-                movingMax: max(RingChange.movingMax, ring.partitionCount / Self.shareMoving))
-            state.copied = 0
-            state.began = (.now, plan.open.count)
+                movingMax: max(Self.movingMin, ring.partitionCount / Self.shareMoving))
         } else {
             state.change!.installed(ring, plan)
         }

@@ -18,7 +18,30 @@ enum BucketChanges {
         guard request.owner.isEmpty || request.owner == bucket.owner else {
             return ChangeBucketReply(outcome: .bucketExistsForeign, bucket: bucket)
         }
+        if bucket.state == .bucketRemoving { return changeRemoved(request, bucket, &edit) }
         return try change(request, bucket, &edit)
+    }
+
+    /// The repair process is to remove the bucket with all that is in it. Nothing is written to it from now on.
+    static func beginRemoval(_ bucket: BucketRecord, _ edit: inout StateEdit) {
+        var bucket = bucket
+        bucket.state = .bucketRemoving
+        edit.put(ClusterKeys.bucket(bucket.name), bucket)
+    }
+
+    /// Only the repair process ends a removal.
+    private static func changeRemoved(
+        _ request: ChangeBucketRequest, _ bucket: BucketRecord, _ edit: inout StateEdit
+    ) -> ChangeBucketReply {
+        switch request.change {
+        case .bucketRemovalFinish: edit.delete(ClusterKeys.bucket(bucket.name))
+        case .bucketRemovalCancel:
+            var bucket = bucket
+            bucket.state = .bucketActive
+            edit.put(ClusterKeys.bucket(bucket.name), bucket)
+        default: return ChangeBucketReply(outcome: .bucketBusy, bucket: bucket)
+        }
+        return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)
     }
 
     private static func create(
@@ -30,7 +53,7 @@ enum BucketChanges {
             if !request.id.isEmpty, request.id == present.id {
                 return ChangeBucketReply(outcome: .bucketChanged, bucket: present)
             }
-            if present.state == .bucketDeleting { return ChangeBucketReply(outcome: .bucketBusy, bucket: present) }
+            if present.state != .bucketActive { return ChangeBucketReply(outcome: .bucketBusy, bucket: present) }
             let owned = present.owner == request.owner
             return ChangeBucketReply(outcome: owned ? .bucketExistsOwned : .bucketExistsForeign, bucket: present)
         }
@@ -88,6 +111,9 @@ enum BucketChanges {
                 bucket.headers = headers
                 edit.put(key, bucket)
             }
+        // Of a removal that is over.
+        case .bucketRemovalFinish, .bucketRemovalCancel:
+            return ChangeBucketReply(outcome: .bucketBusy, bucket: bucket)
         default: throw VerbError(.invalidArgument, "unknown change \(request.change)")
         }
         return ChangeBucketReply(outcome: .bucketChanged, bucket: bucket)

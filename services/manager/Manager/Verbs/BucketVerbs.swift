@@ -73,8 +73,16 @@ enum BucketVerbs {
                     redundancyMethod:
                         "copy, {n:\(level.replicas), w:\(level.write), r:\(level.read), d:\(level.delete)}",
                     createdAt: timeText(milliseconds: $0.createdMilliseconds),
-                    state: $0.state == .bucketDeleting ? "deleting" : "active")
+                    state: state($0.state))
             })
+    }
+
+    private static func state(_ state: BucketState) -> String {
+        switch state {
+        case .bucketDeleting: "deleting"
+        case .bucketRemoving: "removing"
+        default: "active"
+        }
     }
 
     private static func permissions(_ acl: String) -> String {

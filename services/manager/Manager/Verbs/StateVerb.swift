@@ -57,6 +57,8 @@ struct StateVerb: Sendable {
         "chown-bucket": StateVerb("BUCKET ACCESS-KEY-ID", BucketVerbs.changeOwner),
         "update-acl": StateVerb(
             "BUCKET ACCESS-KEY-ID private|public-read|public-read-write", BucketVerbs.updateACL),
+        "set-bucket-quota": StateVerb("BUCKET BYTES OBJECTS", QuotaVerbs.setBucket),
+        "set-user-quota": StateVerb("USER BYTES OBJECTS", QuotaVerbs.setUser),
         "add-endpoint": StateVerb("HOST", EndpointVerbs.add),
         "delete-endpoint": StateVerb("HOST", EndpointVerbs.delete),
         "get-endpoints": StateVerb("", onlyReads: true, EndpointVerbs.list),
@@ -65,6 +67,8 @@ struct StateVerb: Sendable {
         "disable-encryption-key": StateVerb("KEY", EncryptionKeyVerbs.disable),
         "enable-encryption-key": StateVerb("KEY", EncryptionKeyVerbs.enable),
         "get-encryption-keys": StateVerb("", onlyReads: true, EncryptionKeyVerbs.list),
+        "add-webhook": StateVerb("WEBHOOK URL [token=TOKEN]", WebhookVerbs.add),
+        "remove-webhook": StateVerb("WEBHOOK", WebhookVerbs.remove),
         "create-token": StateVerb("[reusable] [replace] [hours=N] [name=NODE]", TokenVerbs.create),
     ]
 

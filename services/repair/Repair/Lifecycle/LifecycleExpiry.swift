@@ -9,7 +9,8 @@ import S3Protocol
 import Synchronization
 import Wire
 
-/// Carries out the lifecycles of all buckets: removes what is over. Walks over every bucket that has rules.
+/// Carries out the lifecycles of all buckets: removes what is over. Walks over every bucket that has rules, or objects with a
+/// time of their own.
 ///
 /// What a listing says only names candidates. Each removal is decided by the register of the key, from the version that
 /// is there at that moment: what was replaced, tagged or locked in between is judged anew.
@@ -34,16 +35,18 @@ final class LifecycleExpiry: Sendable {
     /// Wall clock, in milliseconds since 1970.
     let now: @Sendable () -> Int64
     private let cluster: any ClusterViewing
+    private let notices: RemovalNotices
     private let removed: Counter
     private let logger: Logger
     private let state = Mutex(Status())
 
     init(
-        registers: any RegisterStoring, cluster: any ClusterViewing, time: LifecycleClock, metrics: MetricsRegistry,
-        logger: Logger, now: @escaping @Sendable () -> Int64 = { WallClock.milliseconds }
+        registers: any RegisterStoring, cluster: any ClusterViewing, notices: RemovalNotices, time: LifecycleClock,
+        metrics: MetricsRegistry, logger: Logger, now: @escaping @Sendable () -> Int64 = { WallClock.milliseconds }
     ) {
         self.registers = registers
         self.cluster = cluster
+        self.notices = notices
         self.time = time
         self.now = now
         self.logger = logger
@@ -60,13 +63,10 @@ final class LifecycleExpiry: Sendable {
         state.withLock { ($0.buckets, $0.versionsChecked, $0.failures) = (0, 0, 0) }
         let buckets = cluster.view.buckets.values.sorted { $0.name < $1.name }
         for bucket in buckets where bucket.state == .bucketActive {
-            guard let document = bucket.document("lifecycle"), let id = bucket.bucketID else { continue }
-            state.withLock { $0.buckets += 1 }
-            handle.update { $0.note = "bucket \(bucket.name)" }
             do {
-                let run = LifecycleRun(
-                    bucket: bucket, id: id,
-                    rules: try LifecycleConfiguration(parsing: document).rules.filter(\.isEnabled))
+                guard let run = try LifecycleRun(bucket) else { continue }
+                state.withLock { $0.buckets += 1 }
+                handle.update { $0.note = "bucket \(bucket.name)" }
                 try await expireVersions(run, handle)
                 try await abortUploads(run, handle)
             } catch let error as CancellationError {
@@ -107,22 +107,40 @@ final class LifecycleExpiry: Sendable {
 
     /// The current object: it goes, or a delete marker comes above it.
     private func expire(_ version: ListedVersion, _ run: LifecycleRun) async throws -> Bool {
+        let number = UInt64.random(in: 1 ... .max)
+        let marker: RemovalNotice.Marker? =
+            switch run.versioning {
+            case .unversioned: nil
+            case .enabled: .numbered(number)
+            case .suspended: .null
+            }
+        let notice = run.audience?.notice(of: version.key, version.summary.name, marker: marker, now: now())
+        let isDone = try await notices.during(notice) { try await expire(version, run, number: number) }
+        if isDone { count { $0.expired += 1 } }
+        return isDone
+    }
+
+    private func expire(
+        _ version: ListedVersion, _ run: LifecycleRun, number: UInt64
+    ) async throws -> RemovalNotice.Removed? {
         let object = Model.RegisterName(bucket: run.id, key: version.key)
         let (now, time, mode) = (now(), time, run.versioning)
         let marker = ObjectRecord(
             version: ObjectRecord.formatVersion, modifiedMilliseconds: now, owner: run.bucket.owner,
             kind: .versionDeleteMarker)
-        let number = UInt64.random(in: 1 ... .max)
         let didChange = Mutex(false)
         for _ in 0..<8 {
             do {
-                _ = try await registers.update(
+                let state = try await registers.update(
                     object, deleting: mode == .unversioned, staged: nil, operation: .random(), context: .init()
                 ) { state in
                     didChange.withLock { $0 = false }
                     do {
                         var versions = try KeyVersions(state)
-                        guard let current = versions.current, run.expires(current, version.key, time, now: now),
+                        // What has come above it since is left to the next walk.
+                        guard let current = versions.current, current.name == version.summary.name,
+                            run.expires(current, version.key, time, now: now),
+                            versions.marksDeletes(mode) == (mode != .unversioned),
                             !(current.isLocked(nowMilliseconds: now) && !versions.marksDeletes(mode))
                         else { return .keep }
                         if versions.marksDeletes(mode) {
@@ -138,48 +156,56 @@ final class LifecycleExpiry: Sendable {
                         return .refuse(error)
                     }
                 }
-                if didChange.withLock({ $0 }) { count { $0.expired += 1 } }
-                return didChange.withLock { $0 }
+                guard didChange.withLock({ $0 }) else { return nil }
+                let current = mode == .unversioned ? nil : try KeyVersions(state).current
+                return .init(sequence: state?.sequence ?? 0, marker: current.flatMap { run.bucket.shown($0.versionId) })
             } catch AccessError.refused(KeyVersions.Obstacle.unsettled) {
                 try await versions.settle(object, context: .init())
             } catch AccessError.refused(is Locked) {
-                return false
+                return nil
             }
         }
-        return false
+        return nil
     }
 
     private func removeNoncurrent(
         _ version: ListedVersion, since: Int64, newer: Int, _ run: LifecycleRun
     ) async throws -> Bool {
-        let object = Model.RegisterName(bucket: run.id, key: version.key)
         let now = now()
-        do {
-            try await versions.remove(version.summary.versionId, of: object, context: .init()) { [time] record in
-                guard let record, record.name == version.summary.name, !record.isLocked(nowMilliseconds: now),
-                    run.removes(record, version.key, since: since, newer: newer, time, now: now)
-                else { throw Unchanged() }
-            }
-        } catch is Unchanged {
-            return false
+        let isDone = try await remove(version, run) { [time] record in
+            guard let record, record.name == version.summary.name, !record.isLocked(nowMilliseconds: now),
+                run.removes(record, version.key, since: since, newer: newer, time, now: now)
+            else { throw Unchanged() }
         }
-        count { $0.noncurrentRemoved += 1 }
-        return true
+        if isDone { count { $0.noncurrentRemoved += 1 } }
+        return isDone
     }
 
     /// A delete marker that is all there is of its key.
     private func endKey(_ key: KeyWalk.Finished, _ run: LifecycleRun) async throws -> Bool {
         guard key.isLoneMarker, run.removesMarker(key.latest, time, now: now()) else { return false }
-        let object = Model.RegisterName(bucket: run.id, key: key.latest.key)
-        do {
-            try await versions.remove(key.latest.summary.versionId, of: object, context: .init()) { record in
-                guard let record, record.isDeleteMarker, record.noncurrent == 0 else { throw Unchanged() }
-            }
-        } catch is Unchanged {
-            return false
+        let isDone = try await remove(key.latest, run) { record in
+            guard let record, record.isDeleteMarker, record.noncurrent == 0 else { throw Unchanged() }
         }
-        count { $0.markersRemoved += 1 }
-        return true
+        if isDone { count { $0.markersRemoved += 1 } }
+        return isDone
+    }
+
+    /// For good. `refusing` throws ``Unchanged`` when the version is to stay.
+    private func remove(
+        _ version: ListedVersion, _ run: LifecycleRun, refusing: @escaping @Sendable (ObjectRecord?) throws -> Void
+    ) async throws -> Bool {
+        let object = Model.RegisterName(bucket: run.id, key: version.key)
+        let notice = run.audience?.notice(of: version.key, version.summary.name, now: now())
+        return try await notices.during(notice) {
+            do {
+                let removed = try await versions.remove(
+                    version.summary.versionId, of: object, context: .init(), refusing: refusing)
+                return removed.map { .init(sequence: $0.sequence) }
+            } catch is Unchanged {
+                return nil
+            }
+        }
     }
 
     private struct Locked: Error {}

@@ -10,17 +10,36 @@ struct LifecycleRun: Sendable {
     var id: BucketID
     /// Those that are enabled.
     var rules: [LifecycleRule]
+    /// Who is told of what goes; nil: nobody.
+    var audience: RemovalAudience?
+
+    /// nil: nothing of the bucket is ever over.
+    /// - Throws: when its rules cannot be read.
+    init?(_ bucket: BucketRecord) throws {
+        guard let id = bucket.bucketID else { return nil }
+        let document = bucket.document("lifecycle")
+        guard document != nil || bucket.document(BucketRecord.expiringName) != nil else { return nil }
+        self.bucket = bucket
+        self.id = id
+        audience = RemovalAudience(bucket, .lifecycle)
+        rules = try document.map { try LifecycleConfiguration(parsing: $0).rules.filter(\.isEnabled) } ?? []
+    }
+
+    /// Some objects may have a time of their own (Swift's X-Delete-At).
+    private var hasOwnTimes: Bool { bucket.document(BucketRecord.expiringName) != nil }
 
     var versioning: VersioningMode { bucket.versioning }
 
     var concernsVersions: Bool {
-        rules.contains {
-            $0.expirationDays != nil || $0.expirationDate != nil || $0.expiresMarkers || $0.noncurrentDays != nil
-        }
+        hasOwnTimes
+            || rules.contains {
+                $0.expirationDays != nil || $0.expirationDate != nil || $0.expiresMarkers || $0.noncurrentDays != nil
+            }
     }
 
     /// What all keys begin with that any rule is about.
     var commonPrefix: [UInt8] {
+        guard !hasOwnTimes else { return [] }
         let prefixes = rules.map { Array($0.filter.prefix.utf8) }
         guard var common = prefixes.first else { return [] }
         for prefix in prefixes { common = Array(zip(common, prefix).prefix { $0 == $1 }.map(\.0)) }
@@ -30,11 +49,13 @@ struct LifecycleRun: Sendable {
     // MARK: - From a listing: all that can be said without tags
 
     func mayExpire(_ version: ListedVersion, _ time: LifecycleClock, now: Int64) -> Bool {
-        version.summary.kind == .versionObject
-            && rules.contains { rule in
-                rule.expiration(modifiedMilliseconds: version.summary.modifiedMilliseconds, time) ?? .max <= now
-                    && concerns(rule, version)
-            }
+        guard version.summary.kind == .versionObject else { return false }
+        let ownTime = version.summary.deleteAtSeconds
+        if ownTime > 0, ownTime <= now / 1000 { return true }
+        return rules.contains { rule in
+            rule.expiration(modifiedMilliseconds: version.summary.modifiedMilliseconds, time) ?? .max <= now
+                && concerns(rule, version)
+        }
     }
 
     func mayRemove(
@@ -67,6 +88,7 @@ struct LifecycleRun: Sendable {
 
     func expires(_ object: ObjectRecord, _ key: [UInt8], _ time: LifecycleClock, now: Int64) -> Bool {
         guard object.kind == .versionObject else { return false }
+        if object.isExpired(now: now / 1000) { return true }
         return rules.contains { rule in
             rule.expiration(modifiedMilliseconds: object.modifiedMilliseconds, time) ?? .max <= now
                 && concerns(rule, object, key)

@@ -55,7 +55,6 @@ final class MemoryRecovery: Sendable {
         guard let ring = cluster.view.ring else { return }
         let plans = MemoryPlan.all(await memories(ring), ring: ring, level: cluster.view.consistency)
         begin(plans)
-        handle.update { $0.total = UInt64(plans.count) }
         for (index, plan) in plans.enumerated() where !Task.isCancelled {
             guard case .possible(let groups) = plan.verdict else { continue }
             do {
@@ -64,7 +63,6 @@ final class MemoryRecovery: Sendable {
                     self.state.withLock { change(&$0.status.disks[index]) }
                 }
                 finished(plan, index)
-                handle.update { $0.done += 1 }
             } catch {
                 failed(plan, index, error)
                 handle.update { $0.failures += 1 }
@@ -130,6 +128,8 @@ final class MemoryRecovery: Sendable {
         note { $0.state = .fencing }
         let bound = try await fence(plan, ring)
         note { $0.bound = bound }
+        let keys = await walk.keys(of: groups)
+        handle.update { ($0.done, $0.total) = (0, keys) }
         for pass in 1...Self.passesMax {
             note {
                 $0.state = pass == 1 ? .teaching : .proving

@@ -14,7 +14,7 @@ final class MemoryWalk: Sendable {
         var error: (any Error)?
     }
 
-    private static let batchMax = 64
+    private static let batchMax = 16
 
     private let reader: PartitionReader
     private let registers: RegisterClient
@@ -28,6 +28,20 @@ final class MemoryWalk: Sendable {
         self.registers = registers
         self.concurrency = concurrency
         self.metrics = metrics
+    }
+
+    /// What a walk goes through: registers and chunks of the replicas that remember.
+    func keys(of groups: [RepairGroup]) async -> UInt64 {
+        var keys: UInt64 = 0
+        for group in groups {
+            var most: UInt64 = 0
+            for node in group.replicas.dropLast() {
+                let digests = await reader.digests(of: node, partitions: group.partitions) ?? [:]
+                most = max(most, digests.values.reduce(0) { $0 &+ $1.registers &+ $1.chunks })
+            }
+            keys &+= most
+        }
+        return keys
     }
 
     /// - Parameters:
@@ -76,7 +90,7 @@ final class MemoryWalk: Sendable {
         var merge = PartitionMerge<Key>(sources: group.replicas.count)
         var cursors: [[UInt8]] = Array(repeating: [], count: group.replicas.count)
         var waiting: [Key] = []
-        var isOver = false
+        var (isOver, reported) = (false, 0)
         while !isOver, result.error == nil {
             switch merge.next() {
             case .need(let source):
@@ -90,6 +104,12 @@ final class MemoryWalk: Sendable {
             case .end: isOver = true
             }
             if Task.isCancelled { result.error = CancellationError() }
+            if isOver || merge.compared >= reported + Self.batchMax {
+                let compared = UInt64(merge.compared - reported)
+                // A second walk, for the proof, goes through the same keys in no time.
+                handle.update { $0.done = min($0.done + compared, $0.total) }
+                reported = merge.compared
+            }
             guard result.error == nil, waiting.count >= Self.batchMax || isOver && !waiting.isEmpty else { continue }
             let taught = await self.teach(waiting, handle, teach, &result)
             increment(taught)

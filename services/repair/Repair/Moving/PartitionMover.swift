@@ -28,6 +28,8 @@ final class PartitionMover: Sendable {
     private static let adoptionTimeout = Duration.seconds(12)
     private static let timeout = Duration.seconds(5)
     private static let batchMax = 64
+    /// What is begun at once: then the pace is asked again.
+    private static let sliceMax = 8
 
     init(
         registers: RegisterClient, bus: any RequestSending, cluster: any ClusterViewing, concurrency: Int,
@@ -208,10 +210,20 @@ final class PartitionMover: Sendable {
         _ batch: [Work<Item>], _ handle: TaskHandle,
         _ carryOut: @escaping @Sendable (Item) async throws(AccessError) -> Int, _ outcome: inout Outcome
     ) async throws {
-        guard !batch.isEmpty else { return }
-        try await handle.admit(objects: batch.count)
-        let results = await boundedResults(batch.map(\.item), concurrency: concurrency, carryOut)
-        for (item, result) in zip(batch, results) {
+        var rest = batch[...]
+        while !rest.isEmpty {
+            let slice = rest.prefix(Self.sliceMax)
+            rest = rest.dropFirst(Self.sliceMax)
+            try await handle.admit(objects: slice.count)
+            let results = await boundedResults(slice.map(\.item), concurrency: concurrency, carryOut)
+            note(zip(slice, results), handle, &outcome)
+        }
+    }
+
+    private func note<Item: Sendable>(
+        _ results: some Sequence<(Work<Item>, Result<Int, AccessError>)>, _ handle: TaskHandle, _ outcome: inout Outcome
+    ) {
+        for (item, result) in results {
             switch result {
             case .success(let copies):
                 outcome.copied += copies
@@ -233,9 +245,9 @@ final class PartitionMover: Sendable {
         let items = proved.sorted { $0.key < $1.key }.map {
             ProvedPartition(partition: UInt32($0.key), epoch: $0.value.epoch)
         }
-        for (index, manager) in cluster.view.managers.enumerated() {
-            // Copies are counted by one of them.
-            let request = ReportMovesRequest(proved: items, copies: index == 0 ? UInt64(copied) : 0)
+        // Each counts for itself: whichever leads, all can tell how far the plan is.
+        for manager in cluster.view.managers {
+            let request = ReportMovesRequest(proved: items, copies: UInt64(copied))
             _ = try? await bus.request(
                 .reportMoves, request, to: manager, timeout: Self.timeout, answer: ReportMovesReply.self)
         }

@@ -14,17 +14,26 @@ final class TaskHandle: HealingObserver {
 
     private let state: Mutex<State>
     private let metrics: TaskMetrics?
-    private let origin = ContinuousClock.now
+    private static let origin = ContinuousClock.now
 
-    init(objectsPerSecond: Int = 1_000_000, bytesPerSecond: Int = 0, metrics: TaskMetrics? = nil) {
+    /// - Parameters:
+    ///   - part: of the limits, to begin with.
+    ///   - pace: of the last run of the same task, so that it need not learn again what the nodes can bear.
+    init(
+        objectsPerSecond: Int = 1_000_000, bytesPerSecond: Int = 0, part: Double = 1, pace: TaskPace? = nil,
+        metrics: TaskMetrics? = nil
+    ) {
         self.metrics = metrics
-        state = Mutex(
-            State(
-                throughput: TaskThroughput(now: .zero),
-                pace: TaskPace(objectsPerSecond: objectsPerSecond, bytesPerSecond: bytesPerSecond, now: .zero)))
+        let now = Self.origin.duration(to: .now)
+        var pace = pace ?? TaskPace(objectsPerSecond: objectsPerSecond, part: part, now: now)
+        pace.limit(objectsPerSecond: objectsPerSecond, bytesPerSecond: bytesPerSecond, now: now)
+        state = Mutex(State(throughput: TaskThroughput(now: now), pace: pace))
     }
 
-    private var now: Duration { origin.duration(to: .now) }
+    private var now: Duration { Self.origin.duration(to: .now) }
+
+    /// As it stands.
+    var pace: TaskPace { state.withLock { $0.pace } }
 
     // MARK: - For the work
 

@@ -9,16 +9,19 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
     case garbage = "garbage-collection"
     case lifecycle = "lifecycle"
     case tombstones = "tombstone-purge"
+    case bucketRemoval = "bucket-removal"
+    case events = "event-handover"
 
     // Asked for by an operator.
     case recoverFile = "recover-file"
     case recoverDisk = "recover-disk"
     case recoverNode = "recover-node"
     case recoverConsistency = "recover-consistency"
+    case purgeTombstones = "purge-tombstones"
 
     /// Tasks of one lane run one after the other, those of different lanes at the same time.
     enum Lane: Hashable, Sendable {
-        case comparison, damage, memory, releases, moves, garbage, lifecycle, tombstones, files
+        case comparison, damage, memory, releases, moves, garbage, lifecycle, tombstones, removals, events, files
     }
 
     var lane: Lane {
@@ -30,15 +33,19 @@ enum TaskKind: String, Codable, Sendable, CaseIterable {
         case .move: .moves
         case .garbage: .garbage
         case .lifecycle: .lifecycle
-        case .tombstones: .tombstones
+        case .tombstones, .purgeTombstones: .tombstones
+        case .bucketRemoval: .removals
+        case .events: .events
         case .recoverFile: .files
         }
     }
 
     var isStanding: Bool {
         switch self {
-        case .antiEntropy, .damage, .memory, .releases, .move, .garbage, .lifecycle, .tombstones: true
-        case .recoverFile, .recoverDisk, .recoverNode, .recoverConsistency: false
+        case .antiEntropy, .damage, .memory, .releases, .move, .garbage, .lifecycle, .tombstones, .bucketRemoval,
+            .events:
+            true
+        case .recoverFile, .recoverDisk, .recoverNode, .recoverConsistency, .purgeTombstones: false
         }
     }
 }

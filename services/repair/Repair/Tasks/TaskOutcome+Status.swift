@@ -38,7 +38,7 @@ extension MemoryRecoveryStatus {
 extension LifecycleExpiry.Status {
     var outcome: TaskOutcome {
         if failures > 0 { return .unproved("\(failures) failures, the last one: \(lastError)") }
-        return .proved("nothing is left in \(buckets) buckets that their lifecycles remove")
+        return .proved("nothing is left in \(buckets) buckets that is over")
     }
 }
 

@@ -9,18 +9,23 @@ struct TaskPace: Sendable {
     private static let windowLength = Duration.seconds(60)
     private static let reactionLength = Duration.milliseconds(500)
     /// What is short in any case says nothing.
-    private static let harmlessDelay = Duration.milliseconds(20)
+    private static let harmlessDelay = Duration.milliseconds(8)
+    /// Where a task begins that has not learned yet what is usual: full speed at once would be what is usual then.
+    static let firstPart = 1.0 / 8
 
     private var objects: Allowance
     private var bytes: Allowance?
     /// Part of the limits that is allowed now.
-    private(set) var part = 1.0
+    private(set) var part: Double
     private var least: (former: Duration?, present: Duration?) = (nil, nil)
     private var windowEnd: Duration
     private var lastReaction: Duration
 
-    /// - Parameter bytesPerSecond: 0: no limit.
-    init(objectsPerSecond: Int, bytesPerSecond: Int = 0, now: Duration) {
+    /// - Parameters:
+    ///   - bytesPerSecond: 0: no limit.
+    ///   - part: of the limits, to begin with.
+    init(objectsPerSecond: Int, bytesPerSecond: Int = 0, part: Double = 1, now: Duration) {
+        self.part = part
         objects = Allowance(perSecond: objectsPerSecond, now: now)
         bytes = bytesPerSecond > 0 ? Allowance(perSecond: bytesPerSecond, now: now) : nil
         windowEnd = now + Self.windowLength
@@ -60,21 +65,22 @@ struct TaskPace: Sendable {
     }
 }
 
-/// So many per second, on average, with bursts of at most one second.
+/// So many per second, on average. What was not used is saved up for a tenth of a second: bursts are felt by clients.
 private struct Allowance: Sendable {
+    private static let burstSeconds = 0.1
     private let perSecond: Double
     private var free: Double
     private var last: Duration
 
     init(perSecond: Int, now: Duration) {
         self.perSecond = Double(max(perSecond, 1))
-        free = self.perSecond
+        free = self.perSecond * Self.burstSeconds
         last = now
     }
 
     mutating func take(_ count: Int, part: Double, now: Duration) -> Duration {
         let rate = perSecond * part
-        free = min(rate, free + max((now - last).inSeconds, 0) * rate)
+        free = min(rate * Self.burstSeconds, free + max((now - last).inSeconds, 0) * rate)
         last = max(now, last)
         free -= Double(count)
         return free >= 0 ? .zero : .seconds(-free / rate)

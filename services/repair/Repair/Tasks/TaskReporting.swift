@@ -31,14 +31,14 @@ extension TaskKind {
     /// What its progress counts.
     var unit: String {
         switch self {
-        case .antiEntropy, .recoverDisk, .recoverNode, .recoverConsistency: "keys"
+        case .antiEntropy, .memory, .recoverDisk, .recoverNode, .recoverConsistency: "keys"
         case .damage: "records"
-        case .memory: "disks"
         case .releases: "releases"
         case .move: "partitions"
         case .garbage: "blobs"
         case .lifecycle: "versions"
-        case .tombstones: "tombstones"
+        case .tombstones, .purgeTombstones: "tombstones"
+        case .bucketRemoval, .events: "versions"
         case .recoverFile: "chunks"
         }
     }

@@ -21,6 +21,8 @@ final class TaskRunner: Sendable {
         var schedule: TaskSchedule
         var works: [TaskKind: Work] = [:]
         var runs: [String: Run] = [:]
+        /// Of standing tasks between two runs.
+        var paces: [String: TaskPace] = [:]
         var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]
         /// To be stored.
         var dirty: Set<String> = []
@@ -222,7 +224,9 @@ final class TaskRunner: Sendable {
     private func begin(_ task: RepairTask) {
         let limits = limits(of: task)
         let handle = TaskHandle(
-            objectsPerSecond: limits.objectsPerSecond, bytesPerSecond: limits.bytesPerSecond, metrics: metrics)
+            objectsPerSecond: limits.objectsPerSecond, bytesPerSecond: limits.bytesPerSecond,
+            part: task.kind == .move ? TaskPace.firstPart : 1, pace: state.withLock { $0.paces[task.id] },
+            metrics: metrics)
         let work = state.withLock { state in
             state.runs[task.id] = Run(handle: handle)
             metrics.running.set(state.runs.count)
@@ -247,6 +251,7 @@ final class TaskRunner: Sendable {
     private func ended(_ task: RepairTask, _ outcome: TaskOutcome, _ handle: TaskHandle) {
         state.withLock { state in
             state.runs[task.id] = nil
+            if task.kind.isStanding { state.paces[task.id] = handle.pace }
             metrics.running.set(state.runs.count)
         }
         // What a stop of the process has ended is not over: the next process begins it again.

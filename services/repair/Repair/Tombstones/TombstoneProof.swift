@@ -1,4 +1,5 @@
 import Model
+import PlantedBugs
 import Ring
 
 /// Which tombstones every replica of their partition holds. A pure value.
@@ -13,9 +14,10 @@ struct TombstoneProof: Sendable {
     /// - Parameter silent: nodes that do not answer.
     init(_ ring: RingTable, silent: Set<NodeName> = []) {
         var partitions: [Int: [NodeName]] = [:]
-        for (number, replicas) in ring.partitions.enumerated()
-        where replicas.next.isEmpty && silent.isDisjoint(with: replicas.current) {
-            partitions[number] = replicas.current
+        for (number, replicas) in ring.partitions.enumerated() where replicas.next.isEmpty {
+            let answering = replicas.current.filter { !silent.contains($0) }
+            guard answering.count == replicas.current.count || PlantedBug.purgeWithoutProof.isPlanted else { continue }
+            partitions[number] = answering
         }
         self.partitions = partitions
         nodes = Set(partitions.values.joined()).sorted()
@@ -31,6 +33,7 @@ struct TombstoneProof: Sendable {
     func proved(_ partition: Int, _ tags: [Ballot?]) -> Ballot? {
         guard let replicas = partitions[partition], let first = replicas.first else { return nil }
         let held = Dictionary(uniqueKeysWithValues: zip(nodes, tags))
+        if PlantedBug.purgeWithoutProof.isPlanted { return replicas.compactMap { held[$0] ?? nil }.max() }
         guard let tag = held[first] ?? nil, replicas.allSatisfy({ held[$0] == tag }) else { return nil }
         return tag
     }

@@ -53,10 +53,11 @@ final class TombstonePurge: Sendable {
     var status: Status { state.withLock { $0 } }
 
     /// Goes once through the old tombstones of all nodes. One at a time: the caller sees to that.
-    func round(_ handle: TaskHandle = TaskHandle()) async throws -> TaskOutcome {
+    /// - Parameter age: younger ones stay; nil: as the settings say.
+    func round(_ handle: TaskHandle = TaskHandle(), age: Duration? = nil) async throws -> TaskOutcome {
         guard let ring = cluster.view.ring else { return .unproved("there is no ring yet") }
         let before = status.purged
-        let leftOut = try await purgeAll(ring, handle)
+        let leftOut = try await purgeAll(ring, age ?? settings.grace, handle)
         let status = self.status
         metrics.waiting.set(status.waiting)
         var text = "\(status.purged - before) tombstones purged, \(status.waiting) wait for some replica"
@@ -65,7 +66,7 @@ final class TombstonePurge: Sendable {
     }
 
     /// Returns how many partitions had to be left out. When a node does not answer the walk begins again without it.
-    private func purgeAll(_ ring: RingTable, _ handle: TaskHandle) async throws -> Int {
+    private func purgeAll(_ ring: RingTable, _ age: Duration, _ handle: TaskHandle) async throws -> Int {
         var silent: Set<NodeName> = []
         while true {
             let proof = TombstoneProof(ring, silent: silent)
@@ -74,7 +75,7 @@ final class TombstonePurge: Sendable {
                 state.waiting = 0
             }
             do {
-                try await walk(proof, ring, handle)
+                try await walk(proof, ring, age, handle)
                 return proof.leftOut
             } catch let failure as NoAnswer {
                 silent.insert(failure.node)
@@ -88,7 +89,9 @@ final class TombstonePurge: Sendable {
         var error: BusError
     }
 
-    private func walk(_ proof: TombstoneProof, _ ring: RingTable, _ handle: TaskHandle) async throws {
+    private func walk(
+        _ proof: TombstoneProof, _ ring: RingTable, _ age: Duration, _ handle: TaskHandle
+    ) async throws {
         var merge = MoveMerge<Model.RegisterName>(sources: proof.nodes.count)
         var cursors: [[UInt8]] = Array(repeating: [], count: proof.nodes.count)
         var batch: [NodeName: [Tombstone]] = [:]
@@ -98,7 +101,7 @@ final class TombstonePurge: Sendable {
             case .need(let source):
                 try await handle.admit(objects: 0)
                 let node = proof.nodes[source]
-                let page = try await page(proof.partitions(at: node), node, cursors[source])
+                let page = try await page(proof.partitions(at: node), node, age, cursors[source])
                 cursors[source] = page.cursor
                 try merge.add(page.items, isLast: page.cursor.isEmpty, to: source)
             case .key(let name, let tags):
@@ -123,11 +126,11 @@ final class TombstonePurge: Sendable {
     // MARK: - Requests
 
     private func page(
-        _ partitions: [Int], _ node: NodeName, _ cursor: [UInt8]
+        _ partitions: [Int], _ node: NodeName, _ age: Duration, _ cursor: [UInt8]
     ) async throws(NoAnswer) -> Page<Model.RegisterName> {
         let request = FetchTombstonesRequest(
             partitions: partitions.map(UInt32.init), after: cursor, limit: Self.pageSize,
-            ageMilliseconds: Int64(settings.grace / .milliseconds(1)))
+            ageMilliseconds: Int64(age / .milliseconds(1)))
         let reply: FetchTombstonesReply
         do throws(BusError) {
             reply = try await bus.request(

@@ -412,6 +412,186 @@ void   martlet__v1__bucket_record__free_unpacked
   assert(message->base.descriptor == &martlet__v1__bucket_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__webhook_record__init
+                     (Martlet__V1__WebhookRecord         *message)
+{
+  static const Martlet__V1__WebhookRecord init_value = MARTLET__V1__WEBHOOK_RECORD__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__webhook_record__get_packed_size
+                     (const Martlet__V1__WebhookRecord *message)
+{
+  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__webhook_record__pack
+                     (const Martlet__V1__WebhookRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__webhook_record__pack_to_buffer
+                     (const Martlet__V1__WebhookRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__WebhookRecord *
+       martlet__v1__webhook_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__WebhookRecord *)
+     protobuf_c_message_unpack (&martlet__v1__webhook_record__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__webhook_record__free_unpacked
+                     (Martlet__V1__WebhookRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__webhook_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__webhook_event__init
+                     (Martlet__V1__WebhookEvent         *message)
+{
+  static const Martlet__V1__WebhookEvent init_value = MARTLET__V1__WEBHOOK_EVENT__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__webhook_event__get_packed_size
+                     (const Martlet__V1__WebhookEvent *message)
+{
+  assert(message->base.descriptor == &martlet__v1__webhook_event__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__webhook_event__pack
+                     (const Martlet__V1__WebhookEvent *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__webhook_event__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__webhook_event__pack_to_buffer
+                     (const Martlet__V1__WebhookEvent *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__webhook_event__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__WebhookEvent *
+       martlet__v1__webhook_event__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__WebhookEvent *)
+     protobuf_c_message_unpack (&martlet__v1__webhook_event__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__webhook_event__free_unpacked
+                     (Martlet__V1__WebhookEvent *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__webhook_event__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__publish_events_request__init
+                     (Martlet__V1__PublishEventsRequest         *message)
+{
+  static const Martlet__V1__PublishEventsRequest init_value = MARTLET__V1__PUBLISH_EVENTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__publish_events_request__get_packed_size
+                     (const Martlet__V1__PublishEventsRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__publish_events_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__publish_events_request__pack
+                     (const Martlet__V1__PublishEventsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__publish_events_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__publish_events_request__pack_to_buffer
+                     (const Martlet__V1__PublishEventsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__publish_events_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__PublishEventsRequest *
+       martlet__v1__publish_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__PublishEventsRequest *)
+     protobuf_c_message_unpack (&martlet__v1__publish_events_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__publish_events_request__free_unpacked
+                     (Martlet__V1__PublishEventsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__publish_events_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__publish_events_reply__init
+                     (Martlet__V1__PublishEventsReply         *message)
+{
+  static const Martlet__V1__PublishEventsReply init_value = MARTLET__V1__PUBLISH_EVENTS_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__publish_events_reply__get_packed_size
+                     (const Martlet__V1__PublishEventsReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__publish_events_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__publish_events_reply__pack
+                     (const Martlet__V1__PublishEventsReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__publish_events_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__publish_events_reply__pack_to_buffer
+                     (const Martlet__V1__PublishEventsReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__publish_events_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__PublishEventsReply *
+       martlet__v1__publish_events_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__PublishEventsReply *)
+     protobuf_c_message_unpack (&martlet__v1__publish_events_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__publish_events_reply__free_unpacked
+                     (Martlet__V1__PublishEventsReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__publish_events_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__encryption_key_version__init
                      (Martlet__V1__EncryptionKeyVersion         *message)
 {
@@ -2321,7 +2501,7 @@ const ProtobufCMessageDescriptor martlet__v1__revoked_token__descriptor =
   (ProtobufCMessageInit) martlet__v1__revoked_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptors[10] =
+static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptors[12] =
 {
   {
     "id",
@@ -2443,6 +2623,30 @@ static const ProtobufCFieldDescriptor martlet__v1__user_record__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "quota_bytes",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UserRecord, quota_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quota_objects",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__UserRecord, quota_objects),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__user_record__field_indices_by_name[] = {
   2,   /* field[2] = access_key_id */
@@ -2451,16 +2655,19 @@ static const unsigned martlet__v1__user_record__field_indices_by_name[] = {
   6,   /* field[6] = default_project */
   0,   /* field[0] = id */
   5,   /* field[5] = password_hash */
+  10,   /* field[10] = quota_bytes */
+  11,   /* field[11] = quota_objects */
   1,   /* field[1] = role */
   7,   /* field[7] = roles */
   3,   /* field[3] = sealed_secret */
   9,   /* field[9] = tokens_from_milliseconds */
 };
-static const ProtobufCIntRange martlet__v1__user_record__number_ranges[2 + 1] =
+static const ProtobufCIntRange martlet__v1__user_record__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 10, 6 },
-  { 0, 10 }
+  { 23, 10 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor =
 {
@@ -2470,10 +2677,10 @@ const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor =
   "Martlet__V1__UserRecord",
   "martlet.v1",
   sizeof(Martlet__V1__UserRecord),
-  10,
+  12,
   martlet__v1__user_record__field_descriptors,
   martlet__v1__user_record__field_indices_by_name,
-  2,  martlet__v1__user_record__number_ranges,
+  3,  martlet__v1__user_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__user_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -2528,7 +2735,7 @@ const ProtobufCMessageDescriptor martlet__v1__bucket_document__descriptor =
   (ProtobufCMessageInit) martlet__v1__bucket_document__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descriptors[10] =
+static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descriptors[12] =
 {
   {
     "name",
@@ -2650,6 +2857,30 @@ static const ProtobufCFieldDescriptor martlet__v1__bucket_record__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "quota_bytes",
+    41,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketRecord, quota_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quota_objects",
+    42,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketRecord, quota_objects),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__bucket_record__field_indices_by_name[] = {
   3,   /* field[3] = acl */
@@ -2661,13 +2892,16 @@ static const unsigned martlet__v1__bucket_record__field_indices_by_name[] = {
   0,   /* field[0] = name */
   2,   /* field[2] = owner */
   8,   /* field[8] = project */
+  10,   /* field[10] = quota_bytes */
+  11,   /* field[11] = quota_objects */
   5,   /* field[5] = state */
 };
-static const ProtobufCIntRange martlet__v1__bucket_record__number_ranges[2 + 1] =
+static const ProtobufCIntRange martlet__v1__bucket_record__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 30, 8 },
-  { 0, 10 }
+  { 41, 10 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor =
 {
@@ -2677,11 +2911,215 @@ const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor =
   "Martlet__V1__BucketRecord",
   "martlet.v1",
   sizeof(Martlet__V1__BucketRecord),
-  10,
+  12,
   martlet__v1__bucket_record__field_descriptors,
   martlet__v1__bucket_record__field_indices_by_name,
-  2,  martlet__v1__bucket_record__number_ranges,
+  3,  martlet__v1__bucket_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__bucket_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__webhook_record__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__WebhookRecord, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "url",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__WebhookRecord, url),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sealed_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__WebhookRecord, sealed_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_milliseconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__WebhookRecord, created_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__webhook_record__field_indices_by_name[] = {
+  3,   /* field[3] = created_milliseconds */
+  0,   /* field[0] = name */
+  2,   /* field[2] = sealed_token */
+  1,   /* field[1] = url */
+};
+static const ProtobufCIntRange martlet__v1__webhook_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor martlet__v1__webhook_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.WebhookRecord",
+  "WebhookRecord",
+  "Martlet__V1__WebhookRecord",
+  "martlet.v1",
+  sizeof(Martlet__V1__WebhookRecord),
+  4,
+  martlet__v1__webhook_record__field_descriptors,
+  martlet__v1__webhook_record__field_indices_by_name,
+  1,  martlet__v1__webhook_record__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__webhook_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__webhook_event__field_descriptors[2] =
+{
+  {
+    "webhook",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__WebhookEvent, webhook),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__WebhookEvent, message),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__webhook_event__field_indices_by_name[] = {
+  1,   /* field[1] = message */
+  0,   /* field[0] = webhook */
+};
+static const ProtobufCIntRange martlet__v1__webhook_event__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor martlet__v1__webhook_event__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.WebhookEvent",
+  "WebhookEvent",
+  "Martlet__V1__WebhookEvent",
+  "martlet.v1",
+  sizeof(Martlet__V1__WebhookEvent),
+  2,
+  martlet__v1__webhook_event__field_descriptors,
+  martlet__v1__webhook_event__field_indices_by_name,
+  1,  martlet__v1__webhook_event__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__webhook_event__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__publish_events_request__field_descriptors[1] =
+{
+  {
+    "events",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__PublishEventsRequest, n_events),
+    offsetof(Martlet__V1__PublishEventsRequest, events),
+    &martlet__v1__webhook_event__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__publish_events_request__field_indices_by_name[] = {
+  0,   /* field[0] = events */
+};
+static const ProtobufCIntRange martlet__v1__publish_events_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__publish_events_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.PublishEventsRequest",
+  "PublishEventsRequest",
+  "Martlet__V1__PublishEventsRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__PublishEventsRequest),
+  1,
+  martlet__v1__publish_events_request__field_descriptors,
+  martlet__v1__publish_events_request__field_indices_by_name,
+  1,  martlet__v1__publish_events_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__publish_events_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__publish_events_reply__field_descriptors[1] =
+{
+  {
+    "dropped",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__PublishEventsReply, dropped),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__publish_events_reply__field_indices_by_name[] = {
+  0,   /* field[0] = dropped */
+};
+static const ProtobufCIntRange martlet__v1__publish_events_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__publish_events_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.PublishEventsReply",
+  "PublishEventsReply",
+  "Martlet__V1__PublishEventsReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__PublishEventsReply),
+  1,
+  martlet__v1__publish_events_reply__field_descriptors,
+  martlet__v1__publish_events_reply__field_indices_by_name,
+  1,  martlet__v1__publish_events_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__publish_events_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor martlet__v1__encryption_key_version__field_descriptors[3] =
@@ -4580,7 +5018,7 @@ const ProtobufCMessageDescriptor martlet__v1__revoke_token_reply__descriptor =
   (ProtobufCMessageInit) martlet__v1__revoke_token_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__change_account_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor martlet__v1__change_account_request__field_descriptors[3] =
 {
   {
     "project",
@@ -4606,15 +5044,29 @@ static const ProtobufCFieldDescriptor martlet__v1__change_account_request__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "name",
+    42,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ChangeAccountRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__change_account_request__field_indices_by_name[] = {
   1,   /* field[1] = headers */
+  2,   /* field[2] = name */
   0,   /* field[0] = project */
 };
-static const ProtobufCIntRange martlet__v1__change_account_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange martlet__v1__change_account_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 42, 2 },
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor martlet__v1__change_account_request__descriptor =
 {
@@ -4624,10 +5076,10 @@ const ProtobufCMessageDescriptor martlet__v1__change_account_request__descriptor
   "Martlet__V1__ChangeAccountRequest",
   "martlet.v1",
   sizeof(Martlet__V1__ChangeAccountRequest),
-  2,
+  3,
   martlet__v1__change_account_request__field_descriptors,
   martlet__v1__change_account_request__field_indices_by_name,
-  1,  martlet__v1__change_account_request__number_ranges,
+  2,  martlet__v1__change_account_request__number_ranges,
   (ProtobufCMessageInit) martlet__v1__change_account_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -4874,18 +5326,20 @@ const ProtobufCEnumDescriptor martlet__v1__member_state__descriptor =
   martlet__v1__member_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue martlet__v1__bucket_state__enum_values_by_number[2] =
+static const ProtobufCEnumValue martlet__v1__bucket_state__enum_values_by_number[3] =
 {
   { "BUCKET_ACTIVE", "MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE", 0 },
   { "BUCKET_DELETING", "MARTLET__V1__BUCKET_STATE__BUCKET_DELETING", 1 },
+  { "BUCKET_REMOVING", "MARTLET__V1__BUCKET_STATE__BUCKET_REMOVING", 11 },
 };
 static const ProtobufCIntRange martlet__v1__bucket_state__value_ranges[] = {
-{0, 0},{0, 2}
+{0, 0},{11, 2},{0, 3}
 };
-static const ProtobufCEnumValueIndex martlet__v1__bucket_state__enum_values_by_name[2] =
+static const ProtobufCEnumValueIndex martlet__v1__bucket_state__enum_values_by_name[3] =
 {
   { "BUCKET_ACTIVE", 0 },
   { "BUCKET_DELETING", 1 },
+  { "BUCKET_REMOVING", 2 },
 };
 const ProtobufCEnumDescriptor martlet__v1__bucket_state__descriptor =
 {
@@ -4894,15 +5348,15 @@ const ProtobufCEnumDescriptor martlet__v1__bucket_state__descriptor =
   "BucketState",
   "Martlet__V1__BucketState",
   "martlet.v1",
-  2,
+  3,
   martlet__v1__bucket_state__enum_values_by_number,
-  2,
+  3,
   martlet__v1__bucket_state__enum_values_by_name,
-  1,
+  2,
   martlet__v1__bucket_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue martlet__v1__bucket_change__enum_values_by_number[8] =
+static const ProtobufCEnumValue martlet__v1__bucket_change__enum_values_by_number[10] =
 {
   { "BUCKET_CREATE", "MARTLET__V1__BUCKET_CHANGE__BUCKET_CREATE", 0 },
   { "BUCKET_DELETE_BEGIN", "MARTLET__V1__BUCKET_CHANGE__BUCKET_DELETE_BEGIN", 1 },
@@ -4912,16 +5366,20 @@ static const ProtobufCEnumValue martlet__v1__bucket_change__enum_values_by_numbe
   { "BUCKET_SET_DOCUMENTS", "MARTLET__V1__BUCKET_CHANGE__BUCKET_SET_DOCUMENTS", 5 },
   { "CONTAINER_CREATE", "MARTLET__V1__BUCKET_CHANGE__CONTAINER_CREATE", 30 },
   { "CONTAINER_SET_HEADERS", "MARTLET__V1__BUCKET_CHANGE__CONTAINER_SET_HEADERS", 31 },
+  { "BUCKET_REMOVAL_FINISH", "MARTLET__V1__BUCKET_CHANGE__BUCKET_REMOVAL_FINISH", 41 },
+  { "BUCKET_REMOVAL_CANCEL", "MARTLET__V1__BUCKET_CHANGE__BUCKET_REMOVAL_CANCEL", 42 },
 };
 static const ProtobufCIntRange martlet__v1__bucket_change__value_ranges[] = {
-{0, 0},{30, 6},{0, 8}
+{0, 0},{30, 6},{41, 8},{0, 10}
 };
-static const ProtobufCEnumValueIndex martlet__v1__bucket_change__enum_values_by_name[8] =
+static const ProtobufCEnumValueIndex martlet__v1__bucket_change__enum_values_by_name[10] =
 {
   { "BUCKET_CREATE", 0 },
   { "BUCKET_DELETE_BEGIN", 1 },
   { "BUCKET_DELETE_CANCEL", 3 },
   { "BUCKET_DELETE_FINISH", 2 },
+  { "BUCKET_REMOVAL_CANCEL", 9 },
+  { "BUCKET_REMOVAL_FINISH", 8 },
   { "BUCKET_SET_ACL", 4 },
   { "BUCKET_SET_DOCUMENTS", 5 },
   { "CONTAINER_CREATE", 6 },
@@ -4934,11 +5392,11 @@ const ProtobufCEnumDescriptor martlet__v1__bucket_change__descriptor =
   "BucketChange",
   "Martlet__V1__BucketChange",
   "martlet.v1",
-  8,
+  10,
   martlet__v1__bucket_change__enum_values_by_number,
-  8,
+  10,
   martlet__v1__bucket_change__enum_values_by_name,
-  2,
+  3,
   martlet__v1__bucket_change__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -233,7 +233,7 @@ const ProtobufCMessageDescriptor martlet__v1__envelope__descriptor =
   (ProtobufCMessageInit) martlet__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[39] =
+static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number[41] =
 {
   { "MESSAGE_TYPE_UNSPECIFIED", "MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED", 0 },
   { "PING", "MARTLET__V1__MESSAGE_TYPE__PING", 1 },
@@ -274,11 +274,13 @@ static const ProtobufCEnumValue martlet__v1__message_type__enum_values_by_number
   { "REPORT_MOVES", "MARTLET__V1__MESSAGE_TYPE__REPORT_MOVES", 64 },
   { "REVOKE_TOKEN", "MARTLET__V1__MESSAGE_TYPE__REVOKE_TOKEN", 80 },
   { "CHANGE_ACCOUNT", "MARTLET__V1__MESSAGE_TYPE__CHANGE_ACCOUNT", 81 },
+  { "FETCH_USAGE", "MARTLET__V1__MESSAGE_TYPE__FETCH_USAGE", 91 },
+  { "PUBLISH_EVENTS", "MARTLET__V1__MESSAGE_TYPE__PUBLISH_EVENTS", 92 },
 };
 static const ProtobufCIntRange martlet__v1__message_type__value_ranges[] = {
-{0, 0},{20, 9},{30, 14},{40, 17},{60, 32},{80, 37},{0, 39}
+{0, 0},{20, 9},{30, 14},{40, 17},{60, 32},{80, 37},{91, 39},{0, 41}
 };
-static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[39] =
+static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_name[41] =
 {
   { "ADMIN_COMMAND", 34 },
   { "ADOPT_RING", 28 },
@@ -296,6 +298,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "FETCH_RELEASES", 23 },
   { "FETCH_STATE", 33 },
   { "FETCH_TOMBSTONES", 29 },
+  { "FETCH_USAGE", 39 },
   { "FORGET_HINTS", 19 },
   { "FORGET_RELEASES", 24 },
   { "GET_CHUNK", 15 },
@@ -309,6 +312,7 @@ static const ProtobufCEnumValueIndex martlet__v1__message_type__enum_values_by_n
   { "NOTE_HINT", 17 },
   { "PING", 1 },
   { "PROBE", 8 },
+  { "PUBLISH_EVENTS", 40 },
   { "PURGE", 30 },
   { "PUT_CHUNK", 14 },
   { "RAISE_FLOOR", 31 },
@@ -327,11 +331,11 @@ const ProtobufCEnumDescriptor martlet__v1__message_type__descriptor =
   "MessageType",
   "Martlet__V1__MessageType",
   "martlet.v1",
-  39,
+  41,
   martlet__v1__message_type__enum_values_by_number,
-  39,
+  41,
   martlet__v1__message_type__enum_values_by_name,
-  6,
+  7,
   martlet__v1__message_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

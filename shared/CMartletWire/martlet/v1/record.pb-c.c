@@ -1253,7 +1253,7 @@ const ProtobufCMessageDescriptor martlet__v1__encryption_record__descriptor =
   (ProtobufCMessageInit) martlet__v1__encryption_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descriptors[34] =
+static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descriptors[37] =
 {
   {
     "version",
@@ -1663,6 +1663,42 @@ static const ProtobufCFieldDescriptor martlet__v1__object_record__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "manifest_etag",
+    75,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, manifest_etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "symlink_bytes",
+    85,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, symlink_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "legal_hold_known",
+    86,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ObjectRecord, legal_hold_known),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   12,   /* field[12] = acl */
@@ -1677,8 +1713,10 @@ static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   4,   /* field[4] = headers */
   17,   /* field[17] = kind */
   20,   /* field[20] = legal_hold */
+  36,   /* field[36] = legal_hold_known */
   18,   /* field[18] = lock_mode */
   19,   /* field[19] = lock_until_milliseconds */
+  34,   /* field[34] = manifest_etag */
   28,   /* field[28] = manifest_size */
   5,   /* field[5] = metadata */
   1,   /* field[1] = modified_milliseconds */
@@ -1693,6 +1731,7 @@ static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   2,   /* field[2] = size */
   9,   /* field[9] = storage_class */
   31,   /* field[31] = symlink_account */
+  35,   /* field[35] = symlink_bytes */
   32,   /* field[32] = symlink_etag */
   30,   /* field[30] = symlink_target */
   14,   /* field[14] = tags */
@@ -1700,12 +1739,14 @@ static const unsigned martlet__v1__object_record__field_indices_by_name[] = {
   0,   /* field[0] = version */
   15,   /* field[15] = version_id */
 };
-static const ProtobufCIntRange martlet__v1__object_record__number_ranges[3 + 1] =
+static const ProtobufCIntRange martlet__v1__object_record__number_ranges[5 + 1] =
 {
   { 1, 0 },
   { 30, 26 },
   { 40, 28 },
-  { 0, 34 }
+  { 75, 34 },
+  { 85, 35 },
+  { 0, 37 }
 };
 const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor =
 {
@@ -1715,10 +1756,10 @@ const ProtobufCMessageDescriptor martlet__v1__object_record__descriptor =
   "Martlet__V1__ObjectRecord",
   "martlet.v1",
   sizeof(Martlet__V1__ObjectRecord),
-  34,
+  37,
   martlet__v1__object_record__field_descriptors,
   martlet__v1__object_record__field_indices_by_name,
-  3,  martlet__v1__object_record__number_ranges,
+  5,  martlet__v1__object_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__object_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -1928,7 +1969,7 @@ const ProtobufCMessageDescriptor martlet__v1__segment_manifest__descriptor =
   (ProtobufCMessageInit) martlet__v1__segment_manifest__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__listing_summary__field_descriptors[16] =
+static const ProtobufCFieldDescriptor martlet__v1__listing_summary__field_descriptors[21] =
 {
   {
     "size",
@@ -2122,8 +2163,69 @@ static const ProtobufCFieldDescriptor martlet__v1__listing_summary__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "archived",
+    53,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, archived),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "manifest_etag",
+    73,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, manifest_etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "symlink_etag",
+    83,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, symlink_etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "symlink_bytes",
+    84,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, symlink_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "manifest_size",
+    85,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListingSummary, manifest_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__listing_summary__field_indices_by_name[] = {
+  16,   /* field[16] = archived */
   10,   /* field[10] = checksum_algorithm */
   11,   /* field[11] = checksum_type */
   12,   /* field[12] = content_type */
@@ -2131,6 +2233,8 @@ static const unsigned martlet__v1__listing_summary__field_indices_by_name[] = {
   1,   /* field[1] = etag */
   7,   /* field[7] = kind */
   13,   /* field[13] = manifest */
+  17,   /* field[17] = manifest_etag */
+  20,   /* field[20] = manifest_size */
   2,   /* field[2] = modified_milliseconds */
   4,   /* field[4] = owner */
   9,   /* field[9] = pending */
@@ -2139,13 +2243,18 @@ static const unsigned martlet__v1__listing_summary__field_indices_by_name[] = {
   0,   /* field[0] = size */
   3,   /* field[3] = storage_class */
   14,   /* field[14] = symlink */
+  19,   /* field[19] = symlink_bytes */
+  18,   /* field[18] = symlink_etag */
   5,   /* field[5] = version_id */
 };
-static const ProtobufCIntRange martlet__v1__listing_summary__number_ranges[2 + 1] =
+static const ProtobufCIntRange martlet__v1__listing_summary__number_ranges[5 + 1] =
 {
   { 1, 0 },
   { 40, 12 },
-  { 0, 16 }
+  { 53, 16 },
+  { 73, 17 },
+  { 83, 18 },
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor martlet__v1__listing_summary__descriptor =
 {
@@ -2155,10 +2264,10 @@ const ProtobufCMessageDescriptor martlet__v1__listing_summary__descriptor =
   "Martlet__V1__ListingSummary",
   "martlet.v1",
   sizeof(Martlet__V1__ListingSummary),
-  16,
+  21,
   martlet__v1__listing_summary__field_descriptors,
   martlet__v1__listing_summary__field_indices_by_name,
-  2,  martlet__v1__listing_summary__number_ranges,
+  5,  martlet__v1__listing_summary__number_ranges,
   (ProtobufCMessageInit) martlet__v1__listing_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

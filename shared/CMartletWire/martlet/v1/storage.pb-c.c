@@ -1402,6 +1402,141 @@ void   martlet__v1__list_partition_reply__free_unpacked
   assert(message->base.descriptor == &martlet__v1__list_partition_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__fetch_usage_request__init
+                     (Martlet__V1__FetchUsageRequest         *message)
+{
+  static const Martlet__V1__FetchUsageRequest init_value = MARTLET__V1__FETCH_USAGE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_usage_request__get_packed_size
+                     (const Martlet__V1__FetchUsageRequest *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_usage_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_usage_request__pack
+                     (const Martlet__V1__FetchUsageRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_usage_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_usage_request__pack_to_buffer
+                     (const Martlet__V1__FetchUsageRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_usage_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchUsageRequest *
+       martlet__v1__fetch_usage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchUsageRequest *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_usage_request__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_usage_request__free_unpacked
+                     (Martlet__V1__FetchUsageRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_usage_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__bucket_usage__init
+                     (Martlet__V1__BucketUsage         *message)
+{
+  static const Martlet__V1__BucketUsage init_value = MARTLET__V1__BUCKET_USAGE__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__bucket_usage__get_packed_size
+                     (const Martlet__V1__BucketUsage *message)
+{
+  assert(message->base.descriptor == &martlet__v1__bucket_usage__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__bucket_usage__pack
+                     (const Martlet__V1__BucketUsage *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__bucket_usage__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__bucket_usage__pack_to_buffer
+                     (const Martlet__V1__BucketUsage *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__bucket_usage__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__BucketUsage *
+       martlet__v1__bucket_usage__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__BucketUsage *)
+     protobuf_c_message_unpack (&martlet__v1__bucket_usage__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__bucket_usage__free_unpacked
+                     (Martlet__V1__BucketUsage *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__bucket_usage__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   martlet__v1__fetch_usage_reply__init
+                     (Martlet__V1__FetchUsageReply         *message)
+{
+  static const Martlet__V1__FetchUsageReply init_value = MARTLET__V1__FETCH_USAGE_REPLY__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__fetch_usage_reply__get_packed_size
+                     (const Martlet__V1__FetchUsageReply *message)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_usage_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__fetch_usage_reply__pack
+                     (const Martlet__V1__FetchUsageReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_usage_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__fetch_usage_reply__pack_to_buffer
+                     (const Martlet__V1__FetchUsageReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__fetch_usage_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__FetchUsageReply *
+       martlet__v1__fetch_usage_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__FetchUsageReply *)
+     protobuf_c_message_unpack (&martlet__v1__fetch_usage_reply__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__fetch_usage_reply__free_unpacked
+                     (Martlet__V1__FetchUsageReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__fetch_usage_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__fetch_damage_request__init
                      (Martlet__V1__FetchDamageRequest         *message)
 {
@@ -3636,7 +3771,7 @@ const ProtobufCMessageDescriptor martlet__v1__drop_chunks_reply__descriptor =
   (ProtobufCMessageInit) martlet__v1__drop_chunks_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__list_request__field_descriptors[9] =
+static const ProtobufCFieldDescriptor martlet__v1__list_request__field_descriptors[11] =
 {
   {
     "bucket",
@@ -3746,22 +3881,49 @@ static const ProtobufCFieldDescriptor martlet__v1__list_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "backwards",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListRequest, backwards),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "until",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ListRequest, until),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__list_request__field_indices_by_name[] = {
   3,   /* field[3] = after */
   4,   /* field[4] = after_is_prefix */
+  9,   /* field[9] = backwards */
   0,   /* field[0] = bucket */
   5,   /* field[5] = delimiter */
   1,   /* field[1] = keyspace */
   6,   /* field[6] = limit */
   8,   /* field[8] = live_only */
   2,   /* field[2] = prefix */
+  10,   /* field[10] = until */
   7,   /* field[7] = with_records */
 };
-static const ProtobufCIntRange martlet__v1__list_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange martlet__v1__list_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 20, 9 },
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor martlet__v1__list_request__descriptor =
 {
@@ -3771,10 +3933,10 @@ const ProtobufCMessageDescriptor martlet__v1__list_request__descriptor =
   "Martlet__V1__ListRequest",
   "martlet.v1",
   sizeof(Martlet__V1__ListRequest),
-  9,
+  11,
   martlet__v1__list_request__field_descriptors,
   martlet__v1__list_request__field_indices_by_name,
-  1,  martlet__v1__list_request__number_ranges,
+  2,  martlet__v1__list_request__number_ranges,
   (ProtobufCMessageInit) martlet__v1__list_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -4709,6 +4871,146 @@ const ProtobufCMessageDescriptor martlet__v1__list_partition_reply__descriptor =
   martlet__v1__list_partition_reply__field_indices_by_name,
   1,  martlet__v1__list_partition_reply__number_ranges,
   (ProtobufCMessageInit) martlet__v1__list_partition_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__fetch_usage_request__field_descriptors[1] =
+{
+  {
+    "buckets",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Martlet__V1__FetchUsageRequest, n_buckets),
+    offsetof(Martlet__V1__FetchUsageRequest, buckets),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fetch_usage_request__field_indices_by_name[] = {
+  0,   /* field[0] = buckets */
+};
+static const ProtobufCIntRange martlet__v1__fetch_usage_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fetch_usage_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchUsageRequest",
+  "FetchUsageRequest",
+  "Martlet__V1__FetchUsageRequest",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchUsageRequest),
+  1,
+  martlet__v1__fetch_usage_request__field_descriptors,
+  martlet__v1__fetch_usage_request__field_indices_by_name,
+  1,  martlet__v1__fetch_usage_request__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_usage_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__bucket_usage__field_descriptors[3] =
+{
+  {
+    "bucket",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketUsage, bucket),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "objects",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketUsage, objects),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__BucketUsage, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__bucket_usage__field_indices_by_name[] = {
+  0,   /* field[0] = bucket */
+  2,   /* field[2] = bytes */
+  1,   /* field[1] = objects */
+};
+static const ProtobufCIntRange martlet__v1__bucket_usage__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor martlet__v1__bucket_usage__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.BucketUsage",
+  "BucketUsage",
+  "Martlet__V1__BucketUsage",
+  "martlet.v1",
+  sizeof(Martlet__V1__BucketUsage),
+  3,
+  martlet__v1__bucket_usage__field_descriptors,
+  martlet__v1__bucket_usage__field_indices_by_name,
+  1,  martlet__v1__bucket_usage__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__bucket_usage__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__fetch_usage_reply__field_descriptors[1] =
+{
+  {
+    "usage",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__FetchUsageReply, n_usage),
+    offsetof(Martlet__V1__FetchUsageReply, usage),
+    &martlet__v1__bucket_usage__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__fetch_usage_reply__field_indices_by_name[] = {
+  0,   /* field[0] = usage */
+};
+static const ProtobufCIntRange martlet__v1__fetch_usage_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor martlet__v1__fetch_usage_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.FetchUsageReply",
+  "FetchUsageReply",
+  "Martlet__V1__FetchUsageReply",
+  "martlet.v1",
+  sizeof(Martlet__V1__FetchUsageReply),
+  1,
+  martlet__v1__fetch_usage_reply__field_descriptors,
+  martlet__v1__fetch_usage_reply__field_indices_by_name,
+  1,  martlet__v1__fetch_usage_reply__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__fetch_usage_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor martlet__v1__fetch_damage_request__field_descriptors[2] =

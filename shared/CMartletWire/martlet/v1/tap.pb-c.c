@@ -52,7 +52,7 @@ void   martlet__v1__tap_record__free_unpacked
   assert(message->base.descriptor == &martlet__v1__tap_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor martlet__v1__tap_record__field_descriptors[14] =
+static const ProtobufCFieldDescriptor martlet__v1__tap_record__field_descriptors[17] =
 {
   {
     "time_microseconds",
@@ -222,14 +222,52 @@ static const ProtobufCFieldDescriptor martlet__v1__tap_record__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "keyspace",
+    34,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TapRecord, keyspace),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deletes",
+    35,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TapRecord, deletes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wants_content",
+    36,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__TapRecord, wants_content),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__tap_record__field_indices_by_name[] = {
   8,   /* field[8] = body_bytes */
   13,   /* field[13] = bucket */
   5,   /* field[5] = correlation_id */
+  15,   /* field[15] = deletes */
   2,   /* field[2] = direction */
   12,   /* field[12] = error_message */
   7,   /* field[7] = key */
+  14,   /* field[14] = keyspace */
   10,   /* field[10] = latency_microseconds */
   9,   /* field[9] = payload_bytes */
   4,   /* field[4] = peer */
@@ -238,11 +276,13 @@ static const unsigned martlet__v1__tap_record__field_indices_by_name[] = {
   11,   /* field[11] = status */
   0,   /* field[0] = time_microseconds */
   3,   /* field[3] = type */
+  16,   /* field[16] = wants_content */
 };
-static const ProtobufCIntRange martlet__v1__tap_record__number_ranges[1 + 1] =
+static const ProtobufCIntRange martlet__v1__tap_record__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 34, 14 },
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor martlet__v1__tap_record__descriptor =
 {
@@ -252,10 +292,10 @@ const ProtobufCMessageDescriptor martlet__v1__tap_record__descriptor =
   "Martlet__V1__TapRecord",
   "martlet.v1",
   sizeof(Martlet__V1__TapRecord),
-  14,
+  17,
   martlet__v1__tap_record__field_descriptors,
   martlet__v1__tap_record__field_indices_by_name,
-  1,  martlet__v1__tap_record__number_ranges,
+  2,  martlet__v1__tap_record__number_ranges,
   (ProtobufCMessageInit) martlet__v1__tap_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -44,6 +44,8 @@ struct RequestedLock: Sendable, Equatable {
     var mode: RetentionMode?
     var untilMilliseconds: Int64 = 0
     var legalHold = false
+    /// The request has said something about it.
+    var knowsLegalHold = false
 
     /// From the headers, else from the bucket's default.
     init(_ headers: HTTPHeaders, bucket: BucketRecord, nowMilliseconds: Int64) throws {
@@ -77,6 +79,7 @@ struct RequestedLock: Sendable, Equatable {
                 .invalidArgument,
                 "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
         }
+        knowsLegalHold = hold != nil
         switch hold {
         case nil, "OFF"?: legalHold = false
         case "ON"?: legalHold = true
@@ -98,7 +101,13 @@ extension ObjectRecord {
         lockMode = lock.mode?.rawValue ?? ""
         lockUntilMilliseconds = lock.untilMilliseconds
         legalHold = lock.legalHold
+        legalHoldKnown = lock.knowsLegalHold
     }
+}
+
+extension ObjectRecord {
+    /// `ON` or `OFF`; nil: nobody ever said anything about a legal hold of this version.
+    var legalHoldStatus: String? { legalHold ? "ON" : legalHoldKnown ? "OFF" : nil }
 }
 
 extension BucketRecord {

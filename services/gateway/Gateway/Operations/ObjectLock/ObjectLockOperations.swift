@@ -74,18 +74,18 @@ extension S3Operations {
     // MARK: - Legal hold
 
     func getObjectLegalHold(_ call: S3Call) async throws -> S3Response {
-        let object = try await lockedObject(call)
-        var writer = XMLWriter()
-        writer.element("LegalHold", namespace: XMLWriter.s3Namespace) { root in
-            root.element("Status", object.legalHold ? "ON" : "OFF")
+        guard let status = try await lockedObject(call).legalHoldStatus else {
+            throw S3Error(.noSuchObjectLockConfiguration)
         }
+        var writer = XMLWriter()
+        writer.element("LegalHold", namespace: XMLWriter.s3Namespace) { root in root.element("Status", status) }
         return .xml(writer.bytes)
     }
 
     func putObjectLegalHold(_ call: S3Call) async throws -> S3Response {
         let body = try await call.request.body.collect(upTo: Limits.xmlBodySizeMax)
         let document = try LegalHoldDocument(parsing: Array(body.readableBytesView))
-        try await changeLock(call) { $0.legalHold = document.isOn }
+        try await changeLock(call) { ($0.legalHold, $0.legalHoldKnown) = (document.isOn, true) }
         return S3Response()
     }
 

@@ -101,7 +101,7 @@ extension S3Operations {
             element.element("IsLatest", version.isLatest)
             element.element("LastModified", listedDate(summary.modifiedMilliseconds))
             if !isMarker {
-                element.element("ETag", ETag.quoted(summary.etag))
+                element.element("ETag", ETag.quoted(summary.shownETag))
                 element.checksum(of: summary)
                 element.element("Size", summary.size)
                 element.element(

@@ -13,30 +13,43 @@ final class VersionedWrite: Sendable {
     private let mode: VersioningMode
     private let condition: WriteCondition
     private let nowMilliseconds: Int64
+    private let hold: QuotaHold?
+    private let stored: UInt64
     private let pass: @Sendable (StoredRecord) -> Change
     /// Tells the version from all others; the same one for every attempt.
     private let number: UInt64
     private let proposed = Mutex<ObjectRecord?>(nil)
 
+    /// - Parameters:
+    ///   - hold: the quotas that the write must keep; nil: there is none.
+    ///   - stored: bytes of the object that count already: those of its parts.
     init(
         _ object: ObjectRecord, mode: VersioningMode, condition: WriteCondition, nowMilliseconds: Int64,
+        hold: QuotaHold? = nil, stored: UInt64 = 0,
         pass: @escaping @Sendable (StoredRecord) -> Change
     ) {
         self.object = object
         self.mode = mode
         self.condition = condition
         self.nowMilliseconds = nowMilliseconds
+        self.hold = hold
+        self.stored = stored
         self.pass = pass
         number = .random(in: 1 ... .max)
     }
 
     func change(_ state: StoredRegister?) -> Change {
         do {
-            try condition.check(presentIn: state)
+            try condition.check(presentIn: state, nowMilliseconds: nowMilliseconds)
             var versions = try KeyVersions(state)
-            try versions.put(object, mode, number: number, nowMilliseconds: nowMilliseconds) { [nowMilliseconds] in
-                try ObjectLock.checkRemoval(of: $0, bypass: false, nowMilliseconds: nowMilliseconds)
+            var usage = UsageChange(
+                objects: object.isDeleteMarker ? 0 : 1,
+                bytes: Int64(clamping: object.storedSize) - Int64(clamping: stored))
+            try versions.put(object, mode, number: number, nowMilliseconds: nowMilliseconds) { [nowMilliseconds] old in
+                try ObjectLock.checkRemoval(of: old, bypass: false, nowMilliseconds: nowMilliseconds)
+                usage = usage + old.removal
             }
+            try hold?.reserve(usage)
             proposed.withLock { $0 = versions.current }
             return pass(versions.stored)
         } catch {
@@ -60,11 +73,11 @@ extension S3Operations {
     /// How often a write is tried again after what stood in its way was done.
     private static let writeAttemptsMax = 16
 
-    /// Makes a new version current and returns it as it was written.
+    /// Makes a new version current and returns it as it was written, with its place in the chain of the key's register.
     func perform(
         _ write: VersionedWrite, on name: RegisterName, staged: StagedBlob? = nil, operation: OperationID = .random(),
         _ call: S3Call, unless refuse: @escaping @Sendable (StoredRegister?) -> Change? = { _ in nil }
-    ) async throws -> ObjectRecord {
+    ) async throws -> (object: ObjectRecord, sequence: UInt64) {
         for _ in 0..<Self.writeAttemptsMax {
             do {
                 let state = try await storage.update(
@@ -72,7 +85,7 @@ extension S3Operations {
                 ) { refuse($0) ?? write.change($0) }
                 let written = try write.written(state)
                 if let state, try KeyVersions(state).pending.count > 0 { archive.settle(name) }
-                return written
+                return (written, state?.sequence ?? 0)
             } catch AccessError.refused(KeyVersions.Obstacle.unsettled) {
                 try await versions.settle(name, context: call.context)
             } catch AccessError.refused(KeyVersions.Obstacle.contentBesideRegister) {
@@ -124,4 +137,11 @@ func requestedVersion(_ id: String?) throws -> String? {
         throw S3Error.invalidArgument("Invalid version id specified", name: "versionId", value: id)
     }
     return id
+}
+
+extension ObjectRecord {
+    /// What the bucket holds less when this version goes.
+    var removal: UsageChange {
+        isDeleteMarker ? UsageChange() : UsageChange(objects: -1, bytes: -Int64(clamping: storedSize))
+    }
 }

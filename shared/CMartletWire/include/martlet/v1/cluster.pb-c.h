@@ -24,6 +24,10 @@ typedef struct Martlet__V1__RevokedToken Martlet__V1__RevokedToken;
 typedef struct Martlet__V1__UserRecord Martlet__V1__UserRecord;
 typedef struct Martlet__V1__BucketDocument Martlet__V1__BucketDocument;
 typedef struct Martlet__V1__BucketRecord Martlet__V1__BucketRecord;
+typedef struct Martlet__V1__WebhookRecord Martlet__V1__WebhookRecord;
+typedef struct Martlet__V1__WebhookEvent Martlet__V1__WebhookEvent;
+typedef struct Martlet__V1__PublishEventsRequest Martlet__V1__PublishEventsRequest;
+typedef struct Martlet__V1__PublishEventsReply Martlet__V1__PublishEventsReply;
 typedef struct Martlet__V1__EncryptionKeyVersion Martlet__V1__EncryptionKeyVersion;
 typedef struct Martlet__V1__EncryptionKeyRecord Martlet__V1__EncryptionKeyRecord;
 typedef struct Martlet__V1__ClusterSettings Martlet__V1__ClusterSettings;
@@ -81,7 +85,14 @@ typedef enum _Martlet__V1__MemberState {
 } Martlet__V1__MemberState;
 typedef enum _Martlet__V1__BucketState {
   MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE = 0,
-  MARTLET__V1__BUCKET_STATE__BUCKET_DELETING = 1
+  /*
+   * as long as one request takes that looks whether it is empty
+   */
+  MARTLET__V1__BUCKET_STATE__BUCKET_DELETING = 1,
+  /*
+   * with all that is in it, by the repair process, however long that takes
+   */
+  MARTLET__V1__BUCKET_STATE__BUCKET_REMOVING = 11
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MARTLET__V1__BUCKET_STATE)
 } Martlet__V1__BucketState;
 typedef enum _Martlet__V1__BucketChange {
@@ -95,7 +106,15 @@ typedef enum _Martlet__V1__BucketChange {
    * as Swift does it: the manager finds a name that is free
    */
   MARTLET__V1__BUCKET_CHANGE__CONTAINER_CREATE = 30,
-  MARTLET__V1__BUCKET_CHANGE__CONTAINER_SET_HEADERS = 31
+  MARTLET__V1__BUCKET_CHANGE__CONTAINER_SET_HEADERS = 31,
+  /*
+   * by the repair process: nothing is left in it
+   */
+  MARTLET__V1__BUCKET_CHANGE__BUCKET_REMOVAL_FINISH = 41,
+  /*
+   * by the repair process: what is left may not be removed
+   */
+  MARTLET__V1__BUCKET_CHANGE__BUCKET_REMOVAL_CANCEL = 42
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MARTLET__V1__BUCKET_CHANGE)
 } Martlet__V1__BucketChange;
 typedef enum _Martlet__V1__BucketChangeOutcome {
@@ -287,10 +306,18 @@ struct  Martlet__V1__UserRecord
    * tokens that were issued before are refused
    */
   int64_t tokens_from_milliseconds;
+  /*
+   * of all the user's buckets together; 0: no limit
+   */
+  uint64_t quota_bytes;
+  /*
+   * likewise
+   */
+  uint64_t quota_objects;
 };
 #define MARTLET__V1__USER_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__user_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0 }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, 0, 0 }
 
 
 /*
@@ -346,10 +373,87 @@ struct  Martlet__V1__BucketRecord
    */
   size_t n_headers;
   Martlet__V1__SwiftHeader **headers;
+  /*
+   * 0: no limit
+   */
+  uint64_t quota_bytes;
+  /*
+   * 0: no limit
+   */
+  uint64_t quota_objects;
 };
 #define MARTLET__V1__BUCKET_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__bucket_record__descriptor) \
-    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL }
+    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__BUCKET_STATE__BUCKET_ACTIVE, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
+
+
+/*
+ * Where events of buckets are sent. Stored under webhooks/NAME
+ */
+struct  Martlet__V1__WebhookRecord
+{
+  ProtobufCMessage base;
+  /*
+   * arn:martlet:sqs::NAME:webhook
+   */
+  char *name;
+  char *url;
+  /*
+   * of the Authorization header, sealed by the master key; empty: none
+   */
+  ProtobufCBinaryData sealed_token;
+  int64_t created_milliseconds;
+};
+#define MARTLET__V1__WEBHOOK_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__webhook_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0 }
+
+
+/*
+ * One event for one webhook.
+ */
+struct  Martlet__V1__WebhookEvent
+{
+  ProtobufCMessage base;
+  /*
+   * name
+   */
+  char *webhook;
+  /*
+   * the body that is posted
+   */
+  ProtobufCBinaryData message;
+};
+#define MARTLET__V1__WEBHOOK_EVENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__webhook_event__descriptor) \
+    , (char *)protobuf_c_empty_string, {0,NULL} }
+
+
+/*
+ * From repair to a gateway, which keeps the events until their webhooks have taken them.
+ */
+struct  Martlet__V1__PublishEventsRequest
+{
+  ProtobufCMessage base;
+  size_t n_events;
+  Martlet__V1__WebhookEvent **events;
+};
+#define MARTLET__V1__PUBLISH_EVENTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__publish_events_request__descriptor) \
+    , 0,NULL }
+
+
+/*
+ * All of them are durable, but for those that no queue had room for, or whose webhook is gone.
+ */
+struct  Martlet__V1__PublishEventsReply
+{
+  ProtobufCMessage base;
+  uint32_t dropped;
+};
+#define MARTLET__V1__PUBLISH_EVENTS_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__publish_events_reply__descriptor) \
+    , 0 }
 
 
 /*
@@ -843,10 +947,14 @@ struct  Martlet__V1__ChangeAccountRequest
    */
   size_t n_headers;
   Martlet__V1__SwiftHeader **headers;
+  /*
+   * of a project of another Keystone: it is made, unless it is known
+   */
+  char *name;
 };
 #define MARTLET__V1__CHANGE_ACCOUNT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__change_account_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string }
 
 
 struct  Martlet__V1__ChangeAccountReply
@@ -1062,6 +1170,82 @@ Martlet__V1__BucketRecord *
                       const uint8_t       *data);
 void   martlet__v1__bucket_record__free_unpacked
                      (Martlet__V1__BucketRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__WebhookRecord methods */
+void   martlet__v1__webhook_record__init
+                     (Martlet__V1__WebhookRecord         *message);
+size_t martlet__v1__webhook_record__get_packed_size
+                     (const Martlet__V1__WebhookRecord   *message);
+size_t martlet__v1__webhook_record__pack
+                     (const Martlet__V1__WebhookRecord   *message,
+                      uint8_t             *out);
+size_t martlet__v1__webhook_record__pack_to_buffer
+                     (const Martlet__V1__WebhookRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__WebhookRecord *
+       martlet__v1__webhook_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__webhook_record__free_unpacked
+                     (Martlet__V1__WebhookRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__WebhookEvent methods */
+void   martlet__v1__webhook_event__init
+                     (Martlet__V1__WebhookEvent         *message);
+size_t martlet__v1__webhook_event__get_packed_size
+                     (const Martlet__V1__WebhookEvent   *message);
+size_t martlet__v1__webhook_event__pack
+                     (const Martlet__V1__WebhookEvent   *message,
+                      uint8_t             *out);
+size_t martlet__v1__webhook_event__pack_to_buffer
+                     (const Martlet__V1__WebhookEvent   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__WebhookEvent *
+       martlet__v1__webhook_event__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__webhook_event__free_unpacked
+                     (Martlet__V1__WebhookEvent *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__PublishEventsRequest methods */
+void   martlet__v1__publish_events_request__init
+                     (Martlet__V1__PublishEventsRequest         *message);
+size_t martlet__v1__publish_events_request__get_packed_size
+                     (const Martlet__V1__PublishEventsRequest   *message);
+size_t martlet__v1__publish_events_request__pack
+                     (const Martlet__V1__PublishEventsRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__publish_events_request__pack_to_buffer
+                     (const Martlet__V1__PublishEventsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__PublishEventsRequest *
+       martlet__v1__publish_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__publish_events_request__free_unpacked
+                     (Martlet__V1__PublishEventsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__PublishEventsReply methods */
+void   martlet__v1__publish_events_reply__init
+                     (Martlet__V1__PublishEventsReply         *message);
+size_t martlet__v1__publish_events_reply__get_packed_size
+                     (const Martlet__V1__PublishEventsReply   *message);
+size_t martlet__v1__publish_events_reply__pack
+                     (const Martlet__V1__PublishEventsReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__publish_events_reply__pack_to_buffer
+                     (const Martlet__V1__PublishEventsReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__PublishEventsReply *
+       martlet__v1__publish_events_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__publish_events_reply__free_unpacked
+                     (Martlet__V1__PublishEventsReply *message,
                       ProtobufCAllocator *allocator);
 /* Martlet__V1__EncryptionKeyVersion methods */
 void   martlet__v1__encryption_key_version__init
@@ -1681,6 +1865,18 @@ typedef void (*Martlet__V1__BucketDocument_Closure)
 typedef void (*Martlet__V1__BucketRecord_Closure)
                  (const Martlet__V1__BucketRecord *message,
                   void *closure_data);
+typedef void (*Martlet__V1__WebhookRecord_Closure)
+                 (const Martlet__V1__WebhookRecord *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__WebhookEvent_Closure)
+                 (const Martlet__V1__WebhookEvent *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__PublishEventsRequest_Closure)
+                 (const Martlet__V1__PublishEventsRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__PublishEventsReply_Closure)
+                 (const Martlet__V1__PublishEventsReply *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__EncryptionKeyVersion_Closure)
                  (const Martlet__V1__EncryptionKeyVersion *message,
                   void *closure_data);
@@ -1794,6 +1990,10 @@ extern const ProtobufCMessageDescriptor martlet__v1__revoked_token__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__user_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__bucket_document__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__bucket_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__webhook_record__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__webhook_event__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__publish_events_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__publish_events_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__encryption_key_version__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__encryption_key_record__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__cluster_settings__descriptor;

@@ -101,7 +101,15 @@ typedef enum _Martlet__V1__MessageType {
    * manager: identity and accounts
    */
   MARTLET__V1__MESSAGE_TYPE__REVOKE_TOKEN = 80,
-  MARTLET__V1__MESSAGE_TYPE__CHANGE_ACCOUNT = 81
+  MARTLET__V1__MESSAGE_TYPE__CHANGE_ACCOUNT = 81,
+  /*
+   * storage: what buckets hold
+   */
+  MARTLET__V1__MESSAGE_TYPE__FETCH_USAGE = 91,
+  /*
+   * gateway
+   */
+  MARTLET__V1__MESSAGE_TYPE__PUBLISH_EVENTS = 92
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MARTLET__V1__MESSAGE_TYPE)
 } Martlet__V1__MessageType;
 /*

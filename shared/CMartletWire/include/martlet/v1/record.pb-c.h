@@ -388,10 +388,22 @@ struct  Martlet__V1__ObjectRecord
    * Swift: it does not exist any more from then on; 0: for ever
    */
   int64_t delete_at_seconds;
+  /*
+   * Swift: of the manifest as a client reads it, without quotes
+   */
+  char *manifest_etag;
+  /*
+   * Swift: with symlink_etag, the size of the target
+   */
+  uint64_t symlink_bytes;
+  /*
+   * somebody has set it, or lifted it again: it is shown
+   */
+  protobuf_c_boolean legal_hold_known;
 };
 #define MARTLET__V1__OBJECT_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__object_record__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, NULL, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, NULL, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /*
@@ -481,10 +493,30 @@ struct  Martlet__V1__ListingSummary
    */
   char *symlink;
   int64_t delete_at_seconds;
+  /*
+   * of the current version: a copy stands among the archived ones, and is counted there
+   */
+  protobuf_c_boolean archived;
+  /*
+   * Swift: of the manifest alone
+   */
+  char *manifest_etag;
+  /*
+   * Swift: of the target that the link insists on
+   */
+  char *symlink_etag;
+  /*
+   * size of that target
+   */
+  uint64_t symlink_bytes;
+  /*
+   * of a static large object of Swift: bytes of its manifest; 0: it is none, or written before this field
+   */
+  uint64_t manifest_size;
 };
 #define MARTLET__V1__LISTING_SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__listing_summary__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, 0, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
+    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, MARTLET__V1__VERSION_KIND__VERSION_OBJECT, 0, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /*

@@ -47,6 +47,9 @@ typedef struct Martlet__V1__DigestPartitionsReply Martlet__V1__DigestPartitionsR
 typedef struct Martlet__V1__ListPartitionRequest Martlet__V1__ListPartitionRequest;
 typedef struct Martlet__V1__PartitionEntry Martlet__V1__PartitionEntry;
 typedef struct Martlet__V1__ListPartitionReply Martlet__V1__ListPartitionReply;
+typedef struct Martlet__V1__FetchUsageRequest Martlet__V1__FetchUsageRequest;
+typedef struct Martlet__V1__BucketUsage Martlet__V1__BucketUsage;
+typedef struct Martlet__V1__FetchUsageReply Martlet__V1__FetchUsageReply;
 typedef struct Martlet__V1__FetchDamageRequest Martlet__V1__FetchDamageRequest;
 typedef struct Martlet__V1__DamagedItem Martlet__V1__DamagedItem;
 typedef struct Martlet__V1__FetchDamageReply Martlet__V1__FetchDamageReply;
@@ -405,10 +408,18 @@ struct  Martlet__V1__ListRequest
    * without tombstones
    */
   protobuf_c_boolean live_only;
+  /*
+   * `after`, `until` and `end` are meant in this direction
+   */
+  protobuf_c_boolean backwards;
+  /*
+   * exclusive; empty: no bound
+   */
+  ProtobufCBinaryData until;
 };
 #define MARTLET__V1__LIST_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__list_request__descriptor) \
-    , {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0, 0 }
+    , {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, {0,NULL} }
 
 
 struct  Martlet__V1__ListEntry
@@ -420,7 +431,7 @@ struct  Martlet__V1__ListEntry
   ProtobufCBinaryData key;
   protobuf_c_boolean common_prefix;
   /*
-   * common prefix: the first live key below it on this node
+   * common prefix: the live key below it on this node that comes first
    */
   ProtobufCBinaryData witness;
   /*
@@ -653,6 +664,55 @@ struct  Martlet__V1__ListPartitionReply
 #define MARTLET__V1__LIST_PARTITION_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__list_partition_reply__descriptor) \
     , 0,NULL, {0,NULL} }
+
+
+/*
+ * What buckets hold on this node: each replica is counted.
+ */
+struct  Martlet__V1__FetchUsageRequest
+{
+  ProtobufCMessage base;
+  /*
+   * ids; none: all that hold or held something
+   */
+  size_t n_buckets;
+  ProtobufCBinaryData *buckets;
+};
+#define MARTLET__V1__FETCH_USAGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_usage_request__descriptor) \
+    , 0,NULL }
+
+
+struct  Martlet__V1__BucketUsage
+{
+  ProtobufCMessage base;
+  /*
+   * id
+   */
+  ProtobufCBinaryData bucket;
+  /*
+   * live objects and versions; delete markers are none
+   */
+  uint64_t objects;
+  /*
+   * of their content, and of parts of uploads
+   */
+  uint64_t bytes;
+};
+#define MARTLET__V1__BUCKET_USAGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__bucket_usage__descriptor) \
+    , {0,NULL}, 0, 0 }
+
+
+struct  Martlet__V1__FetchUsageReply
+{
+  ProtobufCMessage base;
+  size_t n_usage;
+  Martlet__V1__BucketUsage **usage;
+};
+#define MARTLET__V1__FETCH_USAGE_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__fetch_usage_reply__descriptor) \
+    , 0,NULL }
 
 
 /*
@@ -1643,6 +1703,63 @@ Martlet__V1__ListPartitionReply *
 void   martlet__v1__list_partition_reply__free_unpacked
                      (Martlet__V1__ListPartitionReply *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchUsageRequest methods */
+void   martlet__v1__fetch_usage_request__init
+                     (Martlet__V1__FetchUsageRequest         *message);
+size_t martlet__v1__fetch_usage_request__get_packed_size
+                     (const Martlet__V1__FetchUsageRequest   *message);
+size_t martlet__v1__fetch_usage_request__pack
+                     (const Martlet__V1__FetchUsageRequest   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_usage_request__pack_to_buffer
+                     (const Martlet__V1__FetchUsageRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchUsageRequest *
+       martlet__v1__fetch_usage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_usage_request__free_unpacked
+                     (Martlet__V1__FetchUsageRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__BucketUsage methods */
+void   martlet__v1__bucket_usage__init
+                     (Martlet__V1__BucketUsage         *message);
+size_t martlet__v1__bucket_usage__get_packed_size
+                     (const Martlet__V1__BucketUsage   *message);
+size_t martlet__v1__bucket_usage__pack
+                     (const Martlet__V1__BucketUsage   *message,
+                      uint8_t             *out);
+size_t martlet__v1__bucket_usage__pack_to_buffer
+                     (const Martlet__V1__BucketUsage   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__BucketUsage *
+       martlet__v1__bucket_usage__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__bucket_usage__free_unpacked
+                     (Martlet__V1__BucketUsage *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__FetchUsageReply methods */
+void   martlet__v1__fetch_usage_reply__init
+                     (Martlet__V1__FetchUsageReply         *message);
+size_t martlet__v1__fetch_usage_reply__get_packed_size
+                     (const Martlet__V1__FetchUsageReply   *message);
+size_t martlet__v1__fetch_usage_reply__pack
+                     (const Martlet__V1__FetchUsageReply   *message,
+                      uint8_t             *out);
+size_t martlet__v1__fetch_usage_reply__pack_to_buffer
+                     (const Martlet__V1__FetchUsageReply   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__FetchUsageReply *
+       martlet__v1__fetch_usage_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__fetch_usage_reply__free_unpacked
+                     (Martlet__V1__FetchUsageReply *message,
+                      ProtobufCAllocator *allocator);
 /* Martlet__V1__FetchDamageRequest methods */
 void   martlet__v1__fetch_damage_request__init
                      (Martlet__V1__FetchDamageRequest         *message);
@@ -2232,6 +2349,15 @@ typedef void (*Martlet__V1__PartitionEntry_Closure)
 typedef void (*Martlet__V1__ListPartitionReply_Closure)
                  (const Martlet__V1__ListPartitionReply *message,
                   void *closure_data);
+typedef void (*Martlet__V1__FetchUsageRequest_Closure)
+                 (const Martlet__V1__FetchUsageRequest *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__BucketUsage_Closure)
+                 (const Martlet__V1__BucketUsage *message,
+                  void *closure_data);
+typedef void (*Martlet__V1__FetchUsageReply_Closure)
+                 (const Martlet__V1__FetchUsageReply *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__FetchDamageRequest_Closure)
                  (const Martlet__V1__FetchDamageRequest *message,
                   void *closure_data);
@@ -2349,6 +2475,9 @@ extern const ProtobufCMessageDescriptor martlet__v1__digest_partitions_reply__de
 extern const ProtobufCMessageDescriptor martlet__v1__list_partition_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__partition_entry__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__list_partition_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_usage_request__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__bucket_usage__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__fetch_usage_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__fetch_damage_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__damaged_item__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__fetch_damage_reply__descriptor;

@@ -81,10 +81,22 @@ struct  Martlet__V1__TapRecord
    * id in hex digits
    */
   char *bucket;
+  /*
+   * of the register that the message is about
+   */
+  uint32_t keyspace;
+  /*
+   * COMMIT: the state is a tombstone
+   */
+  protobuf_c_boolean deletes;
+  /*
+   * READ: with the content beside the register
+   */
+  protobuf_c_boolean wants_content;
 };
 #define MARTLET__V1__TAP_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__tap_record__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, MARTLET__V1__TAP_DIRECTION__TAP_UNSPECIFIED, MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, 0, 0, MARTLET__V1__STATUS__OK, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0, (char *)protobuf_c_empty_string, MARTLET__V1__TAP_DIRECTION__TAP_UNSPECIFIED, MARTLET__V1__MESSAGE_TYPE__MESSAGE_TYPE_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, 0, 0, MARTLET__V1__STATUS__OK, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 /* Martlet__V1__TapRecord methods */
