@@ -109,8 +109,7 @@ let libraries: [Target] = [
         7, "ObjectAccess",
         [
             "Model", "Wire", "Ring", "Register", "Checksums", "PlantedBugs", "Threads", "Observability", "MessageBus",
-            "ClusterState", nio,
-            log,
+            "ObjectLog", "ClusterState", nio, log,
         ]),
     shared(
         7, "ProcessRuntime",
@@ -203,7 +202,10 @@ let testTargets: [Target] = [
         ]),
     tests(
         "ObjectAccessTests",
-        ["ObjectAccess", "AccessTestKit", "TestKit", "MessageBus", "Register", "Ring", "Wire", "Model", nio]),
+        [
+            "ObjectAccess", "AccessTestKit", "TestKit", "MessageBus", "ObjectLog", "Checksums", "Register", "Ring",
+            "Observability", "Wire", "Model", nio, log,
+        ]),
     tests(
         "GatewayTests",
         [

@@ -41,13 +41,14 @@ final class ClientShell {
 
     /// Sends a request and returns the answer, both over the network. false: known to be out of reach.
     func exchange<Answer>(
-        _ node: NodeName, _ request: @escaping (ReplicaShell, @escaping (Answer) -> Void) -> Void,
+        _ node: NodeName, atMostOnce: Bool = false,
+        _ request: @escaping (ReplicaShell, @escaping (Answer) -> Void) -> Void,
         _ answer: @escaping (Answer) -> Void
     ) -> Bool {
         let replica = simulation.replica(node)
         let (address, network) = (address, simulation.network)
         func send() -> Bool {
-            network.send(from: address, to: replica.address) {
+            network.send(from: address, to: replica.address, atMostOnce: atMostOnce) {
                 request(replica) { result in
                     network.send(from: replica.address, to: address) { answer(result) }
                 }

@@ -5,6 +5,9 @@ import Register
 /// No replica or writer knows of it.
 final class PurgedChains {
     private var newest: [Int: SimulatedState] = [:]
+    /// Proposals before whose acceptance something was purged that their writers had not heard of: the operations as written, and
+    /// those that the checks put in their place.
+    private var unheard: [(written: [Int], whole: [Int])] = []
 
     func note(_ tombstone: SimulatedState, of key: Int) {
         if tombstone.tag > newest[key]?.tag ?? .zero { newest[key] = tombstone }
@@ -14,7 +17,21 @@ final class PurgedChains {
 
     /// The operations that led to this state of the key.
     func operations(_ state: SimulatedState?, of key: Int) -> [Int] {
-        state.map { $0.record?.operations ?? [] } ?? newest[key]?.record?.operations ?? []
+        whole((state ?? newest[key])?.record?.operations ?? [])
+    }
+
+    /// A proposal for a key without a state was accepted.
+    func noteAccepted(_ proposal: SimulatedState, of key: Int) {
+        guard let written = proposal.record?.operations, let own = written.last else { return }
+        let whole = operations(nil, of: key) + [own]
+        if written != whole { unheard.append((written, whole)) }
+    }
+
+    private func whole(_ operations: [Int]) -> [Int] {
+        guard let (written, whole) = unheard.first(where: { operations.starts(with: $0.written) }) else {
+            return operations
+        }
+        return whole + operations.dropFirst(written.count)
     }
 
     /// What repair writes for a key of which nobody has a state.

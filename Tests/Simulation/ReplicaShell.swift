@@ -59,6 +59,23 @@ final class ReplicaShell {
         act(decision, key, early: simulation.has(.answerBeforeSync), reply)
     }
 
+    func propose(
+        _ key: Int, _ state: SimulatedState, blob: Int?, _ reply: @escaping (StageDecision<SimulatedRecord>) -> Void
+    ) {
+        guard isUp else { return }
+        if let blob { stagedBlobs.insert(blob) }
+        var decision = machine.stage(key, proposing: state, stored: stored(key))
+        if simulation.has(.acceptProposalOverState), case .promised = decision.answer {
+            let committed = machine.commit(key, state, stored: stored(key))
+            decision.answer = .accepted
+            decision.after = committed.after
+            decision.append = committed.append
+        } else if decision.answer == .accepted {
+            simulation.purged.noteAccepted(state, of: key)
+        }
+        act(decision, key, early: simulation.has(.acknowledgeBeforeSync), reply)
+    }
+
     func commit(
         _ key: Int, _ state: SimulatedState, withBlob: Bool,
         _ reply: @escaping (CommitDecision<SimulatedRecord>) -> Void

@@ -53,6 +53,10 @@ enum PlantedMistake: String, CaseIterable, Sendable {
     case purgeWithoutProof
     /// A replica forgets what it purges.
     case purgeWithoutFloor
+    /// A replica accepts what is proposed to it whatever it holds.
+    case acceptProposalOverState
+    /// A writer forgets that what it has proposed may be accepted.
+    case forgetProposal
     /// A chain that begins after a purge begins at the start.
     case restartChain
 

@@ -49,7 +49,9 @@ final class WriteRun {
 
     private func begin() {
         guard end != nil else { return }
-        act(proposer.begin(counter: client.clock.next()))
+        var opening: SimulatedRecord?
+        if case .write(let record) = change(nil) { opening = record }
+        act(proposer.begin(counter: client.clock.next(), opening: opening, base: client.clock.base))
     }
 
     private func act(_ directives: [Directive]) { for directive in directives { act(directive) } }
@@ -57,6 +59,7 @@ final class WriteRun {
     private func act(_ directive: Directive) {
         switch directive {
         case .stage(let ballot, let nodes, let attempt): stage(ballot, nodes, blob: attempt == 1 ? blob : nil)
+        case .propose(let state, let node): propose(state, node)
         case .decide(let current): decide(current)
         case .commit(let state, let nodes): commit(state, nodes)
         case .commitWithBlobs(let state, let node, _): commit(state, node, withBlob: true)
@@ -99,14 +102,36 @@ final class WriteRun {
 
     // MARK: - Messages
 
-    private func stage(_ ballot: Ballot, _ nodes: [NodeName], blob: Int?) {
+    private func expect(_ ballot: Ballot) {
         self.ballot = ballot
         client.simulation.scheduler.after(client.simulation.patience) {
             self.act(self.proposer.onTimeout(ballot: ballot))
         }
+    }
+
+    private func propose(_ state: SimulatedState, _ node: NodeName) {
+        let ballot = state.tag
+        expect(ballot)
+        let sent = client.exchange(
+            node, atMostOnce: true, { $0.propose(self.key, state, blob: self.blob, $1) }
+        ) { [self] decision in
+            client.clock.observe(decision.counter)
+            client.clock.observe(base: decision.base)
+            act(staged(node, ballot, decision))
+        }
+        if !sent { act(proposer.onLost(node, ballot: ballot, request: .stage, untouched: true)) }
+        guard client.simulation.has(.forgetProposal) else { return }
+        client.simulation.scheduler.after(client.simulation.patience - 1) {
+            self.act(self.proposer.onLost(node, ballot: ballot, request: .stage, untouched: true))
+        }
+    }
+
+    private func stage(_ ballot: Ballot, _ nodes: [NodeName], blob: Int?) {
+        expect(ballot)
         for node in nodes {
             let sent = client.exchange(node, { $0.stage(self.key, ballot, blob: blob, $1) }) { [self] decision in
                 client.clock.observe(decision.counter)
+                client.clock.observe(base: decision.base)
                 act(staged(node, ballot, decision))
             }
             if !sent { act(proposer.onLost(node, ballot: ballot, request: .stage)) }
@@ -121,9 +146,10 @@ final class WriteRun {
             proposer.onPromise(
                 from: node, ballot: ballot, state: state, counter: decision.counter,
                 base: client.simulation.has(.restartChain) ? 0 : decision.base)
+        case .accepted: proposer.onProposalAccepted(from: node, ballot: ballot, counter: decision.counter)
         case .refused(_, let promise):
             proposer.onStageRefused(from: node, ballot: ballot, promise: promise, counter: decision.counter)
-        case .abstained: proposer.onLost(node, ballot: ballot, request: .stage)
+        case .abstained: proposer.onLost(node, ballot: ballot, request: .stage, untouched: true)
         }
     }
 

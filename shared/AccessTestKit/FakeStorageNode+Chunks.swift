@@ -45,6 +45,10 @@ extension FakeStorageNode {
             reply.writtenMilliseconds = owner.writtenMilliseconds
         }
         if request.probe { return (reply.encoded(), []) }
+        if request.inPlace, let (place, checksum) = places[blob] {
+            (reply.place, reply.crc32c) = (place, checksum)
+            return (reply.encoded(), [])
+        }
         let offset = min(Int(request.offset), bytes.readableBytes)
         let left = bytes.readableBytes - offset
         let count = request.length == 0 ? left : min(left, Int(request.length))

@@ -30,6 +30,8 @@ public struct FakeStorageNode: Sendable {
     public var registers: [Model.RegisterName: State] = [:]
     public var blobs: [BlobID: ByteBuffer] = [:]
     public var chunks: [ChunkName: ByteBuffer] = [:]
+    /// Of blobs and chunks: where they stand and what their checksum is, as it tells those who ask for places.
+    public var places: [BlobID: (place: LogPlace, checksum: UInt32)] = [:]
     /// Of the chunks that came with PUT_CHUNK.
     public var chunkOwners: [ChunkName: ChunkOwner] = [:]
     /// Never taken again.
@@ -136,6 +138,10 @@ public struct FakeStorageNode: Sendable {
             return (reply.encoded(), [])
         }
         reply.blob = blob.bytes
+        if request.inPlace, let (place, checksum) = places[blob] {
+            (reply.place, reply.blobCrc32c) = (place, checksum)
+            return (reply.encoded(), [])
+        }
         reply.blobCrc32c = crc32c(bytes)
         return (reply.encoded(), [bytes])
     }
@@ -145,9 +151,16 @@ public struct FakeStorageNode: Sendable {
         if isFull, request.needsRoom { throw Refusal(status: .diskFull) }
         try keep(request.blob, request.blobCrc32c, payload)
         if dropsStagedBlobs { staged = [:] }
-        let decision = replica.stage(name, ballot: Ballot(request.ballot), stored: durable(name))
-        var reply = StageReply(counter: decision.counter)
+        var reply = StageReply()
+        let decision =
+            if let proposal = try request.proposal.map({ try State($0) }) {
+                replica.stage(name, proposing: proposal, stored: durable(name), hasBlobs: hasBlobs(of: proposal))
+            } else {
+                replica.stage(name, ballot: Ballot(request.ballot), stored: durable(name))
+            }
+        reply.counter = decision.counter
         switch act(name, decision) {
+        case .accepted: (reply.promised, reply.accepted) = (true, true)
         case .promised(let state):
             reply.promised = true
             reply.state = state?.stored

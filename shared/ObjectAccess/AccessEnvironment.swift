@@ -17,6 +17,8 @@ struct AccessEnvironment: Sendable {
     /// Of registers and of the content beside them.
     let readHedging: Hedging
     let chunkHedging: Hedging
+    /// nil: storage nodes send all content.
+    let shortCircuit: ShortCircuitReads?
     let logger: Logger
 
     /// Sends, and takes note of peers that do not answer, and of those that do again.

@@ -18,6 +18,8 @@ public struct AccessOptions: Sendable {
     /// Hints that wait to be sent, per node; beyond it they are dropped and left to anti-entropy.
     public var hintsPendingMax = 10_000
     public var hintDelay: Duration = .milliseconds(20)
+    /// Large content is read where storage nodes of the same machine have it.
+    public var shortCircuitReads = false
     /// Registers that one listing settles at a time.
     public var settlingMax = 16
 

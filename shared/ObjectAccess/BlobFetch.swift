@@ -18,11 +18,13 @@ struct BlobFetch: Sendable {
     /// `completion` is called once, on a bus thread or that of a timer.
     func run(from nodes: [NodeName], completion: @escaping Completion) {
         let options = environment.options
+        let body = ReadRequest(name: Wire.RegisterName(name), withBlob: true).encoded()
         let request = HedgedFetch<ByteBuffer>.Request(
-            type: .read, body: ReadRequest(name: Wire.RegisterName(name), withBlob: true).encoded(),
-            timeout: options.attemptTimeout, patience: options.slowAfter * 3, context: context.at(0))
+            type: .read, body: { _ in body }, timeout: options.attemptTimeout, patience: options.slowAfter * 3,
+            context: context.at(0))
         HedgedFetch(
-            environment, environment.readHedging, request, from: nodes, check: { payload(of: $0) },
+            environment, environment.readHedging, request, from: nodes,
+            check: { reply, found in found(payload(of: reply)) },
             completion: completion
         ).run()
     }

@@ -16,8 +16,12 @@ final class ReadOperation: Sendable {
     }
 
     struct FetchedBlob: Sendable {
+        enum Content: Sendable {
+            case bytes(ByteBuffer)
+            case place(ContentPlace)
+        }
         var id: BlobID
-        var bytes: ByteBuffer
+        var content: Content
     }
 
     private struct State {
@@ -109,10 +113,14 @@ final class ReadOperation: Sendable {
     private var silentNodes: Set<NodeName> { state.withLock { $0.machine.isFinished ? [] : $0.waiting } }
 
     private static func blob(of reply: ReadReply, _ result: Result<BusReply, BusError>) -> FetchedBlob? {
-        guard !reply.blob.isEmpty, let id = BlobID(reply.blob), case .success(let message) = result,
-            let bytes = message.payload.first, reply.blobCrc32c.matches(bytes)
-        else { return nil }
-        return FetchedBlob(id: id, bytes: bytes)
+        guard !reply.blob.isEmpty, let id = BlobID(reply.blob), case .success(let message) = result else { return nil }
+        if let place = reply.place {
+            return ContentPlace(place, of: message.sender, checksum: reply.blobCrc32c).map {
+                FetchedBlob(id: id, content: .place($0))
+            }
+        }
+        guard let bytes = message.payload.first, reply.blobCrc32c.matches(bytes) else { return nil }
+        return FetchedBlob(id: id, content: .bytes(bytes))
     }
 
     // MARK: - Actions
@@ -140,7 +148,8 @@ final class ReadOperation: Sendable {
         for (index, node) in nodes.enumerated() {
             let withBlob = mustAskForBlob && index == 0
             if withBlob || withoutBlob.isEmpty {
-                let body = ReadRequest(name: name, withBlob: withBlob).encoded()
+                let inPlace = withBlob && environment.shortCircuit?.isOpen(to: node) == true
+                let body = ReadRequest(name: name, withBlob: withBlob, inPlace: inPlace).encoded()
                 if !withBlob { withoutBlob = body }
                 send(body, to: node)
             } else {

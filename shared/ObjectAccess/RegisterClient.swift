@@ -29,7 +29,9 @@ public final class RegisterClient: Sendable {
             health: PeerHealth(trialInterval: options.avoidFor, absent: { cluster.view.absentNodes }),
             hints: HintNoter(bus: bus, options: options, metrics: accessMetrics), metrics: accessMetrics,
             readHedging: Hedging(options.hedging, kind: .read, metrics),
-            chunkHedging: Hedging(options.chunkHedging, kind: .chunkGet, metrics), logger: logger)
+            chunkHedging: Hedging(options.chunkHedging, kind: .chunkGet, metrics),
+            shortCircuit: options.shortCircuitReads
+                ? ShortCircuitReads(timers, patience: options.slowAfter * 3, metrics) : nil, logger: logger)
         queues = KeyQueues(waitersMax: options.waitersPerKeyMax)
         self.writer = writer
     }
@@ -74,13 +76,27 @@ public final class RegisterClient: Sendable {
             switch await operation.run() {
             case .answer(let state, let holders, let blob):
                 guard withBlob, let wanted = state?.blob else { return RegisterSnapshot(state: state) }
-                if let blob, blob.id == wanted { return RegisterSnapshot(state: state, blob: blob.bytes) }
+                if let blob, blob.id == wanted, let bytes = await bytes(of: blob) {
+                    return RegisterSnapshot(state: state, blob: bytes)
+                }
                 return try await fetch(wanted, of: state, name, holders, context)
             case .finish: return nil
             case .failed(let failures):
                 guard failures.has(.staleEpoch), ringChanges < Self.ringChangesMax else { throw failures.error }
                 ringChanges += 1
                 await renewRing(after: placement.epoch)
+            }
+        }
+    }
+
+    /// nil: it cannot be read where it stands, and must be sent.
+    private func bytes(of blob: ReadOperation.FetchedBlob) async -> ByteBuffer? {
+        switch blob.content {
+        case .bytes(let bytes): return bytes
+        case .place(let place):
+            guard let reads = environment.shortCircuit else { return nil }
+            return await withUnsafeContinuation { continuation in
+                reads.read(place) { continuation.resume(returning: $0) }
             }
         }
     }

@@ -9,5 +9,12 @@ final class SharedWriterClock: Sendable {
         clock.withLock { clock in for counter in counters { clock.observe(counter) } }
     }
 
+    func observe(base: UInt64) {
+        if base > 0 { clock.withLock { $0.observe(base: base) } }
+    }
+
+    /// Above which sequence a chain begins of which a replica has nothing.
+    var base: UInt64 { clock.withLock { $0.base } }
+
     func next() -> UInt64 { clock.withLock { $0.next() } }
 }

@@ -20,6 +20,8 @@ final class UpdateOperation: Sendable {
     }
 
     private static let requestTimeoutMin = Duration.milliseconds(50)
+    /// What a request is refused with before anything came of it.
+    private static let changesNothing: Set<Status> = [.diskFull, .abstained, .overloaded]
 
     typealias Directive = ProposerDirective<StoredRecord>
     typealias Decision = @Sendable (RegisterState<StoredRecord>?) -> Change
@@ -63,15 +65,21 @@ final class UpdateOperation: Sendable {
 
     /// Runs the next attempt to its end.
     func attempt() async -> Outcome {
-        let counter = clock.next()
+        let (counter, base) = (clock.next(), clock.base)
         environment.metrics.rounds.increment()
         return await withUnsafeContinuation { continuation in
             feed { state in
                 state.continuation = continuation
                 state.failures = FailureTally()
-                return state.machine.begin(counter: counter)
+                return state.machine.begin(counter: counter, opening: opening(state.machine), base: base)
             }
         }
+    }
+
+    /// What the change makes of a key that holds nothing, where that can save a round trip.
+    private func opening(_ machine: Proposer<StoredRecord>) -> StoredRecord? {
+        guard machine.onlyReplica != nil, case .write(let record) = change(nil) else { return nil }
+        return record
     }
 
     /// Goes on with the quorums of a newer ring.
@@ -100,6 +108,10 @@ final class UpdateOperation: Sendable {
             switch message {
             case .success((let reply, let held)):
                 clock.observe(reply.counter, held?.tag.counter ?? 0)
+                clock.observe(base: reply.chainBase)
+                if reply.accepted {
+                    return state.machine.onProposalAccepted(from: node, ballot: ballot, counter: reply.counter)
+                }
                 return reply.promised
                     ? state.machine.onPromise(
                         from: node, ballot: ballot, state: held, counter: reply.counter, base: reply.chainBase)
@@ -145,7 +157,8 @@ final class UpdateOperation: Sendable {
             return state.machine.onOutdated(node, ballot: ballot, request: request)
         }
         if error.status == .deadlineExceeded { return state.machine.onTimeout(ballot: ballot, request: request) }
-        return state.machine.onLost(node, ballot: ballot, request: request)
+        return state.machine.onLost(
+            node, ballot: ballot, request: request, untouched: Self.changesNothing.contains(error.status))
     }
 
     // MARK: - Actions
@@ -173,7 +186,9 @@ final class UpdateOperation: Sendable {
 
     private func perform(_ directive: Directive) {
         switch directive {
-        case .stage(let ballot, let nodes, let attempt): sendStage(ballot, to: nodes, attempt: attempt)
+        case .stage(let ballot, let nodes, let attempt):
+            sendStage(ballot, with: attempt == 1 ? staged : nil, to: nodes)
+        case .propose(let state, let node): sendStage(state.tag, proposing: state, with: staged, to: [node])
         case .commit(let state, let nodes): sendCommit(state, to: nodes)
         case .commitWithBlobs(let state, let node, let holders): resend(state, to: node, holders: holders)
         case .succeed(let success): finish { .succeeded(success, refusal: $0.refusal) }
@@ -186,11 +201,13 @@ final class UpdateOperation: Sendable {
         }
     }
 
-    private func sendStage(_ ballot: Ballot, to nodes: [NodeName], attempt: Int) {
-        let blob = attempt == 1 ? staged : nil
+    private func sendStage(
+        _ ballot: Ballot, proposing proposal: RegisterState<StoredRecord>? = nil, with blob: StagedBlob?,
+        to nodes: [NodeName]
+    ) {
         let body = StageRequest(
             name: Wire.RegisterName(name), ballot: BallotNumber(ballot), blob: blob?.id.bytes ?? [],
-            blobCrc32c: blob?.checksum ?? 0, needsRoom: needsRoom
+            blobCrc32c: blob?.checksum ?? 0, needsRoom: needsRoom, proposal: proposal?.stored
         ).encoded()
         let payload = blob.map { [$0.bytes] } ?? []
         for node in nodes {

@@ -8,9 +8,7 @@ extension ObjectLog {
     /// The record of `size` bytes at a position, with every checksum verified.
     public func read(at position: LogPosition, size: Int) throws(ObjectLogError) -> LogRecord {
         let segment = try file(of: position.segment)
-        return try record(at: position, size: size, of: segment) { memory, offset throws(FileError) in
-            try segment.file.read(into: memory, at: offset)
-        }
+        return try segment.record(at: position, size: size, seed: seed)
     }
 
     /// The same when it is in memory; nil: only the device can tell, or something is wrong with the record.
@@ -18,16 +16,30 @@ extension ObjectLog {
         guard let segment = files.known(position.segment),
             !catalog.withLock({ $0.removed.contains(position.segment) })
         else { return nil }
-        return try? record(at: position, size: size, of: segment) { memory, offset in
+        return try? segment.record(at: position, size: size, seed: seed) { memory, offset in
             segment.file.readCached(into: memory, at: offset) ? size : 0
         }
     }
 
-    private func record(
-        at position: LogPosition, size: Int, of segment: SegmentFile,
+    func file(of number: UInt32) throws(ObjectLogError) -> SegmentFile {
+        if catalog.withLock({ $0.removed.contains(number) }) { throw .removed(number) }
+        return try files.open(number)
+    }
+}
+
+extension SegmentFile {
+    /// The record of `size` bytes at a position, with every checksum verified.
+    func record(at position: LogPosition, size: Int, seed: UInt32) throws(ObjectLogError) -> LogRecord {
+        try record(at: position, size: size, seed: seed) { memory, offset throws(FileError) in
+            try file.read(into: memory, at: offset)
+        }
+    }
+
+    fileprivate func record(
+        at position: LogPosition, size: Int, seed: UInt32,
         _ read: (UnsafeMutableRawBufferPointer, Int) throws(FileError) -> Int
     ) throws(ObjectLogError) -> LogRecord {
-        guard size >= RecordHeader.size, Int(position.offset) + size <= segment.capacity else {
+        guard size >= RecordHeader.size, Int(position.offset) + size <= capacity else {
             throw .damaged(position, "it would reach beyond the end of its segment")
         }
         var buffer = ByteBufferAllocator().buffer(capacity: size)
@@ -52,11 +64,6 @@ extension ObjectLog {
         }
         return LogRecord(
             position: position, type: header.type, head: head, payload: buffer, payloadChecksum: checksum)
-    }
-
-    func file(of number: UInt32) throws(ObjectLogError) -> SegmentFile {
-        if catalog.withLock({ $0.removed.contains(number) }) { throw .removed(number) }
-        return try files.open(number)
     }
 }
 

@@ -101,6 +101,8 @@ public final class ObjectLog: Sendable {
     }
 
     public let owner: LogOwner
+    /// Its directory.
+    public var path: String { directory.path }
     let directory: any LogDirectory
     let configuration: ObjectLogConfiguration
     let state: Monitor<State>

@@ -6,10 +6,19 @@ import Synchronization
 public final class RealDirectory: LogDirectory {
     public let path: String
     private let lockDescriptor = Mutex<Int32>(-1)
+    /// Of files that are there already.
+    private let access: Int32
+
+    /// A directory that is another process's: its files are only read.
+    public init(reading path: String) {
+        self.path = path
+        access = O_RDONLY | O_NOFOLLOW
+    }
 
     /// Makes the directory and its parents when they are missing.
     public init(_ path: String) throws(FileError) {
         self.path = path
+        access = O_RDWR
         var made = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             made += part + "/"
@@ -71,7 +80,7 @@ public final class RealDirectory: LogDirectory {
     }
 
     public func open(_ name: String) throws(FileError) -> any LogFile {
-        try RealFile(path + "/" + name, flags: O_RDWR)
+        try RealFile(path + "/" + name, flags: access)
     }
 
     public func openDirect(_ name: String) -> (any LogFile)? {

@@ -57,6 +57,8 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         var top = TopState<Record>()
         /// Above which sequence the chain begins when nobody has a state: what was purged was at or below.
         var base: UInt64 = 0
+        /// What was sent along, and may be accepted already.
+        var proposal: State?
 
         var sequence: UInt64 { top.state?.sequence ?? base }
     }
@@ -90,15 +92,29 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
 
     /// Begins the first attempt, or the next one after `backOff`. `counter` is the next one of the process's clock,
     /// which has observed all replies.
-    public mutating func begin(counter: UInt64) -> [Directive] {
+    /// - Parameters:
+    ///   - opening: what the change writes if the key holds nothing. Where one replica decides alone it goes along with the
+    ///     first attempt, which is then the only round trip if that is so.
+    ///   - base: above which sequence a chain begins of which nobody has anything, as far as the caller has heard.
+    public mutating func begin(counter: UInt64, opening: Record? = nil, base: UInt64 = 0) -> [Directive] {
         guard case .idle = phase else { preconditionFailure("an attempt begins only when none is under way") }
         attempt += 1
         isOutdated = false
         let above = max(counter, highestCounter + 1, 1)
         let ballot = Ballot(counter: min(above, Ballot.counterMax), writer: writer)
-        phase = .staging(Staging(ballot: ballot))
-        return [.stage(ballot: ballot, to: rule.members, attempt: attempt)]
+        var staging = Staging(ballot: ballot)
+        defer { phase = .staging(staging) }
+        guard attempt == 1, let opening, let node = onlyReplica else {
+            return [.stage(ballot: ballot, to: rule.members, attempt: attempt)]
+        }
+        let proposal = State.successor(of: nil, writing: opening, operation: operation, ballot: ballot, base: base)
+        staging.proposal = proposal
+        firstCommitted = base
+        return [.propose(proposal, to: node)]
     }
+
+    /// The replica that decides alone; nil: there are several.
+    public var onlyReplica: NodeName? { rule.members.count == 1 ? rule.members[0] : nil }
 
     /// The ring has changed: the attempts to come go by these quorums. What was sent before stays in mind: it may have
     /// taken effect.
@@ -157,6 +173,7 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         guard case .staging(var staging) = phase, staging.ballot == ballot, let member = rule.index(of: node),
             staging.promised.insert(member)
         else { return [] }
+        withdraw(&staging)
         staging.refused.remove(member)
         staging.lost.remove(member)
         staging.top.add(state, of: member, counts: rule.witnesses.contains(member))
@@ -169,7 +186,18 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         from node: NodeName, ballot: Ballot, promise: Ballot, counter: UInt64 = 0
     ) -> [Directive] {
         observe(promise.counter, counter)
-        return stagingFailed(node, ballot) { $0.refused.insert($1) }
+        return stagingFailed(node, ballot, untouched: true) { $0.refused.insert($1) }
+    }
+
+    /// The replica held nothing and has accepted what was proposed.
+    public mutating func onProposalAccepted(
+        from node: NodeName, ballot: Ballot, counter: UInt64 = 0
+    ) -> [Directive] {
+        if case .staging(let staging) = phase, staging.ballot == ballot, let state = staging.proposal {
+            phase = .committing(
+                Committing(state: state, previous: nil, kind: .written, holders: MemberSet()))
+        }
+        return onAccepted(from: node, ballot: ballot, counter: counter)
     }
 
     public mutating func onAccepted(from node: NodeName, ballot: Ballot, counter: UInt64 = 0) -> [Directive] {
@@ -208,9 +236,12 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
 
     /// No acceptance of the request that is named will come from this replica: no connection, an error, a full queue,
     /// or it abstains.
-    public mutating func onLost(_ node: NodeName, ballot: Ballot, request: ProposerRequest) -> [Directive] {
+    /// - Parameter untouched: the replica itself says that it has done nothing.
+    public mutating func onLost(
+        _ node: NodeName, ballot: Ballot, request: ProposerRequest, untouched: Bool = false
+    ) -> [Directive] {
         switch request {
-        case .stage: stagingFailed(node, ballot) { $0.lost.insert($1) }
+        case .stage: stagingFailed(node, ballot, untouched: untouched) { $0.lost.insert($1) }
         case .commit:
             committingChanged(node, ballot) { committing, member in
                 if !committing.accepted.contains(member) { committing.lost.insert(member) }
@@ -222,7 +253,7 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
     public mutating func onOutdated(_ node: NodeName, ballot: Ballot, request: ProposerRequest) -> [Directive] {
         guard ballot == currentBallot, rule.index(of: node) != nil else { return [] }
         isOutdated = true
-        return onLost(node, ballot: ballot, request: request)
+        return onLost(node, ballot: ballot, request: request, untouched: true)
     }
 
     // MARK: - Decisions
@@ -285,12 +316,18 @@ public struct Proposer<Record: RegisterRecord>: Sendable {
         return [.commit(state, to: rule.members)]
     }
 
+    /// The replica to which the proposal went has not accepted it, and will not: it sees it only once.
+    private mutating func withdraw(_ staging: inout Staging) {
+        if staging.proposal != nil { (staging.proposal, firstCommitted) = (nil, nil) }
+    }
+
     private mutating func stagingFailed(
-        _ node: NodeName, _ ballot: Ballot, _ note: (inout Staging, Int) -> Void
+        _ node: NodeName, _ ballot: Ballot, untouched: Bool, _ note: (inout Staging, Int) -> Void
     ) -> [Directive] {
         guard case .staging(var staging) = phase, staging.ballot == ballot, let member = rule.index(of: node),
             !staging.promised.contains(member)
         else { return [] }
+        if untouched { withdraw(&staging) }
         note(&staging, member)
         phase = .staging(staging)
         if !rule.canStillPrepare(without: staging.lost) { return noQuorum(without: staging.lost) }

@@ -63,6 +63,9 @@ public enum ProposerDirective<Record: RegisterRecord>: Sendable, Equatable {
     /// Send STAGE with the ballot to these nodes and start the timer of this attempt; when it fires, call `onTimeout`
     /// with the ballot. The payload of a small object goes along in the first attempt only: what got lost is asked for.
     case stage(ballot: Ballot, to: [NodeName], attempt: Int)
+    /// As `stage`, with this state, which the replica is to accept at once if it holds nothing. The payload goes along. The
+    /// replica must see this request at most once.
+    case propose(RegisterState<Record>, to: NodeName)
     /// Apply the pure change to this state, which may not be decided yet, and call `decided` with the result before any
     /// other event. May come once in every attempt.
     case decide(current: RegisterState<Record>?)

@@ -95,6 +95,20 @@ public struct RegisterReplica<Name: Hashable & Sendable, Record: RegisterRecord>
             base: state == nil ? floor.base : 0, raise: raise)
     }
 
+    /// Both phases at once, for a writer that needs no other replica: if nothing is here, the proposal is accepted as if its
+    /// commit had followed the promise. Otherwise this is `stage` with the ballot of the proposal.
+    public mutating func stage(
+        _ name: Name, proposing proposal: State, stored: DurableState<Record>, hasBlobs: Bool = true
+    ) -> StageDecision<Record> {
+        let staged = stage(name, ballot: proposal.tag, stored: stored)
+        guard staged.answer == .promised(state: nil), proposal.sequence > staged.base, hasBlobs else { return staged }
+        let committed = commit(name, proposal, stored: stored)
+        guard committed.answer == .accepted else { return staged }
+        return decision(
+            .accepted, after: committed.after, append: committed.append,
+            raise: committed.raiseCeiling ?? staged.raiseCeiling)
+    }
+
     /// Phase 2: accept `state` under its tag, unless something higher is promised or accepted.
     public mutating func commit(
         _ name: Name, _ state: State, stored: DurableState<Record>, hasBlobs: Bool = true

@@ -49,6 +49,8 @@ public enum ReplicaDoubt: Sendable, Hashable {
 public enum StageAnswer<Record: RegisterRecord>: Sendable, Equatable {
     /// No lower ballot will be accepted. `state` is what is accepted so far; nil: nothing.
     case promised(state: RegisterState<Record>?)
+    /// Nothing was here, and the proposal that came along is accepted.
+    case accepted
     /// `promise` is at least the ballot that was asked for.
     case refused(state: RegisterState<Record>?, promise: Ballot)
     /// No vote: the record of this key is damaged, or the whole replica is not proved complete.

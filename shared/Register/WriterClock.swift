@@ -6,6 +6,8 @@ import Model
 /// writer once, not once for each key.
 public struct WriterClock: Sendable {
     public private(set) var counter: UInt64
+    /// Above which sequence a chain begins of which a replica has nothing: the highest that a promise has named.
+    public private(set) var base: UInt64 = 0
 
     public init(counter: UInt64 = 0) { self.counter = min(counter, Ballot.counterMax) }
 
@@ -13,6 +15,9 @@ public struct WriterClock: Sendable {
     public mutating func observe(_ seen: UInt64) {
         if seen <= Ballot.counterMax { counter = max(counter, seen) }
     }
+
+    /// Takes in the beginning of a chain.
+    public mutating func observe(base seen: UInt64) { base = max(base, seen) }
 
     /// The counter of the next ballot.
     public mutating func next() -> UInt64 {

@@ -40,12 +40,15 @@ public final class SimulatedNetwork<Address: Hashable> {
     }
 
     /// Returns false when the sender knows at once that the receiver cannot be reached.
+    /// - Parameter atMostOnce: it may be lost, but does not arrive twice.
     @discardableResult
-    public func send(from: Address, to: Address, _ deliver: @escaping () -> Void) -> Bool {
+    public func send(
+        from: Address, to: Address, atMostOnce: Bool = false, _ deliver: @escaping () -> Void
+    ) -> Bool {
         if !isolated.isEmpty, isolated.contains(from) || isolated.contains(to) { return false }
         if random.chance(faults.loss) { return true }
         post(to, deliver)
-        if random.chance(faults.duplication) { post(to, deliver) }
+        if random.chance(faults.duplication), !atMostOnce { post(to, deliver) }
         return true
     }
 

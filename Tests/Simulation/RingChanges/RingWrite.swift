@@ -57,6 +57,7 @@ final class RingWrite {
     private func act(_ directive: ProposerDirective<SimulatedRecord>) {
         switch directive {
         case .stage(let ballot, let nodes, _): stage(ballot, nodes)
+        case .propose: preconditionFailure("no replica decides alone in this simulation")
         case .decide(let current): act(proposer.decided(change(current)))
         case .commit(let state, let nodes):
             for node in nodes where onlyTo.map({ $0 == node }) ?? true { commit(state, node) }
@@ -120,6 +121,7 @@ final class RingWrite {
         case .promised(let state):
             proposer.onPromise(
                 from: node, ballot: ballot, state: state, counter: decision.counter, base: decision.base)
+        case .accepted: preconditionFailure("nothing is proposed in this simulation")
         case .refused(_, let promise):
             proposer.onStageRefused(from: node, ballot: ballot, promise: promise, counter: decision.counter)
         case .abstained: proposer.onLost(node, ballot: ballot, request: .stage)

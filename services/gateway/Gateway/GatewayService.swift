@@ -194,6 +194,7 @@ public final class GatewayService: ProcessService {
     ) -> S3Operations {
         var options = AccessOptions()
         options.hedgeShare = Double(context.configuration[GatewaySettings.hedgeShare]) / 100
+        options.shortCircuitReads = context.configuration[GatewaySettings.shortCircuitReads]
         let registers = RegisterClient(
             bus: context.bus, cluster: context.cluster, writer: context.writer, logger: context.logger,
             metrics: context.metrics, options: options)

@@ -43,6 +43,9 @@ public enum GatewaySettings {
         help:
             "Percent of the reads that may be sent to one more replica because another one is slow; 0: only if it is silent."
     )
+    public static let shortCircuitReads = Setting(
+        "gateway.short_circuit_reads", default: true,
+        help: "Read large content from the files of storage nodes on this machine, instead of having it sent.")
     public static let headTimeout = Setting<Duration>(
         "gateway.head_timeout", default: .seconds(20), in: .seconds(1)...(.seconds(3600)),
         help: "From a connection to its first whole request head.")
@@ -83,9 +86,9 @@ public enum GatewaySettings {
     public static let all: [any AnySetting] =
         [
             listen, hosts, websiteHosts, trustedProxies, bucketListCoversObjects, threads, signatureV2, memoryLimit,
-            memoryPatience, connectionsMax, requestsMax, overloadDelay, hedgeShare, headTimeout, idleTimeout,
-            bodyTimeout, rateMin,
-            stopTimeout, accessLog, lifecycleDay, webhookQueueMax, webhookTimeout, webhookAuthority, bucketLogInterval,
+            memoryPatience, connectionsMax, requestsMax, overloadDelay, hedgeShare, shortCircuitReads,
+            headTimeout, idleTimeout, bodyTimeout, rateMin, stopTimeout, accessLog, lifecycleDay, webhookQueueMax,
+            webhookTimeout, webhookAuthority, bucketLogInterval,
         ] + SwiftSettings.all
 }
 

@@ -9,28 +9,47 @@ public struct AtHand: Sendable {
     let generation: UInt64
     let found: DiskReplica.Found
     /// The only blob beside the register, when it was asked for.
-    let content: (blob: BlobID, bytes: CheckedBytes)?
+    var content: (blob: BlobID, bytes: CheckedBytes)?
+    /// Where that stands, instead.
+    var place: (blob: BlobID, at: ContentPlace)?
 }
 
 extension DiskReplica {
     /// nil: the device has to be asked, or something is out of the ordinary. Never waits for the device.
-    /// - Parameter room: bytes that the request will append.
-    func atHand(_ name: RegisterName, withBlob: Bool = false, room: Int = 0) -> AtHand? {
+    /// - Parameters:
+    ///   - inPlace: of a large blob, where it stands is enough.
+    ///   - room: bytes that the request will append.
+    func atHand(_ name: RegisterName, withBlob: Bool = false, inPlace: Bool = false, room: Int = 0) -> AtHand? {
         let generation = generation.load(ordering: .acquiring)
         guard !index.hasDoubt, room == 0 || (try? log.hasRoom(room)) == true else { return nil }
         switch index.cachedRegister(name) {
         case .miss: return nil
-        case .absent: return AtHand(disk: self, generation: generation, found: Found(stored: .absent), content: nil)
+        case .absent: return AtHand(disk: self, generation: generation, found: Found(stored: .absent))
         case .hit(let register):
-            let stored = judged(register)
-            var content: (BlobID, CheckedBytes)?
-            if withBlob, register.value.blobs.count == 1, !register.value.isTombstone {
-                let blob = register.value.blobs[0]
+            var atHand = AtHand(disk: self, generation: generation, found: Found(stored: judged(register)))
+            guard withBlob, register.value.blobs.count == 1, !register.value.isTombstone else { return atHand }
+            let blob = register.value.blobs[0]
+            if inPlace, let place = cachedPlace(of: BlobKey(blob)) {
+                atHand.place = (blob, place)
+            } else {
                 guard let bytes = cachedContent(of: BlobKey(blob)) else { return nil }
-                content = (blob, bytes)
+                atHand.content = (blob, bytes)
             }
-            return AtHand(disk: self, generation: generation, found: Found(stored: stored), content: content)
+            return atHand
         }
+    }
+
+    /// nil: it is small, or the device has to be asked.
+    private func cachedPlace(of key: BlobKey) -> ContentPlace? {
+        index.cachedBlob(key).flatMap { place(of: key, at: $0) }
+    }
+
+    /// nil: it is small or damaged.
+    func place(of key: BlobKey, at location: BlobLocation) -> ContentPlace? {
+        guard location.size >= ContentPlace.sizeMin, !isDamaged(key, location) else { return nil }
+        return ContentPlace(
+            directory: log.path, disk: log.owner.disk, position: location.position, recordSize: location.recordSize,
+            checksum: location.checksum)
     }
 
     private func cachedContent(of key: BlobKey) -> CheckedBytes? {

@@ -35,7 +35,7 @@ extension DiskReplica {
 
     /// `length` 0: to the end. `withOrigin`: reads the record even when only its presence is asked for.
     func chunk(
-        _ name: ChunkName, offset: Int, length: Int, probe: Bool, withOrigin: Bool = false
+        _ name: ChunkName, offset: Int, length: Int, probe: Bool, withOrigin: Bool = false, inPlace: Bool = false
     ) throws -> ChunkAnswer {
         let key = BlobKey(name)
         guard let location = try noting({ try index.blob(key) }) else {
@@ -51,6 +51,10 @@ extension DiskReplica {
         }
         var answer = ChunkAnswer(size: size)
         if probe, !withOrigin { return answer }
+        if inPlace, !probe, !withOrigin, let place = place(of: key, at: location) {
+            answer.place = place
+            return answer
+        }
         let record = try record(key, at: location)
         if withOrigin, case .chunk(_, let owner, let time) = RecordHead(type: record.type, head: record.head) {
             answer.origin = ChunkOrigin(owner: owner, writtenMilliseconds: time)

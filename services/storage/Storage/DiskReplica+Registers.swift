@@ -11,7 +11,8 @@ extension DiskReplica {
     private static let spare = 256
 
     func read(
-        _ name: RegisterName, withBlob: Bool, atHand: AtHand? = nil, _ completion: @escaping Completion<ReadResult>
+        _ name: RegisterName, withBlob: Bool, inPlace: Bool = false, atHand: AtHand? = nil,
+        _ completion: @escaping Completion<ReadResult>
     ) {
         run(completion) {
             try critical(name, room: 0, atHand: atHand) { state, found in
@@ -23,7 +24,8 @@ extension DiskReplica {
                 guard withBlob, let blobs = held?.record?.blobs, blobs.count == 1 else {
                     return try settle(decision, name, &state, answer: .success(answer), completion)
                 }
-                return try settleWithBlob(decision, name, &state, answer, blobs[0], atHand, completion)
+                return try settleWithBlob(
+                    decision, name, &state, answer, blobs[0], inPlace: inPlace, atHand, completion)
             }
         }
     }
@@ -31,17 +33,25 @@ extension DiskReplica {
     /// The blob of a durable state is read from the log after the lock was left; one that is not durable yet is in memory.
     private func settleWithBlob(
         _ decision: ReadDecision<ReplicaRecord>, _ name: RegisterName, _ state: inout State, _ answer: ReadResult,
-        _ blob: BlobID, _ atHand: AtHand?, _ completion: @escaping Completion<ReadResult>
+        _ blob: BlobID, inPlace: Bool, _ atHand: AtHand?, _ completion: @escaping Completion<ReadResult>
     ) throws -> Held? {
         var answer = answer
         if let content = state.blobs[BlobKey(blob)] {
             answer.blob = (blob, content)
         } else if let content = atHand?.content, content.blob == blob {
             answer.blob = (blob, content.bytes)
+        } else if let place = atHand?.place, place.blob == blob {
+            answer.place = place
         } else if decision.after.isNothing {
             return { [answer] _ in
                 var answer = answer
-                if let content = try? self.content(of: BlobKey(blob), owner: name) { answer.blob = (blob, content) }
+                if inPlace, let location = try? self.index.blob(BlobKey(blob)),
+                    let place = self.place(of: BlobKey(blob), at: location)
+                {
+                    answer.place = (blob, place)
+                } else if let content = try? self.content(of: BlobKey(blob), owner: name) {
+                    answer.blob = (blob, content)
+                }
                 completion(.success(answer))
             }
         }
@@ -60,23 +70,40 @@ extension DiskReplica {
             return try critical(name, room: 0, atHand: atHand) { state, found in
                 if let failure = state.failure { throw failure }
                 let decision = state.replica.stage(name, ballot: ballot, stored: found.stored)
-                let answer: Result<StageResult, StorageError>
-                switch decision.answer {
-                case .promised(let held):
-                    if let blob {
-                        staged.put(blob.id, StagedBlob(bytes: blob.content.bytes, checksum: blob.content.checksum))
-                    }
-                    answer = .success(
-                        StageResult(
-                            promised: true, state: held, promise: ballot, counter: decision.counter,
-                            base: decision.base))
-                case .refused(let held, let promise):
-                    answer = .success(
-                        StageResult(promised: false, state: held, promise: promise, counter: decision.counter))
-                case .abstained: answer = .failure(unreadable(name))
+                if let blob, case .promised = decision.answer {
+                    staged.put(blob.id, StagedBlob(bytes: blob.content.bytes, checksum: blob.content.checksum))
                 }
-                return try settle(decision, name, &state, answer: answer, completion)
+                return try settle(decision, name, &state, answer: answer(decision, name, ballot), completion)
             }
+        }
+    }
+
+    /// Phase 1, and phase 2 at once if nothing is here.
+    func stage(
+        _ name: RegisterName, proposing new: ReplicaState, blob: BlobPayload?, atHand: AtHand? = nil,
+        _ completion: @escaping Completion<StageResult>
+    ) {
+        install(name, new, blob: blob, atHand: atHand, completion) { state, found, hasBlobs in
+            if let failure = state.failure { throw failure }
+            let decision = state.replica.stage(name, proposing: new, stored: found.stored, hasBlobs: hasBlobs)
+            return (decision, answer(decision, name, new.tag))
+        }
+    }
+
+    private func answer(
+        _ decision: StageDecision<ReplicaRecord>, _ name: RegisterName, _ ballot: Ballot
+    ) -> Result<StageResult, StorageError> {
+        switch decision.answer {
+        case .promised(let held):
+            .success(
+                StageResult(
+                    promised: true, state: held, promise: ballot, counter: decision.counter, base: decision.base))
+        case .accepted:
+            .success(
+                StageResult(promised: true, accepted: true, state: nil, promise: ballot, counter: decision.counter))
+        case .refused(let held, let promise):
+            .success(StageResult(promised: false, state: held, promise: promise, counter: decision.counter))
+        case .abstained: .failure(unreadable(name))
         }
     }
 

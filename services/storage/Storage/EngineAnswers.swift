@@ -24,20 +24,38 @@ public struct BlobPayload: Sendable {
     }
 }
 
+/// Where the record of some content stands in the log of a disk, for those who can read it there.
+public struct ContentPlace: Sendable, Equatable {
+    /// Smaller content is sent: that costs less than asking a thread to read it.
+    static let sizeMin: UInt32 = 32 << 10
+
+    public var directory: String
+    public var disk: DiskID
+    public var position: UInt64
+    public var recordSize: UInt32
+    /// CRC32C of the content.
+    public var checksum: UInt32
+}
+
 public struct ReadResult: Sendable, Equatable {
     public var state: ReplicaState?
     /// The blob beside the register, when it was asked for, is the only one and can be read.
     public var blob: (id: BlobID, content: CheckedBytes)?
+    /// Where it stands, instead of the blob.
+    public var place: (blob: BlobID, at: ContentPlace)?
     /// The largest ballot counter known.
     public var counter: UInt64
 
     public static func == (a: Self, b: Self) -> Bool {
         a.state == b.state && a.counter == b.counter && a.blob?.id == b.blob?.id && a.blob?.content == b.blob?.content
+            && a.place?.blob == b.place?.blob && a.place?.at == b.place?.at
     }
 }
 
 public struct StageResult: Sendable, Equatable {
     public var promised: Bool
+    /// What was proposed along is accepted too.
+    public var accepted = false
     public var state: ReplicaState?
     public var promise: Ballot
     public var counter: UInt64
@@ -61,8 +79,10 @@ public enum LearnResult: Sendable, Equatable {
 public struct ChunkAnswer: Sendable, Equatable {
     /// Of the whole chunk.
     public var size: Int
-    /// The part that was asked for; nil: only whether it is here.
+    /// The part that was asked for; nil: only whether it is here, or its place.
     public var content: CheckedBytes?
+    /// Of the whole chunk.
+    public var place: ContentPlace?
     /// When it was asked for.
     public var origin: ChunkOrigin?
 }

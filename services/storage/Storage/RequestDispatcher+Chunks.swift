@@ -19,16 +19,26 @@ extension RequestDispatcher {
         }
     }
 
-    func getChunk(_ request: IncomingRequest, _ responder: Responder) throws {
+    /// Says whether it has served the request: with `atOnce` only if memory knows where the chunk stands, and that is enough.
+    func getChunk(_ request: IncomingRequest, _ responder: Responder, atOnce: Bool) throws -> Bool {
         let message = try request.decoded(GetChunkRequest.self)
+        let name = try chunk(message.blob, message.index)
+        if atOnce {
+            guard message.inPlace, !message.probe, !message.withOwner, let (size, place) = engine.cachedPlace(of: name)
+            else { return false }
+            responder.reply(
+                GetChunkReply(size: UInt32(clamping: size), crc32c: place.checksum, place: LogPlace(place)))
+            return true
+        }
         let answer = try engine.chunk(
-            try chunk(message.blob, message.index), offset: Int(message.offset), length: Int(message.length),
-            probe: message.probe, withOrigin: message.withOwner)
+            name, offset: Int(message.offset), length: Int(message.length), probe: message.probe,
+            withOrigin: message.withOwner, inPlace: message.inPlace)
         let reply = GetChunkReply(
-            size: UInt32(clamping: answer.size), crc32c: answer.content?.checksum ?? 0,
+            size: UInt32(clamping: answer.size), crc32c: answer.content?.checksum ?? answer.place?.checksum ?? 0,
             owner: answer.origin?.owner.map { Wire.RegisterName($0) },
-            writtenMilliseconds: answer.origin?.writtenMilliseconds ?? 0)
+            writtenMilliseconds: answer.origin?.writtenMilliseconds ?? 0, place: answer.place.map { LogPlace($0) })
         responder.reply(reply, payload: answer.content.map { [$0.bytes] } ?? [])
+        return true
     }
 
     func dropChunks(_ request: IncomingRequest, _ responder: Responder) throws {
@@ -66,5 +76,13 @@ extension RequestDispatcher {
         guard message.ids.count <= 10_000 else { throw BusError(.tooLarge, "too many releases at once") }
         try engine.forgetReleases(message.ids)
         responder.reply(ForgetReleasesReply())
+    }
+}
+
+extension LogPlace {
+    init(_ place: ContentPlace) {
+        self.init(
+            directory: place.directory, disk: place.disk.bytes, position: place.position,
+            recordSize: place.recordSize)
     }
 }

@@ -9,15 +9,17 @@ extension RequestDispatcher {
     func read(_ request: IncomingRequest, _ responder: Responder, atOnce: Bool) throws -> Bool {
         let message = try request.decoded(ReadRequest.self)
         let name = try self.name(message.name)
-        let atHand = atOnce ? engine.atHand(name, withBlob: message.withBlob) : nil
+        let (withBlob, inPlace) = (message.withBlob, message.inPlace)
+        let atHand = atOnce ? engine.atHand(name, withBlob: withBlob, inPlace: inPlace) : nil
         if atOnce, atHand == nil { return false }
         let responder = try gate.admit(request, responder) { $0.partition(of: name) }
-        engine.read(name, withBlob: message.withBlob, atHand: atHand) { result in
+        engine.read(name, withBlob: withBlob, inPlace: inPlace, atHand: atHand) { result in
             responder.answer(result) { answer in
-                let content = answer.blob?.content
+                let (content, place) = (answer.blob?.content, answer.place)
                 let reply = ReadReply(
-                    state: answer.state?.stored, blob: answer.blob?.id.bytes ?? [], counter: answer.counter,
-                    blobCrc32c: content?.checksum ?? 0)
+                    state: answer.state?.stored, blob: (answer.blob?.id ?? place?.blob)?.bytes ?? [],
+                    counter: answer.counter, blobCrc32c: content?.checksum ?? place?.at.checksum ?? 0,
+                    place: place.map { LogPlace($0.at) })
                 responder.reply(reply, payload: content.map { [$0.bytes] } ?? [])
             }
         }
@@ -29,16 +31,20 @@ extension RequestDispatcher {
         let blob = try payload(message.blob, message.blobCrc32c, request)
         guard let ballot = Ballot(message.ballot) else { throw BusError(.malformed, "no ballot") }
         let name = try self.name(message.name)
-        let atHand = atOnce ? engine.atHand(name) : nil
+        let proposal = try message.proposal.map { try state($0) }
+        guard proposal == nil || proposal?.tag == ballot else {
+            throw BusError(.malformed, "a proposal of another ballot")
+        }
+        let atHand = !atOnce ? nil : try proposal.map { try self.atHand(name, $0, blob) } ?? engine.atHand(name)
         if atOnce, atHand == nil { return false }
         let responder = try gate.admit(request, responder) { $0.partition(of: name) }
-        engine.stage(name, ballot, blob: blob, needsRoom: message.needsRoom, atHand: atHand) { result in
-            responder.answer(result) { answer in
-                responder.reply(
-                    StageReply(
-                        promised: answer.promised, state: answer.state?.stored,
-                        promise: BallotNumber(answer.promise), counter: answer.counter, chainBase: answer.base))
-            }
+        let completion: Completion<StageResult> = { result in
+            responder.answer(result) { responder.reply(StageReply($0)) }
+        }
+        if let proposal {
+            engine.stage(name, proposing: proposal, blob: blob, atHand: atHand, completion)
+        } else {
+            engine.stage(name, ballot, blob: blob, needsRoom: message.needsRoom, atHand: atHand, completion)
         }
         return true
     }
@@ -107,5 +113,13 @@ extension RequestDispatcher {
         if id.isEmpty { return nil }
         guard let id = BlobID(id) else { throw BusError(.malformed, "no blob id") }
         return BlobPayload(id: id, content: CheckedBytes(bytes: try singlePayload(request), checksum: checksum))
+    }
+}
+
+extension StageReply {
+    fileprivate init(_ answer: StageResult) {
+        self.init(
+            promised: answer.promised, state: answer.state?.stored, promise: BallotNumber(answer.promise),
+            counter: answer.counter, chainBase: answer.base, accepted: answer.accepted)
     }
 }

@@ -31,6 +31,7 @@ struct RequestDispatcher: Sendable {
             case .read: return try read(request, responder, atOnce: true)
             case .stage: return try stage(request, responder, atOnce: true)
             case .commit: return try commit(request, responder, atOnce: true)
+            case .getChunk: return try getChunk(request, responder, atOnce: true)
             default: return false
             }
         } catch {
@@ -48,7 +49,7 @@ struct RequestDispatcher: Sendable {
             case .learn: try learn(request, responder)
             case .list: try list(request, responder)
             case .putChunk: try putChunk(request, responder)
-            case .getChunk: try getChunk(request, responder)
+            case .getChunk: _ = try getChunk(request, responder, atOnce: false)
             case .dropChunks: try dropChunks(request, responder)
             case .fetchReleases: try fetchReleases(request, responder)
             case .forgetReleases: try forgetReleases(request, responder)

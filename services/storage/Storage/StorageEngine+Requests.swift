@@ -8,16 +8,24 @@ extension StorageEngine {
     // MARK: - Registers
 
     public func read(
-        _ name: RegisterName, withBlob: Bool = false, atHand: AtHand? = nil,
+        _ name: RegisterName, withBlob: Bool = false, inPlace: Bool = false, atHand: AtHand? = nil,
         _ completion: @escaping Completion<ReadResult>
     ) {
-        on(slot(of: name), completion) { $0.read(name, withBlob: withBlob, atHand: atHand, $1) }
+        on(slot(of: name), completion) { $0.read(name, withBlob: withBlob, inPlace: inPlace, atHand: atHand, $1) }
     }
 
     /// What memory has for a request; nil: it must be served by a thread that may wait.
-    func atHand(_ name: RegisterName, withBlob: Bool = false, room: Int = 0) -> AtHand? {
+    func atHand(_ name: RegisterName, withBlob: Bool = false, inPlace: Bool = false, room: Int = 0) -> AtHand? {
         guard case .success(let disk) = set.disk(ofSlot: slot(of: name)).disk.replica else { return nil }
-        return disk.atHand(name, withBlob: withBlob, room: room)
+        return disk.atHand(name, withBlob: withBlob, inPlace: inPlace, room: room)
+    }
+
+    /// Where a chunk stands; nil: it is small, or a device has to be asked.
+    func cachedPlace(of name: ChunkName) -> (size: Int, place: ContentPlace)? {
+        guard case .success(let disk) = set.disk(ofSlot: slot(of: name)).disk.replica,
+            let location = disk.index.cachedBlob(BlobKey(name)), let place = disk.place(of: BlobKey(name), at: location)
+        else { return nil }
+        return (Int(location.size), place)
     }
 
     /// Phase 1, with a blob that a later commit will refer to. `needsRoom`: a full disk refuses.
@@ -28,6 +36,14 @@ extension StorageEngine {
         on(slot(of: name), completion) {
             $0.stage(name, ballot, blob: blob, needsRoom: needsRoom, atHand: atHand, $1)
         }
+    }
+
+    /// Phase 1, and phase 2 at once if the register holds nothing: then durable when it completes with `accepted`.
+    public func stage(
+        _ name: RegisterName, proposing state: ReplicaState, blob: BlobPayload? = nil, atHand: AtHand? = nil,
+        _ completion: @escaping Completion<StageResult>
+    ) {
+        on(slot(of: name), completion) { $0.stage(name, proposing: state, blob: blob, atHand: atHand, $1) }
     }
 
     /// Phase 2: durable when it completes with `accepted`.
@@ -58,15 +74,16 @@ extension StorageEngine {
         }
     }
 
-    /// `withOrigin`: the answer tells where the chunk comes from.
+    /// `withOrigin`: the answer tells where the chunk comes from. `inPlace`: of a large one, where it stands is enough.
     public func chunk(
-        _ name: ChunkName, offset: Int = 0, length: Int = 0, probe: Bool = false, withOrigin: Bool = false
+        _ name: ChunkName, offset: Int = 0, length: Int = 0, probe: Bool = false, withOrigin: Bool = false,
+        inPlace: Bool = false
     ) throws(StorageError) -> ChunkAnswer {
         while true {
             let (disk, version) = set.disk(ofSlot: slot(of: name))
             do {
                 return try disk.replica.get().chunk(
-                    name, offset: offset, length: length, probe: probe, withOrigin: withOrigin)
+                    name, offset: offset, length: length, probe: probe, withOrigin: withOrigin, inPlace: inPlace)
             } catch {
                 // What a disk does not have any more, another may have now.
                 let isMoved = set.routing.version != version

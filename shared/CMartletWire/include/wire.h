@@ -65,6 +65,7 @@ static inline const ProtobufCMessageDescriptor *martlet__v1__listing_summary__de
 static inline const ProtobufCMessageDescriptor *martlet__v1__upload_record__descriptor_pointer(void) { return &martlet__v1__upload_record__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__part_record__descriptor_pointer(void) { return &martlet__v1__part_record__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__register_name__descriptor_pointer(void) { return &martlet__v1__register_name__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__log_place__descriptor_pointer(void) { return &martlet__v1__log_place__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__read_request__descriptor_pointer(void) { return &martlet__v1__read_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__read_reply__descriptor_pointer(void) { return &martlet__v1__read_reply__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__stage_request__descriptor_pointer(void) { return &martlet__v1__stage_request__descriptor; }

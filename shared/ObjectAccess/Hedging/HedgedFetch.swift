@@ -7,12 +7,14 @@ import Wire
 /// Gets what any of several replicas can give: asks one, and the next when it fails or is slow; the first right answer counts.
 final class HedgedFetch<Value: Sendable>: Sendable {
     typealias Completion = @Sendable (Result<Value, AccessError>) -> Void
-    /// An answer in which nothing is wrong; nil: the replica does not have it.
-    typealias Check = @Sendable (BusReply) -> Result<Value?, BusError>
+    /// What is found in an answer; nil: the replica does not have it.
+    typealias Found = Result<Value?, BusError>
+    /// Calls back once, now or later.
+    typealias Check = @Sendable (BusReply, @escaping @Sendable (Found) -> Void) -> Void
 
     struct Request: Sendable {
         var type: MessageType
-        var body: [UInt8]
+        var body: @Sendable (NodeName) -> [UInt8]
         var timeout: Duration
         /// After this time without an answer a replica counts as one that has failed.
         var patience: Duration
@@ -71,10 +73,16 @@ final class HedgedFetch<Value: Sendable>: Sendable {
     private func ask(_ node: NodeName, _ delay: Duration) {
         let start = ContinuousClock.now
         environment.send(
-            request.type, body: request.body, to: node, timeout: request.timeout, context: request.context
+            request.type, body: request.body(node), to: node, timeout: request.timeout, context: request.context
         ) { result in
-            if case .success = result { self.hedging.answered(since: start) }
-            self.answered(by: node, result)
+            switch result {
+            case .success(let reply):
+                self.check(reply) { found in
+                    if case .success = found { self.hedging.answered(since: start) }
+                    self.answered(by: node, found)
+                }
+            case .failure(let error): self.answered(by: node, .failure(error))
+            }
         }
         environment.timers.after(delay) { [weak self] in self?.waited(for: node, delay) }
     }
@@ -104,8 +112,7 @@ final class HedgedFetch<Value: Sendable>: Sendable {
         state.withLock { $0.completion != nil && $0.waiting.contains(node) }
     }
 
-    private func answered(by node: NodeName, _ result: Result<BusReply, BusError>) {
-        let found = result.flatMap(check)
+    private func answered(by node: NodeName, _ found: Found) {
         let completion = state.withLock { state in
             state.waiting.remove(node)
             switch found {

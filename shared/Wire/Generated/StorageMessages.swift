@@ -43,17 +43,65 @@ public struct RegisterName: WireMessage, Equatable {
     }
 }
 
+/// Where a record stands in the log of a disk, for those who can read its files themselves.
+public struct LogPlace: WireMessage, Equatable {
+    /// of the log, as the node names it
+    public var directory: String
+    /// its id: a directory of this name on another machine belongs to another disk
+    public var disk: [UInt8]
+    public var position: UInt64
+    public var recordSize: UInt32
+
+    public init(
+        directory: String = "",
+        disk: [UInt8] = [],
+        position: UInt64 = 0,
+        recordSize: UInt32 = 0
+    ) {
+        self.directory = directory
+        self.disk = disk
+        self.position = position
+        self.recordSize = recordSize
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__log_place__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__LogPlace.self).pointee
+        directory = wireString(c.directory)
+        disk = wireBytes(c.disk)
+        position = c.position
+        recordSize = c.record_size
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__LogPlace.self)
+        martlet__v1__log_place__init(c)
+        if !directory.isEmpty { c.pointee.directory = arena.string(directory) }
+        if !disk.isEmpty { c.pointee.disk = arena.binary(disk) }
+        c.pointee.position = position
+        c.pointee.record_size = recordSize
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
 public struct ReadRequest: WireMessage, Equatable {
     public var name: RegisterName?
     /// the answer's payload is the blob beside the register, when there is exactly one
     public var withBlob: Bool
+    /// if it is large, tell where it stands instead of sending it
+    public var inPlace: Bool
 
     public init(
         name: RegisterName? = nil,
-        withBlob: Bool = false
+        withBlob: Bool = false,
+        inPlace: Bool = false
     ) {
         self.name = name
         self.withBlob = withBlob
+        self.inPlace = inPlace
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -64,6 +112,7 @@ public struct ReadRequest: WireMessage, Equatable {
         let c = pointer.assumingMemoryBound(to: Martlet__V1__ReadRequest.self).pointee
         name = c.name.map { RegisterName(reading: UnsafeRawPointer($0)) }
         withBlob = c.with_blob != 0
+        inPlace = c.in_place != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -73,6 +122,7 @@ public struct ReadRequest: WireMessage, Equatable {
             c.pointee.name = name.write(to: arena).assumingMemoryBound(to: Martlet__V1__RegisterName.self)
         }
         c.pointee.with_blob = withBlob ? 1 : 0
+        c.pointee.in_place = inPlace ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -86,17 +136,21 @@ public struct ReadReply: WireMessage, Equatable {
     public var counter: UInt64
     /// of the payload; 0: not told
     public var blobCrc32c: UInt32
+    /// of the blob, instead of the payload
+    public var place: LogPlace?
 
     public init(
         state: StoredState? = nil,
         blob: [UInt8] = [],
         counter: UInt64 = 0,
-        blobCrc32c: UInt32 = 0
+        blobCrc32c: UInt32 = 0,
+        place: LogPlace? = nil
     ) {
         self.state = state
         self.blob = blob
         self.counter = counter
         self.blobCrc32c = blobCrc32c
+        self.place = place
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -109,6 +163,7 @@ public struct ReadReply: WireMessage, Equatable {
         blob = wireBytes(c.blob)
         counter = c.counter
         blobCrc32c = c.blob_crc32c
+        place = c.place.map { LogPlace(reading: UnsafeRawPointer($0)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -120,6 +175,9 @@ public struct ReadReply: WireMessage, Equatable {
         if !blob.isEmpty { c.pointee.blob = arena.binary(blob) }
         c.pointee.counter = counter
         c.pointee.blob_crc32c = blobCrc32c
+        if let place {
+            c.pointee.place = place.write(to: arena).assumingMemoryBound(to: Martlet__V1__LogPlace.self)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -133,19 +191,23 @@ public struct StageRequest: WireMessage, Equatable {
     public var blobCrc32c: UInt32
     /// the commit to come stores something: a full disk refuses now, while nothing has happened
     public var needsRoom: Bool
+    /// commit this at once if nothing is here; its tag is the ballot. Only where one replica decides alone
+    public var proposal: StoredState?
 
     public init(
         name: RegisterName? = nil,
         ballot: BallotNumber? = nil,
         blob: [UInt8] = [],
         blobCrc32c: UInt32 = 0,
-        needsRoom: Bool = false
+        needsRoom: Bool = false,
+        proposal: StoredState? = nil
     ) {
         self.name = name
         self.ballot = ballot
         self.blob = blob
         self.blobCrc32c = blobCrc32c
         self.needsRoom = needsRoom
+        self.proposal = proposal
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -159,6 +221,7 @@ public struct StageRequest: WireMessage, Equatable {
         blob = wireBytes(c.blob)
         blobCrc32c = c.blob_crc32c
         needsRoom = c.needs_room != 0
+        proposal = c.proposal.map { StoredState(reading: UnsafeRawPointer($0)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -173,6 +236,9 @@ public struct StageRequest: WireMessage, Equatable {
         if !blob.isEmpty { c.pointee.blob = arena.binary(blob) }
         c.pointee.blob_crc32c = blobCrc32c
         c.pointee.needs_room = needsRoom ? 1 : 0
+        if let proposal {
+            c.pointee.proposal = proposal.write(to: arena).assumingMemoryBound(to: Martlet__V1__StoredState.self)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -186,19 +252,23 @@ public struct StageReply: WireMessage, Equatable {
     public var counter: UInt64
     /// promised, and nothing is here: the chain of the key begins above this sequence
     public var chainBase: UInt64
+    /// the proposal is committed
+    public var accepted: Bool
 
     public init(
         promised: Bool = false,
         state: StoredState? = nil,
         promise: BallotNumber? = nil,
         counter: UInt64 = 0,
-        chainBase: UInt64 = 0
+        chainBase: UInt64 = 0,
+        accepted: Bool = false
     ) {
         self.promised = promised
         self.state = state
         self.promise = promise
         self.counter = counter
         self.chainBase = chainBase
+        self.accepted = accepted
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -212,6 +282,7 @@ public struct StageReply: WireMessage, Equatable {
         promise = c.promise.map { BallotNumber(reading: UnsafeRawPointer($0)) }
         counter = c.counter
         chainBase = c.chain_base
+        accepted = c.accepted != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -226,6 +297,7 @@ public struct StageReply: WireMessage, Equatable {
         }
         c.pointee.counter = counter
         c.pointee.chain_base = chainBase
+        c.pointee.accepted = accepted ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -531,6 +603,8 @@ public struct GetChunkRequest: WireMessage, Equatable {
     public var probe: Bool
     /// the answer tells owner and time
     public var withOwner: Bool
+    /// if the chunk is large, tell where it stands instead of sending it
+    public var inPlace: Bool
 
     public init(
         blob: [UInt8] = [],
@@ -538,7 +612,8 @@ public struct GetChunkRequest: WireMessage, Equatable {
         offset: UInt32 = 0,
         length: UInt32 = 0,
         probe: Bool = false,
-        withOwner: Bool = false
+        withOwner: Bool = false,
+        inPlace: Bool = false
     ) {
         self.blob = blob
         self.index = index
@@ -546,6 +621,7 @@ public struct GetChunkRequest: WireMessage, Equatable {
         self.length = length
         self.probe = probe
         self.withOwner = withOwner
+        self.inPlace = inPlace
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -560,6 +636,7 @@ public struct GetChunkRequest: WireMessage, Equatable {
         length = c.length
         probe = c.probe != 0
         withOwner = c.with_owner != 0
+        inPlace = c.in_place != 0
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -571,6 +648,7 @@ public struct GetChunkRequest: WireMessage, Equatable {
         c.pointee.length = length
         c.pointee.probe = probe ? 1 : 0
         c.pointee.with_owner = withOwner ? 1 : 0
+        c.pointee.in_place = inPlace ? 1 : 0
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -582,17 +660,21 @@ public struct GetChunkReply: WireMessage, Equatable {
     public var crc32c: UInt32
     public var owner: RegisterName?
     public var writtenMilliseconds: Int64
+    /// of the whole chunk, instead of the payload; crc32c is that of the whole chunk then
+    public var place: LogPlace?
 
     public init(
         size: UInt32 = 0,
         crc32c: UInt32 = 0,
         owner: RegisterName? = nil,
-        writtenMilliseconds: Int64 = 0
+        writtenMilliseconds: Int64 = 0,
+        place: LogPlace? = nil
     ) {
         self.size = size
         self.crc32c = crc32c
         self.owner = owner
         self.writtenMilliseconds = writtenMilliseconds
+        self.place = place
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -605,6 +687,7 @@ public struct GetChunkReply: WireMessage, Equatable {
         crc32c = c.crc32c
         owner = c.owner.map { RegisterName(reading: UnsafeRawPointer($0)) }
         writtenMilliseconds = c.written_milliseconds
+        place = c.place.map { LogPlace(reading: UnsafeRawPointer($0)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -616,6 +699,9 @@ public struct GetChunkReply: WireMessage, Equatable {
             c.pointee.owner = owner.write(to: arena).assumingMemoryBound(to: Martlet__V1__RegisterName.self)
         }
         c.pointee.written_milliseconds = writtenMilliseconds
+        if let place {
+            c.pointee.place = place.write(to: arena).assumingMemoryBound(to: Martlet__V1__LogPlace.self)
+        }
         return UnsafeMutableRawPointer(c)
     }
 }

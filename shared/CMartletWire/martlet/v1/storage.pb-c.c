@@ -52,6 +52,51 @@ void   martlet__v1__register_name__free_unpacked
   assert(message->base.descriptor == &martlet__v1__register_name__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__log_place__init
+                     (Martlet__V1__LogPlace         *message)
+{
+  static const Martlet__V1__LogPlace init_value = MARTLET__V1__LOG_PLACE__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__log_place__get_packed_size
+                     (const Martlet__V1__LogPlace *message)
+{
+  assert(message->base.descriptor == &martlet__v1__log_place__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__log_place__pack
+                     (const Martlet__V1__LogPlace *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__log_place__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__log_place__pack_to_buffer
+                     (const Martlet__V1__LogPlace *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__log_place__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__LogPlace *
+       martlet__v1__log_place__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__LogPlace *)
+     protobuf_c_message_unpack (&martlet__v1__log_place__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__log_place__free_unpacked
+                     (Martlet__V1__LogPlace *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__log_place__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__read_request__init
                      (Martlet__V1__ReadRequest         *message)
 {
@@ -2771,7 +2816,84 @@ const ProtobufCMessageDescriptor martlet__v1__register_name__descriptor =
   (ProtobufCMessageInit) martlet__v1__register_name__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__read_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor martlet__v1__log_place__field_descriptors[4] =
+{
+  {
+    "directory",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__LogPlace, directory),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disk",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__LogPlace, disk),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "position",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__LogPlace, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "record_size",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__LogPlace, record_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__log_place__field_indices_by_name[] = {
+  0,   /* field[0] = directory */
+  1,   /* field[1] = disk */
+  2,   /* field[2] = position */
+  3,   /* field[3] = record_size */
+};
+static const ProtobufCIntRange martlet__v1__log_place__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor martlet__v1__log_place__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.LogPlace",
+  "LogPlace",
+  "Martlet__V1__LogPlace",
+  "martlet.v1",
+  sizeof(Martlet__V1__LogPlace),
+  4,
+  martlet__v1__log_place__field_descriptors,
+  martlet__v1__log_place__field_indices_by_name,
+  1,  martlet__v1__log_place__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__log_place__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__read_request__field_descriptors[3] =
 {
   {
     "name",
@@ -2797,15 +2919,28 @@ static const ProtobufCFieldDescriptor martlet__v1__read_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "in_place",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ReadRequest, in_place),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__read_request__field_indices_by_name[] = {
+  2,   /* field[2] = in_place */
   0,   /* field[0] = name */
   1,   /* field[1] = with_blob */
 };
 static const ProtobufCIntRange martlet__v1__read_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor martlet__v1__read_request__descriptor =
 {
@@ -2815,14 +2950,14 @@ const ProtobufCMessageDescriptor martlet__v1__read_request__descriptor =
   "Martlet__V1__ReadRequest",
   "martlet.v1",
   sizeof(Martlet__V1__ReadRequest),
-  2,
+  3,
   martlet__v1__read_request__field_descriptors,
   martlet__v1__read_request__field_indices_by_name,
   1,  martlet__v1__read_request__number_ranges,
   (ProtobufCMessageInit) martlet__v1__read_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__read_reply__field_descriptors[4] =
+static const ProtobufCFieldDescriptor martlet__v1__read_reply__field_descriptors[5] =
 {
   {
     "state",
@@ -2872,17 +3007,30 @@ static const ProtobufCFieldDescriptor martlet__v1__read_reply__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "place",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ReadReply, place),
+    &martlet__v1__log_place__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__read_reply__field_indices_by_name[] = {
   1,   /* field[1] = blob */
   3,   /* field[3] = blob_crc32c */
   2,   /* field[2] = counter */
+  4,   /* field[4] = place */
   0,   /* field[0] = state */
 };
 static const ProtobufCIntRange martlet__v1__read_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor martlet__v1__read_reply__descriptor =
 {
@@ -2892,14 +3040,14 @@ const ProtobufCMessageDescriptor martlet__v1__read_reply__descriptor =
   "Martlet__V1__ReadReply",
   "martlet.v1",
   sizeof(Martlet__V1__ReadReply),
-  4,
+  5,
   martlet__v1__read_reply__field_descriptors,
   martlet__v1__read_reply__field_indices_by_name,
   1,  martlet__v1__read_reply__number_ranges,
   (ProtobufCMessageInit) martlet__v1__read_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__stage_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor martlet__v1__stage_request__field_descriptors[6] =
 {
   {
     "name",
@@ -2961,6 +3109,18 @@ static const ProtobufCFieldDescriptor martlet__v1__stage_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "proposal",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__StageRequest, proposal),
+    &martlet__v1__stored_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__stage_request__field_indices_by_name[] = {
   1,   /* field[1] = ballot */
@@ -2968,11 +3128,12 @@ static const unsigned martlet__v1__stage_request__field_indices_by_name[] = {
   3,   /* field[3] = blob_crc32c */
   0,   /* field[0] = name */
   4,   /* field[4] = needs_room */
+  5,   /* field[5] = proposal */
 };
 static const ProtobufCIntRange martlet__v1__stage_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor martlet__v1__stage_request__descriptor =
 {
@@ -2982,14 +3143,14 @@ const ProtobufCMessageDescriptor martlet__v1__stage_request__descriptor =
   "Martlet__V1__StageRequest",
   "martlet.v1",
   sizeof(Martlet__V1__StageRequest),
-  5,
+  6,
   martlet__v1__stage_request__field_descriptors,
   martlet__v1__stage_request__field_indices_by_name,
   1,  martlet__v1__stage_request__number_ranges,
   (ProtobufCMessageInit) martlet__v1__stage_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__stage_reply__field_descriptors[5] =
+static const ProtobufCFieldDescriptor martlet__v1__stage_reply__field_descriptors[6] =
 {
   {
     "promised",
@@ -3051,8 +3212,21 @@ static const ProtobufCFieldDescriptor martlet__v1__stage_reply__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "accepted",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__StageReply, accepted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__stage_reply__field_indices_by_name[] = {
+  5,   /* field[5] = accepted */
   4,   /* field[4] = chain_base */
   3,   /* field[3] = counter */
   2,   /* field[2] = promise */
@@ -3062,7 +3236,7 @@ static const unsigned martlet__v1__stage_reply__field_indices_by_name[] = {
 static const ProtobufCIntRange martlet__v1__stage_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor martlet__v1__stage_reply__descriptor =
 {
@@ -3072,7 +3246,7 @@ const ProtobufCMessageDescriptor martlet__v1__stage_reply__descriptor =
   "Martlet__V1__StageReply",
   "martlet.v1",
   sizeof(Martlet__V1__StageReply),
-  5,
+  6,
   martlet__v1__stage_reply__field_descriptors,
   martlet__v1__stage_reply__field_indices_by_name,
   1,  martlet__v1__stage_reply__number_ranges,
@@ -3489,7 +3663,7 @@ const ProtobufCMessageDescriptor martlet__v1__put_chunk_reply__descriptor =
   (ProtobufCMessageInit) martlet__v1__put_chunk_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__get_chunk_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor martlet__v1__get_chunk_request__field_descriptors[7] =
 {
   {
     "blob",
@@ -3563,9 +3737,22 @@ static const ProtobufCFieldDescriptor martlet__v1__get_chunk_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "in_place",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__GetChunkRequest, in_place),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__get_chunk_request__field_indices_by_name[] = {
   0,   /* field[0] = blob */
+  6,   /* field[6] = in_place */
   1,   /* field[1] = index */
   3,   /* field[3] = length */
   2,   /* field[2] = offset */
@@ -3575,7 +3762,7 @@ static const unsigned martlet__v1__get_chunk_request__field_indices_by_name[] = 
 static const ProtobufCIntRange martlet__v1__get_chunk_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor martlet__v1__get_chunk_request__descriptor =
 {
@@ -3585,14 +3772,14 @@ const ProtobufCMessageDescriptor martlet__v1__get_chunk_request__descriptor =
   "Martlet__V1__GetChunkRequest",
   "martlet.v1",
   sizeof(Martlet__V1__GetChunkRequest),
-  6,
+  7,
   martlet__v1__get_chunk_request__field_descriptors,
   martlet__v1__get_chunk_request__field_indices_by_name,
   1,  martlet__v1__get_chunk_request__number_ranges,
   (ProtobufCMessageInit) martlet__v1__get_chunk_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descriptors[4] =
+static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descriptors[5] =
 {
   {
     "size",
@@ -3642,17 +3829,30 @@ static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "place",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__GetChunkReply, place),
+    &martlet__v1__log_place__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__get_chunk_reply__field_indices_by_name[] = {
   1,   /* field[1] = crc32c */
   2,   /* field[2] = owner */
+  4,   /* field[4] = place */
   0,   /* field[0] = size */
   3,   /* field[3] = written_milliseconds */
 };
 static const ProtobufCIntRange martlet__v1__get_chunk_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor =
 {
@@ -3662,7 +3862,7 @@ const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor =
   "Martlet__V1__GetChunkReply",
   "martlet.v1",
   sizeof(Martlet__V1__GetChunkReply),
-  4,
+  5,
   martlet__v1__get_chunk_reply__field_descriptors,
   martlet__v1__get_chunk_reply__field_indices_by_name,
   1,  martlet__v1__get_chunk_reply__number_ranges,

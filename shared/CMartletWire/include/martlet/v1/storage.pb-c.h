@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 #include "martlet/v1/record.pb-c.h"
 
 typedef struct Martlet__V1__RegisterName Martlet__V1__RegisterName;
+typedef struct Martlet__V1__LogPlace Martlet__V1__LogPlace;
 typedef struct Martlet__V1__ReadRequest Martlet__V1__ReadRequest;
 typedef struct Martlet__V1__ReadReply Martlet__V1__ReadReply;
 typedef struct Martlet__V1__StageRequest Martlet__V1__StageRequest;
@@ -129,6 +130,28 @@ struct  Martlet__V1__RegisterName
     , {0,NULL}, 0, {0,NULL} }
 
 
+/*
+ * Where a record stands in the log of a disk, for those who can read its files themselves.
+ */
+struct  Martlet__V1__LogPlace
+{
+  ProtobufCMessage base;
+  /*
+   * of the log, as the node names it
+   */
+  char *directory;
+  /*
+   * its id: a directory of this name on another machine belongs to another disk
+   */
+  ProtobufCBinaryData disk;
+  uint64_t position;
+  uint32_t record_size;
+};
+#define MARTLET__V1__LOG_PLACE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__log_place__descriptor) \
+    , (char *)protobuf_c_empty_string, {0,NULL}, 0, 0 }
+
+
 struct  Martlet__V1__ReadRequest
 {
   ProtobufCMessage base;
@@ -137,10 +160,14 @@ struct  Martlet__V1__ReadRequest
    * the answer's payload is the blob beside the register, when there is exactly one
    */
   protobuf_c_boolean with_blob;
+  /*
+   * if it is large, tell where it stands instead of sending it
+   */
+  protobuf_c_boolean in_place;
 };
 #define MARTLET__V1__READ_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__read_request__descriptor) \
-    , NULL, 0 }
+    , NULL, 0, 0 }
 
 
 struct  Martlet__V1__ReadReply
@@ -162,10 +189,14 @@ struct  Martlet__V1__ReadReply
    * of the payload; 0: not told
    */
   uint32_t blob_crc32c;
+  /*
+   * of the blob, instead of the payload
+   */
+  Martlet__V1__LogPlace *place;
 };
 #define MARTLET__V1__READ_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__read_reply__descriptor) \
-    , NULL, {0,NULL}, 0, 0 }
+    , NULL, {0,NULL}, 0, 0, NULL }
 
 
 /*
@@ -185,10 +216,14 @@ struct  Martlet__V1__StageRequest
    * the commit to come stores something: a full disk refuses now, while nothing has happened
    */
   protobuf_c_boolean needs_room;
+  /*
+   * commit this at once if nothing is here; its tag is the ballot. Only where one replica decides alone
+   */
+  Martlet__V1__StoredState *proposal;
 };
 #define MARTLET__V1__STAGE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__stage_request__descriptor) \
-    , NULL, NULL, {0,NULL}, 0, 0 }
+    , NULL, NULL, {0,NULL}, 0, 0, NULL }
 
 
 struct  Martlet__V1__StageReply
@@ -208,10 +243,14 @@ struct  Martlet__V1__StageReply
    * promised, and nothing is here: the chain of the key begins above this sequence
    */
   uint64_t chain_base;
+  /*
+   * the proposal is committed
+   */
+  protobuf_c_boolean accepted;
 };
 #define MARTLET__V1__STAGE_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__stage_reply__descriptor) \
-    , 0, NULL, NULL, 0, 0 }
+    , 0, NULL, NULL, 0, 0, 0 }
 
 
 /*
@@ -331,10 +370,14 @@ struct  Martlet__V1__GetChunkRequest
    * the answer tells owner and time
    */
   protobuf_c_boolean with_owner;
+  /*
+   * if the chunk is large, tell where it stands instead of sending it
+   */
+  protobuf_c_boolean in_place;
 };
 #define MARTLET__V1__GET_CHUNK_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__get_chunk_request__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Martlet__V1__GetChunkReply
@@ -350,10 +393,14 @@ struct  Martlet__V1__GetChunkReply
   uint32_t crc32c;
   Martlet__V1__RegisterName *owner;
   int64_t written_milliseconds;
+  /*
+   * of the whole chunk, instead of the payload; crc32c is that of the whole chunk then
+   */
+  Martlet__V1__LogPlace *place;
 };
 #define MARTLET__V1__GET_CHUNK_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__get_chunk_reply__descriptor) \
-    , 0, 0, NULL, 0 }
+    , 0, 0, NULL, 0, NULL }
 
 
 /*
@@ -1132,6 +1179,25 @@ Martlet__V1__RegisterName *
                       const uint8_t       *data);
 void   martlet__v1__register_name__free_unpacked
                      (Martlet__V1__RegisterName *message,
+                      ProtobufCAllocator *allocator);
+/* Martlet__V1__LogPlace methods */
+void   martlet__v1__log_place__init
+                     (Martlet__V1__LogPlace         *message);
+size_t martlet__v1__log_place__get_packed_size
+                     (const Martlet__V1__LogPlace   *message);
+size_t martlet__v1__log_place__pack
+                     (const Martlet__V1__LogPlace   *message,
+                      uint8_t             *out);
+size_t martlet__v1__log_place__pack_to_buffer
+                     (const Martlet__V1__LogPlace   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__LogPlace *
+       martlet__v1__log_place__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__log_place__free_unpacked
+                     (Martlet__V1__LogPlace *message,
                       ProtobufCAllocator *allocator);
 /* Martlet__V1__ReadRequest methods */
 void   martlet__v1__read_request__init
@@ -2259,6 +2325,9 @@ void   martlet__v1__adopt_ring_reply__free_unpacked
 typedef void (*Martlet__V1__RegisterName_Closure)
                  (const Martlet__V1__RegisterName *message,
                   void *closure_data);
+typedef void (*Martlet__V1__LogPlace_Closure)
+                 (const Martlet__V1__LogPlace *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__ReadRequest_Closure)
                  (const Martlet__V1__ReadRequest *message,
                   void *closure_data);
@@ -2445,6 +2514,7 @@ typedef void (*Martlet__V1__AdoptRingReply_Closure)
 extern const ProtobufCEnumDescriptor    martlet__v1__commit_outcome__descriptor;
 extern const ProtobufCEnumDescriptor    martlet__v1__learn_outcome__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__register_name__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__log_place__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__read_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__read_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__stage_request__descriptor;

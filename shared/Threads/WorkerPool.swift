@@ -1,9 +1,6 @@
-import Synchronization
-import Threads
-
 /// A few threads that may block, and a bounded queue before them.
-final class WorkerPool: Sendable {
-    typealias Job = @Sendable () -> Void
+public final class WorkerPool: Sendable {
+    public typealias Job = @Sendable () -> Void
 
     fileprivate struct State {
         var jobs: [Job] = []
@@ -16,17 +13,19 @@ final class WorkerPool: Sendable {
     private let state = Monitor(State())
     private let queueMax: Int
 
-    init(queueMax: Int) { self.queueMax = queueMax }
+    public init(queueMax: Int) { self.queueMax = queueMax }
 
-    var waiting: Int { state.withLock { $0.jobs.count - $0.head } }
+    /// Jobs that no thread has begun.
+    public var waiting: Int { state.withLock { $0.jobs.count - $0.head } }
 
-    func start(threads count: Int, name: String) {
+    /// Once.
+    public func start(threads count: Int, name: String) {
         let threads = (0..<count).map { _ in BlockingThread(name: name) { self.run() } }
         state.withLock { $0.threads = threads }
     }
 
     /// False when the queue is full or the pool stops: the job will not run.
-    func submit(_ job: @escaping Job) -> Bool {
+    public func submit(_ job: @escaping Job) -> Bool {
         let (isAccepted, wakes) = state.withLock { state -> (Bool, Bool) in
             guard !state.isStopping, state.jobs.count - state.head < queueMax else { return (false, false) }
             state.jobs.append(job)
@@ -37,14 +36,20 @@ final class WorkerPool: Sendable {
     }
 
     /// Runs what waits, then ends the threads.
-    func stop() {
+    public func stop() {
+        for thread in end() { thread.join() }
+    }
+
+    /// The same without waiting for it: also for one of its own threads to call.
+    @discardableResult
+    public func end() -> [BlockingThread] {
         let threads = state.withLock { state in
             state.isStopping = true
             defer { state.threads = [] }
             return state.threads
         }
         state.wake()
-        for thread in threads { thread.join() }
+        return threads
     }
 
     private func run() {

@@ -1,0 +1,110 @@
+import Foundation
+import Model
+import NIOCore
+import Testing
+
+@testable import ObjectLog
+
+/// Records read by another process than the one that writes the log.
+@Suite struct LogViewTests {
+    private let folder = FileManager.default.temporaryDirectory.path + "/log-view-\(UUID().uuidString)"
+
+    private func withLog(_ body: (OpenLog, LogView) throws -> Void) throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let open = try OpenLog(try RealDirectory(folder))
+        defer { open.log.stop() }
+        try body(open, LogView(of: open.log.path, disk: open.log.owner.disk))
+    }
+
+    @Test("Records are read while the log is written, past the cache or not")
+    func reads() throws {
+        try withLog { open, view in
+            for size in [0, 100, 5000, 40_000] {
+                let entry = LogEntry.text("record of \(size)", payload: size)
+                let position = try open.write(entry)
+                let record = try view.read(at: position, size: entry.recordSize)
+                #expect(record.payload == entry.payload && record.head == entry.head)
+            }
+        }
+    }
+
+    @Test("Nothing is locked or written")
+    func leavesAlone() throws {
+        try withLog { open, view in
+            let position = try open.write(.text("a", payload: 100))
+            _ = try view.read(at: position, size: LogEntry.text("a", payload: 100).recordSize)
+            #expect(open.report.damages.isEmpty)
+            open.log.stop()
+            #expect(throws: ObjectLogError.self) { try view.read(at: LogPosition(segment: 77, offset: 64), size: 100) }
+            #expect(!FileManager.default.fileExists(atPath: folder + "/" + segmentName(77)))
+            try OpenLog(try RealDirectory(folder)).log.stop()
+        }
+    }
+
+    @Test("What stands there otherwise is refused: another size, another place, damage")
+    func damaged() throws {
+        try withLog { open, view in
+            let entry = LogEntry.text("a", payload: 1000)
+            let position = try open.write(entry)
+            _ = try open.write(.text("b", payload: 1000))
+            for (position, size) in [
+                (position, entry.recordSize + 8), (position.advanced(by: 8), entry.recordSize), (position, 1 << 30),
+            ] {
+                #expect(throws: ObjectLogError.self) { try view.read(at: position, size: size) }
+            }
+            let file = try #require(FileHandle(forUpdatingAtPath: folder + "/" + segmentName(Int(position.segment))))
+            try file.seek(toOffset: UInt64(position.offset) + 500)
+            try file.write(contentsOf: [0x55, 0xaa, 0x55])
+            try file.close()
+            #expect(throws: ObjectLogError.self) { try view.read(at: position, size: entry.recordSize) }
+        }
+    }
+
+    @Test("The log of another disk, or none, is not read")
+    func foreign() throws {
+        try withLog { open, _ in
+            let entry = LogEntry.text("a", payload: 1000)
+            let position = try open.write(entry)
+            let other = LogView(of: folder, disk: DiskID(high: 1, low: 2))
+            #expect {
+                try other.read(at: position, size: entry.recordSize)
+            } throws: {
+                if case .foreign? = $0 as? ObjectLogError { true } else { false }
+            }
+            let nowhere = LogView(of: folder + "/no", disk: open.log.owner.disk)
+            #expect {
+                try nowhere.read(at: position, size: entry.recordSize)
+            } throws: {
+                if case .file(let error)? = $0 as? ObjectLogError { error.operation == "open" } else { false }
+            }
+        }
+    }
+
+    @Test("A segment that was removed is not read, though it was open here")
+    func removed() throws {
+        try withLog { open, view in
+            let entry = LogEntry.text("a", payload: 20_000)
+            let positions = try (0..<8).map { _ in try open.write(entry) }
+            _ = try view.read(at: positions[0], size: entry.recordSize)
+            #expect(positions.last?.segment != positions[0].segment)
+            try open.log.remove(segment: positions[0].segment)
+            #expect(throws: ObjectLogError.self) { try view.read(at: positions[0], size: entry.recordSize) }
+        }
+    }
+
+    @Test("A link in place of a segment is not followed")
+    func link() throws {
+        try withLog { open, _ in
+            let entry = LogEntry.text("a", payload: 1000)
+            let position = try open.write(entry)
+            let linked = folder + "-linked"
+            try FileManager.default.createDirectory(atPath: linked, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: linked) }
+            let name = segmentName(Int(position.segment))
+            try FileManager.default.createSymbolicLink(
+                atPath: linked + "/" + name, withDestinationPath: folder + "/" + name)
+            let view = LogView(of: linked, disk: open.log.owner.disk)
+            #expect(throws: ObjectLogError.self) { try view.read(at: position, size: entry.recordSize) }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import Model
+import NIOCore
+import ObjectLog
+import Observability
+import Synchronization
+import Threads
+
+/// Reads large content where it stands in the log of a storage node on the same machine, which only says where: what HDFS calls
+/// short-circuit local reads. The bytes pass no second process, and every checksum of the record is verified here.
+///
+/// A node whose log cannot be read (it is on another machine, or belongs to another account), or only slowly, sends its
+/// content, and is not asked for places for a while.
+final class ShortCircuitReads: Sendable {
+    private struct Log: Hashable {
+        let directory: String
+        let disk: DiskID
+    }
+
+    private struct State {
+        var views: [Log: LogView] = [:]
+        var barred: [NodeName: ContinuousClock.Instant] = [:]
+    }
+
+    static let threads = 4
+    /// Reads that may wait for a thread; beyond it content is sent.
+    static let queueMax = 256
+    /// Disks whose segments are kept open.
+    static let viewsMax = 64
+    static let barredFor = Duration.seconds(10)
+    /// Then all are closed: of a segment that is removed while it is read, an open descriptor holds the space.
+    static let openFor = Duration.seconds(30)
+
+    private let pool = WorkerPool(queueMax: queueMax)
+    private let state = Mutex(State())
+    private let timers: any TimerScheduling
+    private let patience: Duration
+    private let taken: Counter
+    private let sent: Counter
+
+    /// - Parameter patience: how long a read may take, the wait for a thread included.
+    init(_ timers: any TimerScheduling, patience: Duration, _ registry: MetricsRegistry) {
+        self.timers = timers
+        self.patience = patience
+        let (name, help) = (
+            "martlet_short_circuit_reads_total", "Large content read from the log of a node, or sent by it after all"
+        )
+        taken = registry.counter(name, help: help, labels: ["result": "read"])
+        sent = registry.counter(name, help: help, labels: ["result": "sent"])
+        pool.start(threads: Self.threads, name: "log-reader")
+    }
+
+    deinit { pool.end() }
+
+    /// Whether to ask the node for places.
+    func isOpen(to node: NodeName) -> Bool {
+        state.withLock { state in
+            guard let end = state.barred[node] else { return true }
+            if end <= .now { state.barred[node] = nil }
+            return end <= .now
+        }
+    }
+
+    /// `completion` is called once, on any thread, with the whole content; nil: the node must send it.
+    func read(_ place: ContentPlace, _ completion: @escaping @Sendable (ByteBuffer?) -> Void) {
+        let answer = FirstAnswer { [taken, sent] content in
+            (content == nil ? sent : taken).increment()
+            completion(content)
+        }
+        let isAccepted = pool.submit { [weak self] in answer.give(self?.read(place)) }
+        guard isAccepted else {
+            answer.give(nil)
+            return
+        }
+        // A device that hangs keeps its reader, but not those who wait for it.
+        timers.after(patience) { [weak self] in
+            if answer.give(nil) { self?.bar(place.node) }
+        }
+    }
+
+    /// nil also when compaction has moved it, or it is damaged, which the node finds when it reads it itself.
+    private func read(_ place: ContentPlace) -> ByteBuffer? {
+        do throws(ObjectLogError) {
+            let record = try view(place).read(at: place.position, size: place.recordSize)
+            return record.payloadChecksum == place.checksum ? record.payload : nil
+        } catch {
+            if error.meansNoAccess { bar(place.node) }
+            return nil
+        }
+    }
+
+    private func bar(_ node: NodeName) { state.withLock { $0.barred[node] = .now + Self.barredFor } }
+
+    private func view(_ place: ContentPlace) -> LogView {
+        let (view, isFirst) = state.withLock { state in
+            let log = Log(directory: place.directory, disk: place.disk)
+            if let view = state.views[log] { return (view, false) }
+            if state.views.count >= Self.viewsMax { state.views = [:] }
+            let view = LogView(of: place.directory, disk: place.disk)
+            state.views[log] = view
+            return (view, state.views.count == 1)
+        }
+        if isFirst {
+            timers.after(Self.openFor) { [weak self] in self?.state.withLock { $0.views = [:] } }
+        }
+        return view
+    }
+}
+
+/// Passes the first of several answers on.
+private final class FirstAnswer: Sendable {
+    private let completion: Mutex<(@Sendable (ByteBuffer?) -> Void)?>
+
+    init(_ completion: @escaping @Sendable (ByteBuffer?) -> Void) { self.completion = Mutex(completion) }
+
+    /// Whether it was the first.
+    @discardableResult
+    func give(_ content: ByteBuffer?) -> Bool {
+        let completion = completion.withLock { completion in
+            defer { completion = nil }
+            return completion
+        }
+        completion?(content)
+        return completion != nil
+    }
+}
+
+extension ObjectLogError {
+    /// The file is not there, not ours to read, or of another disk.
+    fileprivate var meansNoAccess: Bool {
+        switch self {
+        case .file(let error): error.operation == "open"
+        case .foreign, .newerFormat: true
+        default: false
+        }
+    }
+}
