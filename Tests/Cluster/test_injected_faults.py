@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 import tracing
-from conftest import BINARIES, Cluster, stop_cluster, wait_until
+from conftest import Cluster, stop_cluster, wait_until
 from timed_writers import TimedWriters
 from writers import Writers
 

@@ -30,12 +30,13 @@ final class RingClient {
 
     /// Sends a request and returns the answer, both over the network. false: known to be out of reach.
     func exchange<Answer>(
-        _ node: NodeName, _ request: @escaping (RingReplica, @escaping (Answer) -> Void) -> Void,
+        _ node: NodeName, atMostOnce: Bool = false,
+        _ request: @escaping (RingReplica, @escaping (Answer) -> Void) -> Void,
         _ answer: @escaping (Answer) -> Void
     ) -> Bool {
         let replica = simulation.replica(node)
         let (address, network) = (address, simulation.network)
-        return network.send(from: address, to: replica.address) {
+        return network.send(from: address, to: replica.address, atMostOnce: atMostOnce) {
             request(replica) { result in
                 network.send(from: replica.address, to: address) { answer(result) }
             }

@@ -59,6 +59,16 @@ final class RingReplica {
         act(machine.stage(key, ballot: ballot, stored: stored(key)), key) { reply(.value($0)) }
     }
 
+    func propose(
+        _ epoch: UInt64, _ key: Int, _ state: SimulatedState,
+        _ reply: @escaping (RingAnswer<StageDecision<SimulatedRecord>>) -> Void
+    ) {
+        guard admits(epoch, reply) else { return }
+        let decision = machine.stage(key, proposing: state, stored: stored(key))
+        if decision.answer == .accepted { simulation.purged.noteAccepted(state, of: key) }
+        act(decision, key) { reply(.value($0)) }
+    }
+
     func commit(
         _ epoch: UInt64, _ key: Int, _ state: SimulatedState,
         _ reply: @escaping (RingAnswer<CommitDecision<SimulatedRecord>>) -> Void

@@ -47,7 +47,9 @@ final class RingWrite {
 
     private func begin() {
         guard end != nil else { return }
-        act(proposer.begin(counter: client.clock.next()))
+        var opening: SimulatedRecord?
+        if onlyTo == nil, case .write(let record) = change(nil) { opening = record }
+        act(proposer.begin(counter: client.clock.next(), opening: opening, base: client.clock.base))
     }
 
     private func act(_ directives: [ProposerDirective<SimulatedRecord>]) {
@@ -57,7 +59,7 @@ final class RingWrite {
     private func act(_ directive: ProposerDirective<SimulatedRecord>) {
         switch directive {
         case .stage(let ballot, let nodes, _): stage(ballot, nodes)
-        case .propose: preconditionFailure("no replica decides alone in this simulation")
+        case .propose(let state, let node): propose(state, node)
         case .decide(let current): act(proposer.decided(change(current)))
         case .commit(let state, let nodes):
             for node in nodes where onlyTo.map({ $0 == node }) ?? true { commit(state, node) }
@@ -98,9 +100,23 @@ final class RingWrite {
 
     // MARK: - Messages
 
-    private func stage(_ ballot: Ballot, _ nodes: [NodeName]) {
+    private func expect(_ ballot: Ballot) {
         self.ballot = ballot
         client.simulation.scheduler.after(20_000) { self.act(self.proposer.onTimeout(ballot: ballot)) }
+    }
+
+    private func propose(_ state: SimulatedState, _ node: NodeName) {
+        let (ballot, epoch) = (state.tag, epoch)
+        expect(ballot)
+        let sent = client.exchange(node, atMostOnce: true, { $0.propose(epoch, self.key, state, $1) }) {
+            [self] answer in
+            act(staged(node, ballot, answer))
+        }
+        if !sent { act(proposer.onLost(node, ballot: ballot, request: .stage, untouched: true)) }
+    }
+
+    private func stage(_ ballot: Ballot, _ nodes: [NodeName]) {
+        expect(ballot)
         let epoch = epoch
         for node in nodes {
             let sent = client.exchange(node, { $0.stage(epoch, self.key, ballot, $1) }) { [self] answer in
@@ -117,11 +133,12 @@ final class RingWrite {
             return proposer.onOutdated(node, ballot: ballot, request: .stage)
         }
         client.clock.observe(decision.counter)
+        client.clock.observe(base: decision.base)
         return switch decision.answer {
         case .promised(let state):
             proposer.onPromise(
                 from: node, ballot: ballot, state: state, counter: decision.counter, base: decision.base)
-        case .accepted: preconditionFailure("nothing is proposed in this simulation")
+        case .accepted: proposer.onProposalAccepted(from: node, ballot: ballot, counter: decision.counter)
         case .refused(_, let promise):
             proposer.onStageRefused(from: node, ballot: ballot, promise: promise, counter: decision.counter)
         case .abstained: proposer.onLost(node, ballot: ballot, request: .stage)
