@@ -30,6 +30,8 @@ SETTINGS = [
     "manager.partitions=32", "storage.segment_size=4MiB", "storage.reserve=16MiB", "storage.index_memory=16MiB",
     "repair.interval=5s", "repair.damage_interval=1s", "repair.memory_interval=1s", "repair.rate_objects_per_second=5000",
     "replicator.poll_interval=500ms",
+    # Hosts have no files in common.
+    "gateway.short_circuit_reads=false",
 ]
 
 

@@ -159,6 +159,8 @@ def wrong_reads(made, rng):
 
 @pytest.mark.long
 @pytest.mark.parametrize("bug", [None, "serve-damage"])
-def test_damage_is_never_served(bug):
-    with run.cluster(nodes=3, environment=planted(bug), settings=["repair.damage_interval=1h"]) as made:
+@pytest.mark.parametrize("in_place", ["true", "false"])
+def test_damage_is_never_served(bug, in_place):
+    settings = ["repair.damage_interval=1h", f"gateway.short_circuit_reads={in_place}"]
+    with run.cluster(nodes=3, environment=planted(bug), settings=settings) as made:
         assert (wrong_reads(made, random.Random(1)) > 0) == (bug is not None)

@@ -44,9 +44,11 @@ extension DiskReplica {
         index.cachedBlob(key).flatMap { place(of: key, at: $0) }
     }
 
-    /// nil: it is small or damaged.
+    /// nil: it is small or damaged, or others would not find a log of that name.
     func place(of key: BlobKey, at location: BlobLocation) -> ContentPlace? {
-        guard location.size >= ContentPlace.sizeMin, !isDamaged(key, location) else { return nil }
+        guard location.size >= ContentPlace.sizeMin, log.path.hasPrefix("/"), !isDamaged(key, location) else {
+            return nil
+        }
         return ContentPlace(
             directory: log.path, disk: log.owner.disk, position: location.position, recordSize: location.recordSize,
             checksum: location.checksum)
