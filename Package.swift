@@ -131,8 +131,8 @@ let services: [Target] =
     service(
         "gateway", "Gateway",
         process + [
-            "ObjectAccess", "Signatures", "S3Protocol", "Encryption", "Checksums", "Compression", "Ring", "Register",
-            nio, nioPosix, nioHTTP, nioTLS,
+            "ObjectAccess", "Signatures", "S3Protocol", "Encryption", "Checksums", "Compression", "Threads", "Ring",
+            "Register", nio, nioPosix, nioHTTP, nioTLS,
         ])
     + service(
         "storage", "Storage",

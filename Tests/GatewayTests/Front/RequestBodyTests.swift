@@ -49,6 +49,24 @@ import Testing
         }
     }
 
+    @Test("a large body is refused at its end unless its SHA-256 is what was signed", arguments: [true, false])
+    func largeDigest(isRight: Bool) async throws {
+        let piece = ByteBuffer(repeating: 5, count: 100_000)
+        let signed = HashAlgorithm.sha256.hash([UInt8](repeating: 5, count: 5_000_000))
+        var plan = BodyPlan(declaredLength: 5_000_000)
+        plan.computesMD5 = true
+        plan.sha256 = isRight ? signed : signed.reversed()
+        let body = RequestBody(plan, source: Pieces(.init(repeating: piece, count: 50)), budget: nil)
+        var size = 0
+        do {
+            while let bytes = try await body.read(1 << 20) { size += bytes.readableBytes }
+            #expect(isRight && size == 5_000_000)
+            #expect(body.digests.md5 == HashAlgorithm.md5.hash([UInt8](repeating: 5, count: 5_000_000)))
+        } catch {
+            #expect(!isRight && error.code == .xAmzContentSHA256Mismatch)
+        }
+    }
+
     @Test("a piece takes no more memory than its size")
     func memory() async throws {
         let (body, all) = body([1000] + [Int](repeating: 700, count: 30), declared: 22_000)

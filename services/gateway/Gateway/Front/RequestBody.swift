@@ -70,10 +70,11 @@ public final class RequestBody: @unchecked Sendable {
             if let bytes = try await nextDecoded() {
                 received += UInt64(bytes.readableBytes)
                 hashes.update(bytes)
+                if hashes.isBehind { await hashes.wait() }
                 return bytes
             }
             guard declaredLength == nil || declaredLength == received else { throw S3Error(.incompleteBody) }
-            outcome = .success(try hashes.verify(trailers: decoder?.trailers ?? []))
+            outcome = .success(try await hashes.verify(trailers: decoder?.trailers ?? []))
             return nil
         } catch {
             outcome = .failure(error)
