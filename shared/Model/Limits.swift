@@ -11,6 +11,8 @@ public enum Limits {
     public static let metadataSizeMax = 2048
     /// Largest content kept beside its register; also the size of one chunk of larger content.
     public static let chunkSize = 1 << 20
+    /// Of how many chunks behind the one that is asked for a storage node tells the places.
+    public static let placesAheadMax: UInt32 = 15
     /// One message of the bus: a chunk and its head.
     public static let messageSizeMax = 16 << 20
     /// Body of an XML request.

@@ -55,20 +55,24 @@ public final class ChunkClient: Sendable {
 
     /// Bytes of a chunk, from one replica that has it, checked. `length` nil: to the end.
     /// ``AccessError/absent`` when every replica answered that it has no such chunk.
+    /// - Parameter ahead: shared by all reads of some content.
     public func get(
-        _ name: ChunkName, offset: Int = 0, length: Int? = nil, context: MessageContext = .init()
+        _ name: ChunkName, offset: Int = 0, length: Int? = nil, ahead: PlacesAhead? = nil,
+        context: MessageContext = .init()
     ) async throws(AccessError) -> ByteBuffer {
         let placement = try Placement(environment.cluster.view, name)
         guard let from = UInt32(exactly: offset), let count = UInt32(exactly: length ?? 0) else { throw .absent }
         if length == 0 { return ByteBuffer() }
         let request = GetChunkRequest(blob: name.blob.bytes, index: name.index, offset: from, length: count)
-        return try await get(request, from: placement.rule().members, context).bytes
+        let get = ChunkGet(environment: environment, name: name, request: request, ahead: ahead, context: context)
+        return try await run(get, from: placement.rule().members).bytes
     }
 
     /// A whole chunk with what is noted beside it, from these nodes alone.
     public func get(_ name: ChunkName, from nodes: [NodeName]) async throws(AccessError) -> StoredChunk {
-        try await get(
-            GetChunkRequest(blob: name.blob.bytes, index: name.index, withOwner: true), from: nodes, .init())
+        let request = GetChunkRequest(blob: name.blob.bytes, index: name.index, withOwner: true)
+        let get = ChunkGet(environment: environment, name: name, request: request, ahead: nil, context: .init())
+        return try await run(get, from: nodes)
     }
 
     /// Who owns a chunk and since when, as one node has it noted. nil: the node does not have the chunk, or cannot read it.
@@ -87,12 +91,9 @@ public final class ChunkClient: Sendable {
         }
     }
 
-    private func get(
-        _ request: GetChunkRequest, from nodes: [NodeName], _ context: MessageContext
-    ) async throws(AccessError) -> StoredChunk {
+    private func run(_ get: ChunkGet, from nodes: [NodeName]) async throws(AccessError) -> StoredChunk {
         let start = ContinuousClock.now
         defer { environment.metrics.took(.chunkGet, since: start) }
-        let get = ChunkGet(environment: environment, request: request, context: context)
         switch await get.run(from: nodes) {
         case .success(let chunk): return chunk
         case .failure(let error):

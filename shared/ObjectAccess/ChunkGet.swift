@@ -12,18 +12,25 @@ public struct StoredChunk: Sendable {
     public var writtenMilliseconds: Int64
 }
 
-/// Gets bytes of one chunk from one of its replicas.
+/// Gets bytes of one chunk: where it stands, if that was told ahead, or from one of its replicas.
 struct ChunkGet: Sendable {
+    private typealias Found = HedgedFetch<StoredChunk>.Found
+
     let environment: AccessEnvironment
+    let name: ChunkName
+    /// As it is sent to a node that must send the content.
     let request: GetChunkRequest
+    let ahead: PlacesAhead?
     let context: MessageContext
 
     func run(from nodes: [NodeName]) async -> Result<StoredChunk, AccessError> {
+        if let bytes = await foundAhead() { return .success(StoredChunk(bytes: bytes, writtenMilliseconds: 0)) }
         let options = environment.options
+        let asking = ahead?.asking(behind: name) ?? 0
         // A chunk takes longer than a small answer: some patience before its replica counts as slow.
         let message = HedgedFetch<StoredChunk>.Request(
-            type: .getChunk, body: body, timeout: options.chunkTimeout, patience: options.slowAfter * 3,
-            context: context)
+            type: .getChunk, body: { body(to: $0, asking) }, timeout: options.chunkTimeout,
+            patience: options.slowAfter * 3, context: context)
         return await withUnsafeContinuation { continuation in
             HedgedFetch(
                 environment, environment.chunkHedging, message, from: nodes, check: check
@@ -31,33 +38,48 @@ struct ChunkGet: Sendable {
         }
     }
 
-    private func body(to node: NodeName) -> [UInt8] {
+    /// nil: its place was not told, or it cannot be read there any more.
+    private func foundAhead() async -> ByteBuffer? {
+        guard let place = ahead?.take(name), let reads = environment.shortCircuit, reads.isOpen(to: place.node) else {
+            return nil
+        }
+        return await withUnsafeContinuation { continuation in
+            reads.read(place) { continuation.resume(returning: $0.flatMap(part)) }
+        }
+    }
+
+    private func body(to node: NodeName, _ asking: UInt32) -> [UInt8] {
         guard !request.withOwner, environment.shortCircuit?.isOpen(to: node) == true else { return request.encoded() }
         var request = request
         request.inPlace = true
+        request.ahead = asking
         return request.encoded()
     }
 
-    private func check(_ reply: BusReply, _ found: @escaping @Sendable (HedgedFetch<StoredChunk>.Found) -> Void) {
-        switch Result<BusReply, BusError>.success(reply).decoded(as: GetChunkReply.self) {
+    private func check(_ reply: BusReply, _ found: @escaping @Sendable (Found) -> Void) {
+        switch Self.decoded(reply) {
         case .success(let message):
-            if let place = message.place { return read(place, of: reply.sender, message, found) }
-            found(checked(message, reply))
+            ahead?.add(message.ahead, of: name.blob, at: reply.sender)
+            guard let place = message.place else { return found(checked(message, reply)) }
+            read(place, of: reply.sender, message, found)
         case .failure(let error): found(.failure(error))
         }
     }
 
+    private static func decoded(_ reply: BusReply) -> Result<GetChunkReply, BusError> {
+        Result<BusReply, BusError>.success(reply).decoded(as: GetChunkReply.self)
+    }
+
     /// Where it stands; if that fails, the same node is asked to send it.
     private func read(
-        _ place: LogPlace, of node: NodeName, _ message: GetChunkReply,
-        _ found: @escaping @Sendable (HedgedFetch<StoredChunk>.Found) -> Void
+        _ place: LogPlace, of node: NodeName, _ message: GetChunkReply, _ found: @escaping @Sendable (Found) -> Void
     ) {
         guard let reads = environment.shortCircuit,
             let place = ContentPlace(place, of: node, checksum: message.crc32c)
         else { return send(from: node, found) }
         reads.read(place) { whole in
-            guard let whole, let part = part(of: whole) else { return send(from: node, found) }
-            found(.success(StoredChunk(bytes: part, writtenMilliseconds: 0)))
+            guard let bytes = whole.flatMap(part) else { return send(from: node, found) }
+            found(.success(StoredChunk(bytes: bytes, writtenMilliseconds: 0)))
         }
     }
 
@@ -68,21 +90,15 @@ struct ChunkGet: Sendable {
         return length == 0 ? ByteBuffer() : whole.getSlice(at: whole.readerIndex + offset, length: length)
     }
 
-    private func send(from node: NodeName, _ found: @escaping @Sendable (HedgedFetch<StoredChunk>.Found) -> Void) {
+    private func send(from node: NodeName, _ found: @escaping @Sendable (Found) -> Void) {
         environment.send(
             .getChunk, body: request.encoded(), to: node, timeout: environment.options.chunkTimeout, context: context
         ) { result in
-            switch result {
-            case .success(let reply):
-                found(
-                    Result<BusReply, BusError>.success(reply).decoded(as: GetChunkReply.self)
-                        .flatMap { checked($0, reply) })
-            case .failure(let error): found(.failure(error))
-            }
+            found(result.flatMap { reply in Self.decoded(reply).flatMap { checked($0, reply) } })
         }
     }
 
-    private func checked(_ message: GetChunkReply, _ reply: BusReply) -> HedgedFetch<StoredChunk>.Found {
+    private func checked(_ message: GetChunkReply, _ reply: BusReply) -> Found {
         let bytes = reply.payload.first ?? ByteBuffer()
         let left = message.size >= request.offset ? message.size - request.offset : 0
         let expected = request.length == 0 ? left : min(left, request.length)

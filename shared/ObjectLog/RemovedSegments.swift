@@ -93,8 +93,7 @@ struct RemovedSegments: Equatable, Sendable {
     }
 
     /// Frees the space of a segment without a name slice by slice, unless somebody still reads it: then it becomes free
-    /// in one piece when that ends. In one piece it holds up the syncs of records. Other processes that have it open
-    /// (``LogView``) find it empty.
+    /// in one piece when that ends. In one piece it holds up the syncs of records.
     static func giveBack(_ segment: consuming SegmentFile) {
         for _ in 0..<Self.pausesForReaders where !isKnownUniquelyReferenced(&segment) { usleep(pauseMicroseconds) }
         guard isKnownUniquelyReferenced(&segment) else { return }
@@ -102,7 +101,6 @@ struct RemovedSegments: Equatable, Sendable {
             segment.file.cut(to: size)
             usleep(pauseMicroseconds)
         }
-        segment.file.cut(to: 0)
     }
 
     private func write(to directory: any LogDirectory) throws(FileError) {

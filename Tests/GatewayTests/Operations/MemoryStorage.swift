@@ -109,7 +109,9 @@ final class MemoryStorage: ObjectStorage {
         }
     }
 
-    func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer {
+    func getChunk(
+        _ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead, context: MessageContext
+    ) async throws -> ByteBuffer {
         try checkFailure()
         if let hook = contents.withLock({ $0.beforeGet }) { await hook() }
         let chunk = contents.withLock { $0.chunks[name] }

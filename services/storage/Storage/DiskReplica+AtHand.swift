@@ -40,7 +40,7 @@ extension DiskReplica {
     }
 
     /// nil: it is small, or the device has to be asked.
-    private func cachedPlace(of key: BlobKey) -> ContentPlace? {
+    func cachedPlace(of key: BlobKey) -> ContentPlace? {
         index.cachedBlob(key).flatMap { place(of: key, at: $0) }
     }
 
@@ -51,7 +51,7 @@ extension DiskReplica {
         }
         return ContentPlace(
             directory: log.path, disk: log.owner.disk, position: location.position, recordSize: location.recordSize,
-            checksum: location.checksum)
+            size: location.size, checksum: location.checksum)
     }
 
     private func cachedContent(of key: BlobKey) -> CheckedBytes? {

@@ -33,6 +33,8 @@ public struct ContentPlace: Sendable, Equatable {
     public var disk: DiskID
     public var position: UInt64
     public var recordSize: UInt32
+    /// Of the content.
+    public var size: UInt32
     /// CRC32C of the content.
     public var checksum: UInt32
 }

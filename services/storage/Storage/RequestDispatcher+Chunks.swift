@@ -24,10 +24,12 @@ extension RequestDispatcher {
         let message = try request.decoded(GetChunkRequest.self)
         let name = try chunk(message.blob, message.index)
         if atOnce {
-            guard message.inPlace, !message.probe, !message.withOwner, let (size, place) = engine.cachedPlace(of: name)
+            guard message.inPlace, !message.probe, !message.withOwner, let place = engine.cachedPlace(of: name)
             else { return false }
             responder.reply(
-                GetChunkReply(size: UInt32(clamping: size), crc32c: place.checksum, place: LogPlace(place)))
+                GetChunkReply(
+                    size: place.size, crc32c: place.checksum, place: LogPlace(place),
+                    ahead: places(behind: name, message.ahead)))
             return true
         }
         let answer = try engine.chunk(
@@ -36,9 +38,21 @@ extension RequestDispatcher {
         let reply = GetChunkReply(
             size: UInt32(clamping: answer.size), crc32c: answer.content?.checksum ?? answer.place?.checksum ?? 0,
             owner: answer.origin?.owner.map { Wire.RegisterName($0) },
-            writtenMilliseconds: answer.origin?.writtenMilliseconds ?? 0, place: answer.place.map { LogPlace($0) })
+            writtenMilliseconds: answer.origin?.writtenMilliseconds ?? 0, place: answer.place.map { LogPlace($0) },
+            ahead: answer.place == nil ? [] : places(behind: name, message.ahead))
         responder.reply(reply, payload: answer.content.map { [$0.bytes] } ?? [])
         return true
+    }
+
+    /// Of the chunks behind one, as many as memory knows of.
+    private func places(behind name: ChunkName, _ count: UInt32) -> [ChunkPlace] {
+        let (end, isBeyond) = name.index.addingReportingOverflow(min(count, Limits.placesAheadMax))
+        guard count > 0, !isBeyond else { return [] }
+        return (name.index + 1...end).compactMap { index in
+            engine.cachedPlace(of: ChunkName(blob: name.blob, index: index)).map {
+                ChunkPlace(index: index, crc32c: $0.checksum, place: LogPlace($0))
+            }
+        }
     }
 
     func dropChunks(_ request: IncomingRequest, _ responder: Responder) throws {

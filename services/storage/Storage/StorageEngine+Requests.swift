@@ -21,11 +21,9 @@ extension StorageEngine {
     }
 
     /// Where a chunk stands; nil: it is small, or a device has to be asked.
-    func cachedPlace(of name: ChunkName) -> (size: Int, place: ContentPlace)? {
-        guard case .success(let disk) = set.disk(ofSlot: slot(of: name)).disk.replica,
-            let location = disk.index.cachedBlob(BlobKey(name)), let place = disk.place(of: BlobKey(name), at: location)
-        else { return nil }
-        return (Int(location.size), place)
+    func cachedPlace(of name: ChunkName) -> ContentPlace? {
+        guard case .success(let disk) = set.disk(ofSlot: slot(of: name)).disk.replica else { return nil }
+        return disk.cachedPlace(of: BlobKey(name))
     }
 
     /// Phase 1, with a blob that a later commit will refer to. `needsRoom`: a full disk refuses.

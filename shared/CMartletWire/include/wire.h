@@ -78,6 +78,7 @@ static inline const ProtobufCMessageDescriptor *martlet__v1__put_chunk_request__
 static inline const ProtobufCMessageDescriptor *martlet__v1__put_chunk_reply__descriptor_pointer(void) { return &martlet__v1__put_chunk_reply__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__get_chunk_request__descriptor_pointer(void) { return &martlet__v1__get_chunk_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__get_chunk_reply__descriptor_pointer(void) { return &martlet__v1__get_chunk_reply__descriptor; }
+static inline const ProtobufCMessageDescriptor *martlet__v1__chunk_place__descriptor_pointer(void) { return &martlet__v1__chunk_place__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__drop_chunks_request__descriptor_pointer(void) { return &martlet__v1__drop_chunks_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__drop_chunks_reply__descriptor_pointer(void) { return &martlet__v1__drop_chunks_reply__descriptor; }
 static inline const ProtobufCMessageDescriptor *martlet__v1__list_request__descriptor_pointer(void) { return &martlet__v1__list_request__descriptor; }

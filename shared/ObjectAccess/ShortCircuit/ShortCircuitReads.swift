@@ -11,27 +11,13 @@ import Threads
 /// A node whose log cannot be read (it is on another machine, or belongs to another account), or only slowly, sends its
 /// content, and is not asked for places for a while.
 final class ShortCircuitReads: Sendable {
-    private struct Log: Hashable {
-        let directory: String
-        let disk: DiskID
-    }
-
-    private struct State {
-        var views: [Log: LogView] = [:]
-        var barred: [NodeName: ContinuousClock.Instant] = [:]
-    }
-
     static let threads = 4
     /// Reads that may wait for a thread; beyond it content is sent.
     static let queueMax = 256
-    /// Disks whose segments are kept open.
-    static let viewsMax = 64
     static let barredFor = Duration.seconds(10)
-    /// Then all are closed: of a segment that is removed while it is read, an open descriptor holds the space.
-    static let openFor = Duration.seconds(30)
 
     private let pool = WorkerPool(queueMax: queueMax)
-    private let state = Mutex(State())
+    private let barred = Mutex<[NodeName: ContinuousClock.Instant]>([:])
     private let timers: any TimerScheduling
     private let patience: Duration
     private let taken: Counter
@@ -53,9 +39,9 @@ final class ShortCircuitReads: Sendable {
 
     /// Whether to ask the node for places.
     func isOpen(to node: NodeName) -> Bool {
-        state.withLock { state in
-            guard let end = state.barred[node] else { return true }
-            if end <= .now { state.barred[node] = nil }
+        barred.withLock { barred in
+            guard let end = barred[node] else { return true }
+            if end <= .now { barred[node] = nil }
             return end <= .now
         }
     }
@@ -80,7 +66,8 @@ final class ShortCircuitReads: Sendable {
     /// nil also when compaction has moved it, or it is damaged, which the node finds when it reads it itself.
     private func read(_ place: ContentPlace) -> ByteBuffer? {
         do throws(ObjectLogError) {
-            let record = try view(place).read(at: place.position, size: place.recordSize)
+            let view = LogView(of: place.directory, disk: place.disk)
+            let record = try view.read(at: place.position, size: place.recordSize)
             return record.payloadChecksum == place.checksum ? record.payload : nil
         } catch {
             if error.meansNoAccess { bar(place.node) }
@@ -88,22 +75,7 @@ final class ShortCircuitReads: Sendable {
         }
     }
 
-    private func bar(_ node: NodeName) { state.withLock { $0.barred[node] = .now + Self.barredFor } }
-
-    private func view(_ place: ContentPlace) -> LogView {
-        let (view, isFirst) = state.withLock { state in
-            let log = Log(directory: place.directory, disk: place.disk)
-            if let view = state.views[log] { return (view, false) }
-            if state.views.count >= Self.viewsMax { state.views = [:] }
-            let view = LogView(of: place.directory, disk: place.disk)
-            state.views[log] = view
-            return (view, state.views.count == 1)
-        }
-        if isFirst {
-            timers.after(Self.openFor) { [weak self] in self?.state.withLock { $0.views = [:] } }
-        }
-        return view
-    }
+    private func bar(_ node: NodeName) { barred.withLock { $0[node] = .now + Self.barredFor } }
 }
 
 /// Passes the first of several answers on.

@@ -605,6 +605,8 @@ public struct GetChunkRequest: WireMessage, Equatable {
     public var withOwner: Bool
     /// if the chunk is large, tell where it stands instead of sending it
     public var inPlace: Bool
+    /// then tell of so many chunks behind it too, as far as memory knows where they stand
+    public var ahead: UInt32
 
     public init(
         blob: [UInt8] = [],
@@ -613,7 +615,8 @@ public struct GetChunkRequest: WireMessage, Equatable {
         length: UInt32 = 0,
         probe: Bool = false,
         withOwner: Bool = false,
-        inPlace: Bool = false
+        inPlace: Bool = false,
+        ahead: UInt32 = 0
     ) {
         self.blob = blob
         self.index = index
@@ -622,6 +625,7 @@ public struct GetChunkRequest: WireMessage, Equatable {
         self.probe = probe
         self.withOwner = withOwner
         self.inPlace = inPlace
+        self.ahead = ahead
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -637,6 +641,7 @@ public struct GetChunkRequest: WireMessage, Equatable {
         probe = c.probe != 0
         withOwner = c.with_owner != 0
         inPlace = c.in_place != 0
+        ahead = c.ahead
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -649,6 +654,7 @@ public struct GetChunkRequest: WireMessage, Equatable {
         c.pointee.probe = probe ? 1 : 0
         c.pointee.with_owner = withOwner ? 1 : 0
         c.pointee.in_place = inPlace ? 1 : 0
+        c.pointee.ahead = ahead
         return UnsafeMutableRawPointer(c)
     }
 }
@@ -662,19 +668,22 @@ public struct GetChunkReply: WireMessage, Equatable {
     public var writtenMilliseconds: Int64
     /// of the whole chunk, instead of the payload; crc32c is that of the whole chunk then
     public var place: LogPlace?
+    public var ahead: [ChunkPlace]
 
     public init(
         size: UInt32 = 0,
         crc32c: UInt32 = 0,
         owner: RegisterName? = nil,
         writtenMilliseconds: Int64 = 0,
-        place: LogPlace? = nil
+        place: LogPlace? = nil,
+        ahead: [ChunkPlace] = []
     ) {
         self.size = size
         self.crc32c = crc32c
         self.owner = owner
         self.writtenMilliseconds = writtenMilliseconds
         self.place = place
+        self.ahead = ahead
     }
 
     public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
@@ -688,6 +697,7 @@ public struct GetChunkReply: WireMessage, Equatable {
         owner = c.owner.map { RegisterName(reading: UnsafeRawPointer($0)) }
         writtenMilliseconds = c.written_milliseconds
         place = c.place.map { LogPlace(reading: UnsafeRawPointer($0)) }
+        ahead = (0..<c.n_ahead).map { ChunkPlace(reading: UnsafeRawPointer(c.ahead[$0]!)) }
     }
 
     public func write(to arena: Arena) -> UnsafeMutableRawPointer {
@@ -699,6 +709,49 @@ public struct GetChunkReply: WireMessage, Equatable {
             c.pointee.owner = owner.write(to: arena).assumingMemoryBound(to: Martlet__V1__RegisterName.self)
         }
         c.pointee.written_milliseconds = writtenMilliseconds
+        if let place {
+            c.pointee.place = place.write(to: arena).assumingMemoryBound(to: Martlet__V1__LogPlace.self)
+        }
+        if !ahead.isEmpty {
+            c.pointee.n_ahead = ahead.count
+            c.pointee.ahead = arena.messages(ahead, as: Martlet__V1__ChunkPlace.self)
+        }
+        return UnsafeMutableRawPointer(c)
+    }
+}
+
+public struct ChunkPlace: WireMessage, Equatable {
+    public var index: UInt32
+    /// of the whole chunk
+    public var crc32c: UInt32
+    public var place: LogPlace?
+
+    public init(
+        index: UInt32 = 0,
+        crc32c: UInt32 = 0,
+        place: LogPlace? = nil
+    ) {
+        self.index = index
+        self.crc32c = crc32c
+        self.place = place
+    }
+
+    public static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        martlet__v1__chunk_place__descriptor_pointer()
+    }
+
+    public init(reading pointer: UnsafeRawPointer) {
+        let c = pointer.assumingMemoryBound(to: Martlet__V1__ChunkPlace.self).pointee
+        index = c.index
+        crc32c = c.crc32c
+        place = c.place.map { LogPlace(reading: UnsafeRawPointer($0)) }
+    }
+
+    public func write(to arena: Arena) -> UnsafeMutableRawPointer {
+        let c = arena.allocate(Martlet__V1__ChunkPlace.self)
+        martlet__v1__chunk_place__init(c)
+        c.pointee.index = index
+        c.pointee.crc32c = crc32c
         if let place {
             c.pointee.place = place.write(to: arena).assumingMemoryBound(to: Martlet__V1__LogPlace.self)
         }

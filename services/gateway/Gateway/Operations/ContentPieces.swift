@@ -15,6 +15,8 @@ struct ContentPieces: Sequence, IteratorProtocol, Sendable {
     /// Of the next byte, in the present blob.
     private var offset: UInt64
     private var left: UInt64
+    /// Of the blob of the last piece: behind its last chunk that is wanted.
+    private(set) var chunksEnd: UInt32 = 0
 
     init(of blobs: [BlobReference], range: Range<UInt64>) {
         self.blobs = blobs
@@ -43,10 +45,12 @@ struct ContentPieces: Sequence, IteratorProtocol, Sendable {
         let available = size == 0 ? blob.size - offset : Swift.min(size - within, blob.size - offset)
         let length = Swift.min(available, left)
         let number = size == 0 ? 0 : offset / size
+        let end = Swift.min(blob.size, offset + left)
         offset += length
         left -= length
         guard size > 0 else { return .beside(offset: Int(within), length: Int(length)) }
         guard let number = UInt32(exactly: number) else { return nil }
+        chunksEnd = UInt32(clamping: (end - 1) / size + 1)
         return .chunk(ChunkName(blob: id, index: number), offset: Int(within), length: Int(length))
     }
 }

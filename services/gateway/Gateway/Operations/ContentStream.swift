@@ -18,6 +18,7 @@ final class ContentStream: ContentReading {
     private let window: Int
     private let state: Mutex<State>
     private let buffer = PieceBuffer()
+    private let ahead = PlacesAhead()
 
     /// - Parameter beside: the content that stands beside the register, if any.
     init(
@@ -57,6 +58,7 @@ final class ContentStream: ContentReading {
     /// Starts fetching until the window is full. Returns the first piece.
     private func fill(_ state: inout State) -> Task<ByteBuffer, any Error>? {
         while state.pending.count < window, let piece = state.pieces.next() {
+            if case .chunk(let name, _, _) = piece { ahead.expect(name.blob, end: state.pieces.chunksEnd) }
             state.pending.append(fetch(piece))
         }
         return state.pending.first
@@ -64,10 +66,11 @@ final class ContentStream: ContentReading {
 
     private func fetch(_ piece: ContentPiece) -> Task<ByteBuffer, any Error> {
         // Not the stream itself: it would keep itself alive.
-        Task { [storage, context, beside] in
+        Task(executorPreference: EventLoopTaskExecutor.ofThisThread) { [storage, context, beside, ahead] in
             switch piece {
             case .chunk(let name, let offset, let length):
-                return try await storage.getChunk(name, offset: offset, length: length, context: context)
+                return try await storage.getChunk(
+                    name, offset: offset, length: length, ahead: ahead, context: context)
             case .beside(let offset, let length):
                 guard let beside, let bytes = beside.getSlice(at: beside.readerIndex + offset, length: length) else {
                     throw AccessError.absent

@@ -11,7 +11,10 @@ typealias StoredRegister = RegisterState<StoredRecord>
 protocol ObjectStorage: RegisterStoring {
     /// - Parameter owner: the register that is to refer to the chunk; of a part, the register of its upload.
     func putChunk(_ name: ChunkName, _ bytes: ByteBuffer, owner: RegisterName, context: MessageContext) async throws
-    func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer
+    /// - Parameter ahead: shared by all reads of some content.
+    func getChunk(
+        _ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead, context: MessageContext
+    ) async throws -> ByteBuffer
     /// Returns whether all replicas have dropped them.
     func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool
 }
@@ -62,8 +65,10 @@ struct ClusterObjectStorage: ObjectStorage {
         try await chunks.put(name, bytes, owner: owner, context: context)
     }
 
-    func getChunk(_ name: ChunkName, offset: Int, length: Int, context: MessageContext) async throws -> ByteBuffer {
-        try await chunks.get(name, offset: offset, length: length, context: context)
+    func getChunk(
+        _ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead, context: MessageContext
+    ) async throws -> ByteBuffer {
+        try await chunks.get(name, offset: offset, length: length, ahead: ahead, context: context)
     }
 
     func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool {

@@ -637,6 +637,51 @@ void   martlet__v1__get_chunk_reply__free_unpacked
   assert(message->base.descriptor == &martlet__v1__get_chunk_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   martlet__v1__chunk_place__init
+                     (Martlet__V1__ChunkPlace         *message)
+{
+  static const Martlet__V1__ChunkPlace init_value = MARTLET__V1__CHUNK_PLACE__INIT;
+  *message = init_value;
+}
+size_t martlet__v1__chunk_place__get_packed_size
+                     (const Martlet__V1__ChunkPlace *message)
+{
+  assert(message->base.descriptor == &martlet__v1__chunk_place__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t martlet__v1__chunk_place__pack
+                     (const Martlet__V1__ChunkPlace *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &martlet__v1__chunk_place__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t martlet__v1__chunk_place__pack_to_buffer
+                     (const Martlet__V1__ChunkPlace *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &martlet__v1__chunk_place__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Martlet__V1__ChunkPlace *
+       martlet__v1__chunk_place__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Martlet__V1__ChunkPlace *)
+     protobuf_c_message_unpack (&martlet__v1__chunk_place__descriptor,
+                                allocator, len, data);
+}
+void   martlet__v1__chunk_place__free_unpacked
+                     (Martlet__V1__ChunkPlace *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &martlet__v1__chunk_place__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   martlet__v1__drop_chunks_request__init
                      (Martlet__V1__DropChunksRequest         *message)
 {
@@ -3663,7 +3708,7 @@ const ProtobufCMessageDescriptor martlet__v1__put_chunk_reply__descriptor =
   (ProtobufCMessageInit) martlet__v1__put_chunk_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__get_chunk_request__field_descriptors[7] =
+static const ProtobufCFieldDescriptor martlet__v1__get_chunk_request__field_descriptors[8] =
 {
   {
     "blob",
@@ -3749,8 +3794,21 @@ static const ProtobufCFieldDescriptor martlet__v1__get_chunk_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ahead",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__GetChunkRequest, ahead),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__get_chunk_request__field_indices_by_name[] = {
+  7,   /* field[7] = ahead */
   0,   /* field[0] = blob */
   6,   /* field[6] = in_place */
   1,   /* field[1] = index */
@@ -3762,7 +3820,7 @@ static const unsigned martlet__v1__get_chunk_request__field_indices_by_name[] = 
 static const ProtobufCIntRange martlet__v1__get_chunk_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor martlet__v1__get_chunk_request__descriptor =
 {
@@ -3772,14 +3830,14 @@ const ProtobufCMessageDescriptor martlet__v1__get_chunk_request__descriptor =
   "Martlet__V1__GetChunkRequest",
   "martlet.v1",
   sizeof(Martlet__V1__GetChunkRequest),
-  7,
+  8,
   martlet__v1__get_chunk_request__field_descriptors,
   martlet__v1__get_chunk_request__field_indices_by_name,
   1,  martlet__v1__get_chunk_request__number_ranges,
   (ProtobufCMessageInit) martlet__v1__get_chunk_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descriptors[5] =
+static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descriptors[6] =
 {
   {
     "size",
@@ -3841,8 +3899,21 @@ static const ProtobufCFieldDescriptor martlet__v1__get_chunk_reply__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ahead",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Martlet__V1__GetChunkReply, n_ahead),
+    offsetof(Martlet__V1__GetChunkReply, ahead),
+    &martlet__v1__chunk_place__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned martlet__v1__get_chunk_reply__field_indices_by_name[] = {
+  5,   /* field[5] = ahead */
   1,   /* field[1] = crc32c */
   2,   /* field[2] = owner */
   4,   /* field[4] = place */
@@ -3852,7 +3923,7 @@ static const unsigned martlet__v1__get_chunk_reply__field_indices_by_name[] = {
 static const ProtobufCIntRange martlet__v1__get_chunk_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor =
 {
@@ -3862,11 +3933,75 @@ const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor =
   "Martlet__V1__GetChunkReply",
   "martlet.v1",
   sizeof(Martlet__V1__GetChunkReply),
-  5,
+  6,
   martlet__v1__get_chunk_reply__field_descriptors,
   martlet__v1__get_chunk_reply__field_indices_by_name,
   1,  martlet__v1__get_chunk_reply__number_ranges,
   (ProtobufCMessageInit) martlet__v1__get_chunk_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor martlet__v1__chunk_place__field_descriptors[3] =
+{
+  {
+    "index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ChunkPlace, index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "crc32c",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED32,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ChunkPlace, crc32c),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "place",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Martlet__V1__ChunkPlace, place),
+    &martlet__v1__log_place__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned martlet__v1__chunk_place__field_indices_by_name[] = {
+  1,   /* field[1] = crc32c */
+  0,   /* field[0] = index */
+  2,   /* field[2] = place */
+};
+static const ProtobufCIntRange martlet__v1__chunk_place__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor martlet__v1__chunk_place__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "martlet.v1.ChunkPlace",
+  "ChunkPlace",
+  "Martlet__V1__ChunkPlace",
+  "martlet.v1",
+  sizeof(Martlet__V1__ChunkPlace),
+  3,
+  martlet__v1__chunk_place__field_descriptors,
+  martlet__v1__chunk_place__field_indices_by_name,
+  1,  martlet__v1__chunk_place__number_ranges,
+  (ProtobufCMessageInit) martlet__v1__chunk_place__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor martlet__v1__drop_chunks_request__field_descriptors[3] =

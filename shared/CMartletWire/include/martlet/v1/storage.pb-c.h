@@ -30,6 +30,7 @@ typedef struct Martlet__V1__PutChunkRequest Martlet__V1__PutChunkRequest;
 typedef struct Martlet__V1__PutChunkReply Martlet__V1__PutChunkReply;
 typedef struct Martlet__V1__GetChunkRequest Martlet__V1__GetChunkRequest;
 typedef struct Martlet__V1__GetChunkReply Martlet__V1__GetChunkReply;
+typedef struct Martlet__V1__ChunkPlace Martlet__V1__ChunkPlace;
 typedef struct Martlet__V1__DropChunksRequest Martlet__V1__DropChunksRequest;
 typedef struct Martlet__V1__DropChunksReply Martlet__V1__DropChunksReply;
 typedef struct Martlet__V1__ListRequest Martlet__V1__ListRequest;
@@ -374,10 +375,14 @@ struct  Martlet__V1__GetChunkRequest
    * if the chunk is large, tell where it stands instead of sending it
    */
   protobuf_c_boolean in_place;
+  /*
+   * then tell of so many chunks behind it too, as far as memory knows where they stand
+   */
+  uint32_t ahead;
 };
 #define MARTLET__V1__GET_CHUNK_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__get_chunk_request__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Martlet__V1__GetChunkReply
@@ -397,10 +402,27 @@ struct  Martlet__V1__GetChunkReply
    * of the whole chunk, instead of the payload; crc32c is that of the whole chunk then
    */
   Martlet__V1__LogPlace *place;
+  size_t n_ahead;
+  Martlet__V1__ChunkPlace **ahead;
 };
 #define MARTLET__V1__GET_CHUNK_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__get_chunk_reply__descriptor) \
-    , 0, 0, NULL, 0, NULL }
+    , 0, 0, NULL, 0, NULL, 0,NULL }
+
+
+struct  Martlet__V1__ChunkPlace
+{
+  ProtobufCMessage base;
+  uint32_t index;
+  /*
+   * of the whole chunk
+   */
+  uint32_t crc32c;
+  Martlet__V1__LogPlace *place;
+};
+#define MARTLET__V1__CHUNK_PLACE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&martlet__v1__chunk_place__descriptor) \
+    , 0, 0, NULL }
 
 
 /*
@@ -1427,6 +1449,25 @@ Martlet__V1__GetChunkReply *
 void   martlet__v1__get_chunk_reply__free_unpacked
                      (Martlet__V1__GetChunkReply *message,
                       ProtobufCAllocator *allocator);
+/* Martlet__V1__ChunkPlace methods */
+void   martlet__v1__chunk_place__init
+                     (Martlet__V1__ChunkPlace         *message);
+size_t martlet__v1__chunk_place__get_packed_size
+                     (const Martlet__V1__ChunkPlace   *message);
+size_t martlet__v1__chunk_place__pack
+                     (const Martlet__V1__ChunkPlace   *message,
+                      uint8_t             *out);
+size_t martlet__v1__chunk_place__pack_to_buffer
+                     (const Martlet__V1__ChunkPlace   *message,
+                      ProtobufCBuffer     *buffer);
+Martlet__V1__ChunkPlace *
+       martlet__v1__chunk_place__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   martlet__v1__chunk_place__free_unpacked
+                     (Martlet__V1__ChunkPlace *message,
+                      ProtobufCAllocator *allocator);
 /* Martlet__V1__DropChunksRequest methods */
 void   martlet__v1__drop_chunks_request__init
                      (Martlet__V1__DropChunksRequest         *message);
@@ -2364,6 +2405,9 @@ typedef void (*Martlet__V1__GetChunkRequest_Closure)
 typedef void (*Martlet__V1__GetChunkReply_Closure)
                  (const Martlet__V1__GetChunkReply *message,
                   void *closure_data);
+typedef void (*Martlet__V1__ChunkPlace_Closure)
+                 (const Martlet__V1__ChunkPlace *message,
+                  void *closure_data);
 typedef void (*Martlet__V1__DropChunksRequest_Closure)
                  (const Martlet__V1__DropChunksRequest *message,
                   void *closure_data);
@@ -2527,6 +2571,7 @@ extern const ProtobufCMessageDescriptor martlet__v1__put_chunk_request__descript
 extern const ProtobufCMessageDescriptor martlet__v1__put_chunk_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__get_chunk_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__get_chunk_reply__descriptor;
+extern const ProtobufCMessageDescriptor martlet__v1__chunk_place__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__drop_chunks_request__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__drop_chunks_reply__descriptor;
 extern const ProtobufCMessageDescriptor martlet__v1__list_request__descriptor;
