@@ -63,9 +63,27 @@ public final class ChunkClient: Sendable {
         let placement = try Placement(environment.cluster.view, name)
         guard let from = UInt32(exactly: offset), let count = UInt32(exactly: length ?? 0) else { throw .absent }
         if length == 0 { return ByteBuffer() }
-        let request = GetChunkRequest(blob: name.blob.bytes, index: name.index, offset: from, length: count)
-        let get = ChunkGet(environment: environment, name: name, request: request, ahead: ahead, context: context)
+        let get = get(name, from, count, ahead, context)
         return try await run(get, from: placement.rule().members).bytes
+    }
+
+    /// The same if its place was told ahead and this machine has it in memory; nil: it must be asked for. Never waits.
+    public func atHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer? {
+        guard ahead.knows(name), length > 0, let from = UInt32(exactly: offset), let count = UInt32(exactly: length)
+        else {
+            return nil
+        }
+        let start = ContinuousClock.now
+        guard let bytes = get(name, from, count, ahead, .init()).atHand() else { return nil }
+        environment.metrics.took(.chunkGet, since: start)
+        return bytes
+    }
+
+    private func get(
+        _ name: ChunkName, _ offset: UInt32, _ length: UInt32, _ ahead: PlacesAhead?, _ context: MessageContext
+    ) -> ChunkGet {
+        let request = GetChunkRequest(blob: name.blob.bytes, index: name.index, offset: offset, length: length)
+        return ChunkGet(environment: environment, name: name, request: request, ahead: ahead, context: context)
     }
 
     /// A whole chunk with what is noted beside it, from these nodes alone.

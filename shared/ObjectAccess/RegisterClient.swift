@@ -95,6 +95,7 @@ public final class RegisterClient: Sendable {
         case .bytes(let bytes): return bytes
         case .place(let place):
             guard let reads = environment.shortCircuit else { return nil }
+            if let bytes = reads.atHand(place) { return bytes }
             return await withUnsafeContinuation { continuation in
                 reads.read(place) { continuation.resume(returning: $0) }
             }

@@ -36,6 +36,7 @@ struct RecordHeader: Equatable {
     static let magic: UInt32 = 0x4745_524d  // "MREG" read as bytes: M R E G
     static let formatVersion: UInt8 = 1
     static let alignment = 8
+    static let headLengthOffset = 32
     /// Offset of the checksum, which covers everything before it, then the head after it.
     private static let checksumOffset = 44
 
@@ -64,7 +65,7 @@ struct RecordHeader: Equatable {
         memory.storeBytes(of: position.rawValue.littleEndian, toByteOffset: 8, as: UInt64.self)
         memory.storeBytes(of: sequence.littleEndian, toByteOffset: 16, as: UInt64.self)
         memory.storeBytes(of: durable.rawValue.littleEndian, toByteOffset: 24, as: UInt64.self)
-        memory.storeBytes(of: UInt32(headLength).littleEndian, toByteOffset: 32, as: UInt32.self)
+        memory.storeBytes(of: UInt32(headLength).littleEndian, toByteOffset: Self.headLengthOffset, as: UInt32.self)
         memory.storeBytes(of: UInt32(payloadLength).littleEndian, toByteOffset: 36, as: UInt32.self)
         memory.storeBytes(of: payloadChecksum.littleEndian, toByteOffset: 40, as: UInt32.self)
         let checksum = Self.checksum(UnsafeRawBufferPointer(memory), head: head, seed: seed)
@@ -87,7 +88,7 @@ struct RecordHeader: Equatable {
         self.position = position
         sequence = bytes.number(at: 16, UInt64.self)
         durable = LogPosition(rawValue: bytes.number(at: 24, UInt64.self))
-        headLength = Int(bytes.number(at: 32, UInt32.self))
+        headLength = Int(bytes.number(at: Self.headLengthOffset, UInt32.self))
         payloadLength = Int(bytes.number(at: 36, UInt32.self))
         payloadChecksum = bytes.number(at: 40, UInt32.self)
         guard headLength <= bytes.count - Self.size else { return nil }

@@ -20,4 +20,13 @@ public struct LogView: Sendable {
         let segment = try SegmentFile.open(position.segment, disk: disk, in: directory)
         return try segment.record(at: position, size: size, seed: crc32c(disk.bytes))
     }
+
+    /// The same when the system has file and record in memory; nil: only the device can tell, or something is wrong. Never
+    /// waits for a device.
+    public func cached(at position: LogPosition, size: Int) -> LogRecord? {
+        guard let file = directory.openCached(SegmentFile.name(position.segment)) else { return nil }
+        return try? LogRecord(at: position, size: size, seed: crc32c(disk.bytes)) { memory, offset in
+            file.readCached(into: memory, at: offset) ? memory.count : 0
+        }
+    }
 }

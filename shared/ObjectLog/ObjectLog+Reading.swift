@@ -16,8 +16,8 @@ extension ObjectLog {
         guard let segment = files.known(position.segment),
             !catalog.withLock({ $0.removed.contains(position.segment) })
         else { return nil }
-        return try? segment.record(at: position, size: size, seed: seed) { memory, offset in
-            segment.file.readCached(into: memory, at: offset) ? size : 0
+        return try? LogRecord(at: position, size: size, seed: seed) { memory, offset in
+            segment.file.readCached(into: memory, at: offset) ? memory.count : 0
         }
     }
 
@@ -30,40 +30,78 @@ extension ObjectLog {
 extension SegmentFile {
     /// The record of `size` bytes at a position, with every checksum verified.
     func record(at position: LogPosition, size: Int, seed: UInt32) throws(ObjectLogError) -> LogRecord {
-        try record(at: position, size: size, seed: seed) { memory, offset throws(FileError) in
+        guard Int(position.offset) + size <= capacity else {
+            throw .damaged(position, "it would reach beyond the end of its segment")
+        }
+        return try LogRecord(at: position, size: size, seed: seed) { memory, offset throws(FileError) in
             try file.read(into: memory, at: offset)
         }
     }
+}
 
-    fileprivate func record(
-        at position: LogPosition, size: Int, seed: UInt32,
-        _ read: (UnsafeMutableRawBufferPointer, Int) throws(FileError) -> Int
-    ) throws(ObjectLogError) -> LogRecord {
-        guard size >= RecordHeader.size, Int(position.offset) + size <= capacity else {
-            throw .damaged(position, "it would reach beyond the end of its segment")
+extension LogRecord {
+    /// Fills memory with what stands at an offset of the segment; returns how much it could.
+    typealias Reading = (UnsafeMutableRawBufferPointer, Int) throws(FileError) -> Int
+
+    /// Of a larger record, header and head are read first: memory comes in powers of two, and content of that size with a
+    /// header before it would take twice as much.
+    private static let wholeMax = 16 << 10
+    /// Where most heads end.
+    private static let firstRead = 256
+
+    /// The record of `size` bytes at a position, with every checksum verified.
+    init(at position: LogPosition, size: Int, seed: UInt32, _ read: Reading) throws(ObjectLogError) {
+        guard size >= RecordHeader.size else { throw .damaged(position, "smaller than a header") }
+        var first = try ByteBuffer(reading: size <= Self.wholeMax ? size : Self.firstRead, at: position.offset, read)
+        var header = first.header(at: position, seed: seed)
+        if header == nil, size > Self.wholeMax, let length = first.headLength(within: size) {
+            first = try ByteBuffer(reading: RecordHeader.size + length, at: position.offset, read)
+            header = first.header(at: position, seed: seed)
         }
-        var buffer = ByteBufferAllocator().buffer(capacity: size)
+        guard let header, header.recordSize == size else { throw .damaged(position, "no valid header") }
+        first.moveReaderIndex(forwardBy: RecordHeader.size)
+        head = first.readBytes(length: header.headLength) ?? []
+        payload =
+            size <= Self.wholeMax
+            ? first
+            : try ByteBuffer(
+                reading: header.payloadLength, at: position.offset + UInt32(size - header.payloadLength), read)
+        guard crc32c(payload) == header.payloadChecksum || PlantedBug.serveDamage.isPlanted else {
+            throw .damaged(position, "wrong checksum of the payload")
+        }
+        self.position = position
+        type = header.type
+        payloadChecksum = header.payloadChecksum
+    }
+}
+
+extension ByteBuffer {
+    fileprivate init(reading count: Int, at offset: UInt32, _ read: LogRecord.Reading) throws(ObjectLogError) {
+        self = ByteBufferAllocator().buffer(capacity: count)
         var failure: FileError?
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { memory in
+        writeWithUnsafeMutableBytes(minimumWritableBytes: count) { memory in
             do throws(FileError) {
-                return try read(UnsafeMutableRawBufferPointer(rebasing: memory[0..<size]), Int(position.offset))
+                return try read(UnsafeMutableRawBufferPointer(rebasing: memory[0..<count]), Int(offset))
             } catch {
                 failure = error
                 return 0
             }
         }
         if let failure { throw .file(failure) }
-        guard let header = buffer.withUnsafeReadableBytes({ RecordHeader($0, at: position, seed: seed) }),
-            header.recordSize == size
-        else { throw .damaged(position, "no valid header") }
-        buffer.moveReaderIndex(forwardBy: RecordHeader.size)
-        let head = buffer.readBytes(length: header.headLength) ?? []
-        let checksum = crc32c(buffer)
-        guard checksum == header.payloadChecksum || PlantedBug.serveDamage.isPlanted else {
-            throw .damaged(position, "wrong checksum of the payload")
-        }
-        return LogRecord(
-            position: position, type: header.type, head: head, payload: buffer, payloadChecksum: checksum)
+    }
+
+    /// What the header says of a head that is longer than these bytes; nil: it cannot be.
+    fileprivate func headLength(within size: Int) -> Int? {
+        guard
+            let length = getInteger(
+                at: readerIndex + RecordHeader.headLengthOffset, endianness: .little, as: UInt32.self)
+        else { return nil }
+        let end = RecordHeader.size + Int(length)
+        return end > readableBytes && end <= size ? Int(length) : nil
+    }
+
+    fileprivate func header(at position: LogPosition, seed: UInt32) -> RecordHeader? {
+        withUnsafeReadableBytes { RecordHeader($0, at: position, seed: seed) }
     }
 }
 

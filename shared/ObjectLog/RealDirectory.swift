@@ -83,6 +83,9 @@ public final class RealDirectory: LogDirectory {
         try RealFile(path + "/" + name, flags: access)
     }
 
+    /// For reading, without a look at the device; nil: the device would have to be asked, or it is not there.
+    func openCached(_ name: String) -> (any LogFile)? { RealFile(cached: path + "/" + name) }
+
     public func openDirect(_ name: String) -> (any LogFile)? {
         try? RealFile(path + "/" + name, flags: O_RDWR | martlet_direct_flag)
     }
@@ -115,6 +118,12 @@ private final class RealFile: LogFile {
         self.path = path
         descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FileError("open", path, code: errno) }
+    }
+
+    init?(cached path: String) {
+        self.path = path
+        descriptor = martlet_open_cached(path)
+        guard descriptor >= 0 else { return nil }
     }
 
     deinit { close(descriptor) }

@@ -5,8 +5,7 @@ import Wire
 /// Where a storage node says that content stands in its log.
 struct ContentPlace: Sendable {
     let node: NodeName
-    let directory: String
-    let disk: DiskID
+    let log: LogView
     let position: LogPosition
     let recordSize: Int
     /// CRC32C of the content.
@@ -18,8 +17,7 @@ struct ContentPlace: Sendable {
             message.recordSize <= 2 * Limits.chunkSize
         else { return nil }
         self.node = node
-        directory = message.directory
-        self.disk = disk
+        log = LogView(of: message.directory, disk: disk)
         position = LogPosition(rawValue: message.position)
         recordSize = Int(message.recordSize)
         self.checksum = checksum

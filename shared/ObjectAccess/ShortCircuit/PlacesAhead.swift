@@ -47,6 +47,12 @@ public final class PlacesAhead: Sendable {
         }
     }
 
+    public func knows(_ name: ChunkName) -> Bool { place(of: name) != nil }
+
+    func place(of name: ChunkName) -> ContentPlace? {
+        state.withLock { $0.blob == name.blob ? $0.places[name.index] : nil }
+    }
+
     func take(_ name: ChunkName) -> ContentPlace? {
         state.withLock { $0.blob == name.blob ? $0.places.removeValue(forKey: name.index) : nil }
     }

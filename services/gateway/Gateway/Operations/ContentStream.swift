@@ -5,12 +5,19 @@ import ObjectAccess
 import Synchronization
 import Wire
 
-/// Reads content ahead of whoever takes it: a bounded number of pieces, so that a slow client costs bounded memory.
+/// Reads content ahead of whoever takes it: a bounded number of pieces, so that a slow client costs bounded memory. What
+/// this machine has in memory is read when it is taken.
 final class ContentStream: ContentReading {
     private struct State {
         var pieces: ContentPieces
+        /// The next of the pieces, looked at and not taken.
+        var upcoming: ContentPiece?
+        /// So many of the next pieces are not looked for in memory: one was not there lately.
+        var coldPieces = 0
         var pending: [Task<ByteBuffer, any Error>] = []
     }
+
+    private static let coldRun = 16
 
     private let storage: any ObjectStorage
     private let context: MessageContext
@@ -39,29 +46,60 @@ final class ContentStream: ContentReading {
     }
 
     func prepare() async throws {
-        if let first = state.withLock({ fill(&$0) }) { _ = try await first.value }
+        if let first = state.withLock({ fill(&$0, atLeast: 1) }) { _ = try await first.value }
     }
 
     func next() async throws -> ByteBuffer? {
-        guard let task = state.withLock({ fill(&$0) }) else { return nil }
+        if let bytes = state.withLock({ atHand(&$0) }) { return bytes }
+        guard let task = state.withLock({ fill(&$0, atLeast: 1) }) else { return nil }
         let bytes = try await task.value
         // The next pieces are fetched while this one is used.
         state.withLock { state in
             state.pending.removeFirst()
-            _ = fill(&state)
+            fill(&state)
         }
         return bytes
     }
 
     func read(_ count: Int) async throws -> ByteBuffer? { try await buffer.read(count) { try await next() } }
 
-    /// Starts fetching until the window is full. Returns the first piece.
-    private func fill(_ state: inout State) -> Task<ByteBuffer, any Error>? {
-        while state.pending.count < window, let piece = state.pieces.next() {
-            if case .chunk(let name, _, _) = piece { ahead.expect(name.blob, end: state.pieces.chunksEnd) }
+    /// Starts fetching until the window is full. Pieces that are likely at hand are left for later when `least` are under
+    /// way. Returns the first piece.
+    @discardableResult
+    private func fill(_ state: inout State, atLeast least: Int = 0) -> Task<ByteBuffer, any Error>? {
+        while state.pending.count < window, let piece = upcoming(&state),
+            state.pending.count < least || !isLikelyAtHand(piece, state)
+        {
+            state.upcoming = nil
+            state.coldPieces = max(0, state.coldPieces - 1)
             state.pending.append(fetch(piece))
         }
         return state.pending.first
+    }
+
+    private func upcoming(_ state: inout State) -> ContentPiece? {
+        if let piece = state.upcoming { return piece }
+        state.upcoming = state.pieces.next()
+        if case .chunk(let name, _, _)? = state.upcoming { ahead.expect(name.blob, end: state.pieces.chunksEnd) }
+        return state.upcoming
+    }
+
+    private func isLikelyAtHand(_ piece: ContentPiece, _ state: State) -> Bool {
+        guard state.coldPieces == 0, case .chunk(let name, _, _) = piece else { return false }
+        return ahead.knows(name)
+    }
+
+    /// The next piece, if it can be read without waiting and none before it is under way.
+    private func atHand(_ state: inout State) -> ByteBuffer? {
+        guard state.pending.isEmpty, let piece = upcoming(&state), isLikelyAtHand(piece, state),
+            case .chunk(let name, let offset, let length) = piece
+        else { return nil }
+        guard let bytes = storage.chunkAtHand(name, offset: offset, length: length, ahead: ahead) else {
+            state.coldPieces = Self.coldRun
+            return nil
+        }
+        state.upcoming = nil
+        return bytes
     }
 
     private func fetch(_ piece: ContentPiece) -> Task<ByteBuffer, any Error> {

@@ -15,6 +15,8 @@ protocol ObjectStorage: RegisterStoring {
     func getChunk(
         _ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead, context: MessageContext
     ) async throws -> ByteBuffer
+    /// The same if it can be had without waiting.
+    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer?
     /// Returns whether all replicas have dropped them.
     func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool
 }
@@ -69,6 +71,10 @@ struct ClusterObjectStorage: ObjectStorage {
         _ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead, context: MessageContext
     ) async throws -> ByteBuffer {
         try await chunks.get(name, offset: offset, length: length, ahead: ahead, context: context)
+    }
+
+    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer? {
+        chunks.atHand(name, offset: offset, length: length, ahead: ahead)
     }
 
     func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool {
