@@ -79,6 +79,15 @@ public final class ChunkClient: Sendable {
         return bytes
     }
 
+    /// Whether the node that a chunk is asked of may tell where it and those behind it stand.
+    public func mayBeTold(of name: ChunkName) -> Bool {
+        guard let reads = environment.shortCircuit, let placement = try? Placement(environment.cluster.view, name)
+        else {
+            return false
+        }
+        return environment.health.ordered(placement.rule().members).first.map(reads.isOpen) == true
+    }
+
     private func get(
         _ name: ChunkName, _ offset: UInt32, _ length: UInt32, _ ahead: PlacesAhead?, _ context: MessageContext
     ) -> ChunkGet {

@@ -121,6 +121,8 @@ final class MemoryStorage: ObjectStorage {
         return bytes
     }
 
+    func mayBeTold(of name: ChunkName) -> Bool { false }
+
     func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer? { nil }
 
     func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage {

@@ -6,6 +6,8 @@ enum ContentPiece: Sendable, Equatable {
     case chunk(ChunkName, offset: Int, length: Int)
     /// Of the blob beside the register.
     case beside(offset: Int, length: Int)
+
+    var chunk: ChunkName? { if case .chunk(let name, _, _) = self { name } else { nil } }
 }
 
 /// The pieces that a range of an object is made of, in order. Computed one by one: an object may have millions.

@@ -12,7 +12,7 @@ final class ContentStream: ContentReading {
         var pieces: ContentPieces
         /// The next of the pieces, looked at and not taken.
         var upcoming: ContentPiece?
-        /// So many of the next pieces are not looked for in memory: one was not there lately.
+        /// So many of the next pieces are fetched ahead: one lately was not in memory, or nobody told where it is.
         var coldPieces = 0
         var pending: [Task<ByteBuffer, any Error>] = []
     }
@@ -56,6 +56,9 @@ final class ContentStream: ContentReading {
         // The next pieces are fetched while this one is used.
         state.withLock { state in
             state.pending.removeFirst()
+            if let name = upcoming(&state)?.chunk, state.coldPieces == 0, !ahead.knows(name) {
+                state.coldPieces = Self.coldRun
+            }
             fill(&state)
         }
         return bytes
@@ -63,12 +66,12 @@ final class ContentStream: ContentReading {
 
     func read(_ count: Int) async throws -> ByteBuffer? { try await buffer.read(count) { try await next() } }
 
-    /// Starts fetching until the window is full. Pieces that are likely at hand are left for later when `least` are under
-    /// way. Returns the first piece.
+    /// Starts fetching until the window is full. Pieces that are likely at hand soon are left for later when `least` are
+    /// under way. Returns the first piece.
     @discardableResult
     private func fill(_ state: inout State, atLeast least: Int = 0) -> Task<ByteBuffer, any Error>? {
         while state.pending.count < window, let piece = upcoming(&state),
-            state.pending.count < least || !isLikelyAtHand(piece, state)
+            state.pending.count < least || !isAtHandSoon(piece, state)
         {
             state.upcoming = nil
             state.coldPieces = max(0, state.coldPieces - 1)
@@ -80,19 +83,20 @@ final class ContentStream: ContentReading {
     private func upcoming(_ state: inout State) -> ContentPiece? {
         if let piece = state.upcoming { return piece }
         state.upcoming = state.pieces.next()
-        if case .chunk(let name, _, _)? = state.upcoming { ahead.expect(name.blob, end: state.pieces.chunksEnd) }
+        if let name = state.upcoming?.chunk { ahead.expect(name.blob, end: state.pieces.chunksEnd) }
         return state.upcoming
     }
 
-    private func isLikelyAtHand(_ piece: ContentPiece, _ state: State) -> Bool {
-        guard state.coldPieces == 0, case .chunk(let name, _, _) = piece else { return false }
-        return ahead.knows(name)
+    /// Perhaps when the one before it is there.
+    private func isAtHandSoon(_ piece: ContentPiece, _ state: State) -> Bool {
+        guard state.coldPieces == 0, let name = piece.chunk else { return false }
+        return ahead.knows(name) || storage.mayBeTold(of: name)
     }
 
     /// The next piece, if it can be read without waiting and none before it is under way.
     private func atHand(_ state: inout State) -> ByteBuffer? {
-        guard state.pending.isEmpty, let piece = upcoming(&state), isLikelyAtHand(piece, state),
-            case .chunk(let name, let offset, let length) = piece
+        guard state.pending.isEmpty, state.coldPieces == 0,
+            case .chunk(let name, let offset, let length)? = upcoming(&state), ahead.knows(name)
         else { return nil }
         guard let bytes = storage.chunkAtHand(name, offset: offset, length: length, ahead: ahead) else {
             state.coldPieces = Self.coldRun

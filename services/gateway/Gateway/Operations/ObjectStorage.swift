@@ -15,6 +15,8 @@ protocol ObjectStorage: RegisterStoring {
     func getChunk(
         _ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead, context: MessageContext
     ) async throws -> ByteBuffer
+    /// Whether getting a chunk may tell where those behind it can be had without waiting.
+    func mayBeTold(of name: ChunkName) -> Bool
     /// The same if it can be had without waiting.
     func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer?
     /// Returns whether all replicas have dropped them.
@@ -72,6 +74,8 @@ struct ClusterObjectStorage: ObjectStorage {
     ) async throws -> ByteBuffer {
         try await chunks.get(name, offset: offset, length: length, ahead: ahead, context: context)
     }
+
+    func mayBeTold(of name: ChunkName) -> Bool { chunks.mayBeTold(of: name) }
 
     func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer? {
         chunks.atHand(name, offset: offset, length: length, ahead: ahead)
