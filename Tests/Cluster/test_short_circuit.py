@@ -40,6 +40,18 @@ def test_small_content_is_sent(cluster, bucket):
     assert (reads(cluster, "read"), reads(cluster, "sent")) == before
 
 
+def test_no_file_of_a_disk_stays_open_in_the_gateway(cluster, bucket):
+    """A disk that its node has left can be unmounted."""
+    s3, body, before = cluster.s3(), content(5_000_000, seed=3), reads(cluster, "read")
+    s3.put_object(Bucket=bucket, Key="open", Body=body)
+    for _ in range(3):
+        assert s3.get_object(Bucket=bucket, Key="open")["Body"].read() == body
+    assert reads(cluster, "read") >= before + 15
+    descriptors = f"/proc/{cluster.pid('gateway')}/fd"
+    opened = [os.readlink(os.path.join(descriptors, name)) for name in os.listdir(descriptors)]
+    assert opened and not [path for path in opened if path.startswith(f"{cluster.folder}/data/storage")]
+
+
 def segments(cluster):
     for folder, _, files in os.walk(cluster.folder / "data"):
         for name in files:

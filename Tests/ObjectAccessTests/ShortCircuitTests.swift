@@ -25,27 +25,31 @@ import Wire
         func logFailed(_ error: ObjectLogError) {}
     }
 
-    /// Writes the content into a log. Returns its place.
-    private func place() async throws -> LogPlace {
+    /// Writes the content into a log, so often. Returns its places.
+    private func places(_ count: Int) async throws -> [LogPlace] {
         let configuration = ObjectLogConfiguration(node: "storage-1", segmentSize: 4 << 20)
         let log = try ObjectLog.open(try RealDirectory(folder), configuration: configuration) { _ in }.log
         let observer = Observer()
         log.start(observer: observer)
-        defer { log.stop() }
         let entry = LogEntry(type: 3, head: [1, 2, 3], payload: inLog, payloadChecksum: crc32c(inLog))
-        let position = try log.append(entry)
-        #expect(await eventually { observer.synced.withLock { $0 } })
-        return LogPlace(
-            directory: folder, disk: log.owner.disk.bytes, position: position.rawValue,
-            recordSize: UInt32(entry.recordSize))
+        let positions = try (0..<count).map { _ in try log.append(entry) }
+        log.stop()
+        #expect(observer.synced.withLock { $0 })
+        return positions.map {
+            LogPlace(
+                directory: folder, disk: log.owner.disk.bytes, position: $0.rawValue,
+                recordSize: UInt32(entry.recordSize))
+        }
     }
+
+    private func place() async throws -> LogPlace { try await places(1)[0] }
 
     private func cluster(_ place: LogPlace, checksum: UInt32? = nil) -> FakeStorageCluster {
         let cluster = FakeStorageCluster()
         for name in cluster.names {
             cluster.change(name) {
                 $0.chunks[chunk] = sent
-                $0.places[chunk.blob] = (place, checksum ?? crc32c(inLog))
+                $0.chunkPlaces[chunk] = (place, checksum ?? crc32c(inLog))
             }
         }
         return cluster
@@ -74,10 +78,65 @@ import Wire
         #expect(try await chunks.get(chunk, offset: 49_990).readableBytes == 10)
     }
 
+    /// The first five chunks of a blob, each with its place.
+    private func clusterOfFive() async throws -> (cluster: FakeStorageCluster, names: [ChunkName]) {
+        let names = (0..<5).map { ChunkName(blob: BlobID(high: 7, low: 7), index: $0) }
+        let places = try await places(5)
+        let cluster = FakeStorageCluster()
+        for node in cluster.names {
+            cluster.change(node) { node in
+                for (name, place) in zip(names, places) {
+                    node.chunks[name] = sent
+                    node.chunkPlaces[name] = (place, crc32c(inLog))
+                }
+            }
+        }
+        return (cluster, names)
+    }
+
+    @Test("The node that is asked for one chunk tells of those that are going to be read too, and no more")
+    func ahead() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (cluster, names) = try await clusterOfFive()
+        let (chunks, ahead) = (chunks(cluster), PlacesAhead())
+        ahead.expect(names[0].blob, end: 4)
+        #expect(chunks.mayBeTold(of: names[0]))
+        #expect(chunks.atHand(names[0], offset: 0, length: 100, ahead: ahead) == nil)
+        #expect(try await chunks.get(names[0], ahead: ahead) == inLog)
+        #expect(names.map(ahead.knows) == [false, true, true, true, false])
+        for name in names[1..<4] {
+            #expect(
+                try await chunks.get(name, offset: 10, length: 20, ahead: ahead) == inLog.getSlice(at: 10, length: 20))
+        }
+        #expect(cluster.sent(.getChunk) == 1)
+        #expect(try await chunks.get(names[4], ahead: ahead) == inLog)
+        #expect(cluster.sent(.getChunk) == 2)
+        ahead.expect(BlobID(high: 1, low: 1), end: 4)
+        #expect(!names.contains(where: ahead.knows))
+    }
+
+    @Test("What was told and is in memory is there at once; a place that is outdated is as if nobody had told it")
+    func atHand() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (cluster, names) = try await clusterOfFive()
+        let (chunks, ahead) = (chunks(cluster), PlacesAhead())
+        ahead.expect(names[0].blob, end: 5)
+        // In memory: it was written just now.
+        #expect(try await chunks.get(names[0], ahead: ahead) == inLog)
+        #expect(chunks.atHand(names[1], offset: 0, length: inLog.readableBytes, ahead: ahead) == inLog)
+        #expect(!ahead.knows(names[1]))
+        #expect(chunks.atHand(names[2], offset: 7, length: 9, ahead: ahead) == inLog.getSlice(at: 7, length: 9))
+        try FileManager.default.removeItem(atPath: folder)
+        #expect(chunks.atHand(names[3], offset: 0, length: 10, ahead: ahead) == nil)
+        #expect(try await chunks.get(names[3], ahead: ahead) == sent)
+    }
+
     @Test("Who does not ask for places is sent the content")
     func off() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        #expect(try await chunks(cluster(try await place()), false).get(chunk) == sent)
+        let chunks = chunks(cluster(try await place()), false)
+        #expect(try await chunks.get(chunk) == sent)
+        #expect(!chunks.mayBeTold(of: chunk))
     }
 
     @Test("Content beside a register is read where it stands")
@@ -113,6 +172,7 @@ import Wire
         for _ in 0..<4 { #expect(try await chunks.get(chunk) == sent) }
         // Three that failed at the place, one for each node at most, and the content each time.
         #expect((5...7).contains(cluster.sent(.getChunk)))
+        #expect(!chunks.mayBeTold(of: chunk))
     }
 
     @Test("Places that no node names are refused", arguments: ["", "data/log"])

@@ -19,13 +19,43 @@ import Testing
     @Test("Records are read while the log is written, past the cache or not")
     func reads() throws {
         try withLog { open, view in
-            for size in [0, 100, 5000, 40_000] {
-                let entry = LogEntry.text("record of \(size)", payload: size)
+            for (head, size) in [
+                (8, 0), (8, 100), (8, 5000), (8, 40_000), (190, 40_000), (250, 40_000), (3000, 40_000),
+            ] {
+                let entry = LogEntry.text(String(repeating: "h", count: head), payload: size)
                 let position = try open.write(entry)
-                let record = try view.read(at: position, size: entry.recordSize)
-                #expect(record.payload == entry.payload && record.head == entry.head)
+                for record in [
+                    try view.read(at: position, size: entry.recordSize),
+                    // It was written just now: the system has it in memory.
+                    try #require(view.cached(at: position, size: entry.recordSize)),
+                    try open.log.read(at: position, size: entry.recordSize),
+                ] {
+                    #expect(record.payload == entry.payload && record.head == entry.head)
+                    #expect(record.payload.storageCapacity < 2 * max(1 << 14, size))
+                }
             }
         }
+    }
+
+    @Test("No file stays open")
+    func closed() throws {
+        try withLog { open, view in
+            let entry = LogEntry.text("a", payload: 40_000)
+            let position = try open.write(entry)
+            let before = openFiles
+            _ = try view.read(at: position, size: entry.recordSize)
+            _ = view.cached(at: position, size: entry.recordSize)
+            #expect(openFiles == before)
+        }
+    }
+
+    /// Of this folder, by this process.
+    private var openFiles: [String] {
+        let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return descriptors.compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0)
+        }
+        .filter { $0.hasPrefix(folder) }.sorted()
     }
 
     @Test("Nothing is locked or written")
@@ -51,12 +81,31 @@ import Testing
                 (position, entry.recordSize + 8), (position.advanced(by: 8), entry.recordSize), (position, 1 << 30),
             ] {
                 #expect(throws: ObjectLogError.self) { try view.read(at: position, size: size) }
+                #expect(view.cached(at: position, size: size) == nil)
             }
             let file = try #require(FileHandle(forUpdatingAtPath: folder + "/" + segmentName(Int(position.segment))))
             try file.seek(toOffset: UInt64(position.offset) + 500)
             try file.write(contentsOf: [0x55, 0xaa, 0x55])
             try file.close()
             #expect(throws: ObjectLogError.self) { try view.read(at: position, size: entry.recordSize) }
+            #expect(view.cached(at: position, size: entry.recordSize) == nil)
+        }
+    }
+
+    @Test("Damage in the head of a large record is found, whatever length it seems to have")
+    func damagedHeads() throws {
+        try withLog { open, view in
+            let entry = LogEntry.text(String(repeating: "h", count: 400), payload: 40_000)
+            for offset in [0, 32, 33, 35, 47, 100, 440] {
+                let position = try open.write(entry)
+                let path = folder + "/" + segmentName(Int(position.segment))
+                let file = try #require(FileHandle(forUpdatingAtPath: path))
+                try file.seek(toOffset: UInt64(position.offset) + UInt64(offset))
+                try file.write(contentsOf: [0xee])
+                try file.close()
+                #expect(throws: ObjectLogError.self) { try view.read(at: position, size: entry.recordSize) }
+                #expect(throws: ObjectLogError.self) { try open.log.read(at: position, size: entry.recordSize) }
+            }
         }
     }
 
@@ -71,6 +120,7 @@ import Testing
             } throws: {
                 if case .foreign? = $0 as? ObjectLogError { true } else { false }
             }
+            #expect(other.cached(at: position, size: entry.recordSize) == nil)
             let nowhere = LogView(of: folder + "/no", disk: open.log.owner.disk)
             #expect {
                 try nowhere.read(at: position, size: entry.recordSize)
@@ -104,6 +154,7 @@ import Testing
             try FileManager.default.createSymbolicLink(
                 atPath: linked + "/" + name, withDestinationPath: folder + "/" + name)
             let view = LogView(of: linked, disk: open.log.owner.disk)
+            #expect(view.cached(at: position, size: entry.recordSize) == nil)
             #expect(throws: ObjectLogError.self) { try view.read(at: position, size: entry.recordSize) }
         }
     }

@@ -1,3 +1,4 @@
+import Checksums
 import Foundation
 import Logging
 import MessageBus
@@ -92,6 +93,31 @@ import Wire
         #expect(!isServed(.list, ListRequest(bucket: name("").bucket.bytes, limit: 10).encoded()))
         let unstaged = ReplicaState.sample(1, blobs: [BlobID(high: 1, low: 9)])
         #expect(!isServed(.commit, CommitRequest(name: register, state: unstaged.stored).encoded()))
+    }
+
+    @Test("Who asks for the place of a chunk is told of those behind it, as far as they are here and large")
+    func placesAhead() throws {
+        let blob = BlobID(high: 1, low: 5)
+        for (index, size) in [(0, 40_000), (1, 50_000), (2, 100), (4, 60_000)] {
+            let bytes = ByteBuffer(repeating: UInt8(index), count: size)
+            let put = PutChunkRequest(blob: blob.bytes, index: UInt32(index), crc32c: crc32c(bytes))
+            #expect(ask(.putChunk, put.encoded(), [bytes]).status == .ok)
+        }
+        for atOnce in [false, true] {
+            func reply(_ index: UInt32, _ ahead: UInt32, inPlace: Bool = true) throws -> GetChunkReply {
+                let get = GetChunkRequest(blob: blob.bytes, index: index, inPlace: inPlace, ahead: ahead)
+                return try GetChunkReply(decoding: ask(.getChunk, get.encoded(), atOnce: atOnce).body)
+            }
+            let first = try reply(0, 10)
+            #expect(first.place != nil && first.size == 40_000)
+            #expect(first.ahead.map(\.index) == [1, 4])
+            let second = try reply(1, 0)
+            #expect(second.ahead.isEmpty)
+            #expect(first.ahead[0].place == second.place && first.ahead[0].crc32c == second.crc32c)
+            #expect(try reply(1, 2).ahead.isEmpty)
+            #expect(try reply(1, .max).ahead.map(\.index) == [4])
+            if !atOnce { #expect(try reply(0, 10, inPlace: false).ahead.isEmpty) }
+        }
     }
 
     @Test("In each millisecond the bus thread serves so many requests itself, and hands on the rest")

@@ -45,8 +45,13 @@ extension FakeStorageNode {
             reply.writtenMilliseconds = owner.writtenMilliseconds
         }
         if request.probe { return (reply.encoded(), []) }
-        if request.inPlace, let (place, checksum) = places[blob] {
+        if request.inPlace, let (place, checksum) = chunkPlaces[name] {
             (reply.place, reply.crc32c) = (place, checksum)
+            reply.ahead = (name.index + 1..<name.index + 1 + request.ahead).compactMap { index in
+                chunkPlaces[ChunkName(blob: blob, index: index)].map {
+                    ChunkPlace(index: index, crc32c: $0.checksum, place: $0.place)
+                }
+            }
             return (reply.encoded(), [])
         }
         let offset = min(Int(request.offset), bytes.readableBytes)

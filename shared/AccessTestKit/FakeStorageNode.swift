@@ -30,8 +30,10 @@ public struct FakeStorageNode: Sendable {
     public var registers: [Model.RegisterName: State] = [:]
     public var blobs: [BlobID: ByteBuffer] = [:]
     public var chunks: [ChunkName: ByteBuffer] = [:]
-    /// Of blobs and chunks: where they stand and what their checksum is, as it tells those who ask for places.
+    /// Where blobs beside registers stand and what their checksum is, as it tells those who ask for places.
     public var places: [BlobID: (place: LogPlace, checksum: UInt32)] = [:]
+    /// The same of chunks.
+    public var chunkPlaces: [ChunkName: (place: LogPlace, checksum: UInt32)] = [:]
     /// Of the chunks that came with PUT_CHUNK.
     public var chunkOwners: [ChunkName: ChunkOwner] = [:]
     /// Never taken again.

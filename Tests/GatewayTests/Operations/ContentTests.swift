@@ -135,4 +135,48 @@ import Wire
         #expect(sizes.dropLast().allSatisfy { $0 == 700_000 })
         #expect(sizes.reduce(0, +) == 3 * Limits.chunkSize + 72)
     }
+
+    /// Reads 40 chunks of 10 bytes; which were got and which were at hand.
+    private func read(_ change: (inout MemoryStorage.Contents) -> Void) async throws -> (
+        got: [UInt32], atHand: [UInt32]
+    ) {
+        let storage = MemoryStorage()
+        let id = BlobID(high: 1, low: 1)
+        let blob = BlobReference(id: id.bytes, size: 395, chunkSize: 10)
+        storage.contents.withLock { contents in
+            for index in 0..<40 {
+                contents.chunks[ChunkName(blob: id, index: UInt32(index))] = ByteBuffer(
+                    repeating: UInt8(index), count: 10)
+            }
+            change(&contents)
+        }
+        let stream = ContentStream(storage, [blob], range: 15..<395, beside: nil, context: MessageContext())
+        try await stream.prepare()
+        var read: [UInt8] = []
+        while let piece = try await stream.next() { read += Array(piece.readableBytesView) }
+        #expect(read == (15..<395).map { UInt8($0 / 10) })
+        return storage.contents.withLock { ($0.got.sorted(), $0.hadAtHand) }
+    }
+
+    @Test("a stream fetches one piece and takes those that are told of along from memory")
+    func atHand() async throws {
+        let (got, atHand) = try await read { $0.tells = true }
+        #expect(got == [1, 17, 33])
+        #expect(atHand == (2..<40).filter { !got.contains($0) })
+    }
+
+    @Test("a piece that is not in memory has the next ones fetched ahead")
+    func cold() async throws {
+        let (got, atHand) = try await read {
+            $0.tells = true
+            $0.cold = [5]
+        }
+        #expect(got == [1] + Array(5..<21) + [36])
+        #expect(atHand == (2..<40).filter { !got.contains($0) })
+    }
+
+    @Test("where nothing is told, all pieces are fetched")
+    func untold() async throws {
+        #expect(try await read { _ in }.got == Array(1..<40))
+    }
 }

@@ -1,11 +1,12 @@
 import MessageBus
 import Model
 import NIOCore
-import ObjectAccess
 import Register
 import Synchronization
+import Wire
 
 @testable import Gateway
+@testable import ObjectAccess
 
 /// The cluster's storage in one dictionary, with the promises of the real one and nothing of its machinery.
 final class MemoryStorage: ObjectStorage {
@@ -29,6 +30,13 @@ final class MemoryStorage: ObjectStorage {
         var beforeRepetition: (@Sendable () -> Void)?
         /// Called before chunks are dropped, without the lock.
         var beforeDrop: (@Sendable () async -> Void)?
+        /// Whoever gets a chunk is told of the next ones.
+        var tells = false
+        /// Chunks that are not at hand, though their places are told.
+        var cold: Set<UInt32> = []
+        /// The chunks that were got, and those that were at hand.
+        var got: [UInt32] = []
+        var hadAtHand: [UInt32] = []
         /// Called before each change, without the lock.
         var beforeUpdate: (@Sendable (Gateway.RegisterName) async -> Void)?
     }
@@ -114,16 +122,29 @@ final class MemoryStorage: ObjectStorage {
     ) async throws -> ByteBuffer {
         try checkFailure()
         if let hook = contents.withLock({ $0.beforeGet }) { await hook() }
-        let chunk = contents.withLock { $0.chunks[name] }
-        guard let chunk, let bytes = chunk.getSlice(at: chunk.readerIndex + offset, length: length) else {
-            throw AccessError.absent
+        let (chunk, tells) = contents.withLock { contents in
+            contents.got.append(name.index)
+            return (contents.chunks[name], contents.tells)
         }
+        guard let bytes = part(of: chunk, offset, length) else { throw AccessError.absent }
+        let behind = name.index + 1...name.index + Limits.placesAheadMax
+        if tells { ahead.add(behind.map { .anywhere($0) }, of: name.blob, at: "storage-1") }
         return bytes
     }
 
-    func mayBeTold(of name: ChunkName) -> Bool { false }
+    private func part(of chunk: ByteBuffer?, _ offset: Int, _ length: Int) -> ByteBuffer? {
+        chunk.flatMap { $0.getSlice(at: $0.readerIndex + offset, length: length) }
+    }
 
-    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer? { nil }
+    func mayBeTold(of name: ChunkName) -> Bool { contents.withLock { $0.tells } }
+
+    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer? {
+        contents.withLock { contents in
+            guard ahead.knows(name), !contents.cold.contains(name.index) else { return nil }
+            contents.hadAtHand.append(name.index)
+            return part(of: contents.chunks[name], offset, length)
+        }
+    }
 
     func list(_ query: ListQuery, context: MessageContext) async throws -> ListPage {
         try checkFailure()
@@ -160,5 +181,14 @@ final class MemoryStorage: ObjectStorage {
         }
         if !page.truncated { page.next = nil }
         return page
+    }
+}
+
+extension ChunkPlace {
+    /// A place that nobody looks at.
+    fileprivate static func anywhere(_ index: UInt32) -> ChunkPlace {
+        let disk = DiskID(high: 1, low: 1).bytes
+        return ChunkPlace(
+            index: index, crc32c: 1, place: LogPlace(directory: "/log", disk: disk, position: 64, recordSize: 100))
     }
 }
