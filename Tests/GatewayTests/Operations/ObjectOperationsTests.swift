@@ -1,5 +1,7 @@
 import Checksums
+import MessageBus
 import Model
+import NIOCore
 import NIOHTTP1
 import ObjectAccess
 import S3Protocol
@@ -27,6 +29,29 @@ import Testing
         #expect(head.headers.first(name: "Content-Length") == String(size))
         #expect(head.body.isEmpty)
         #expect(gateway.storage.contents.withLock { $0.chunksUnderWayMax } <= 2)
+    }
+
+    @Test("a change that lets an object expire at once is done, however long it takes to write it")
+    func expiry() async throws {
+        let gateway = try await TestGateway.withBucket()
+        await gateway.put("a")
+        let bucket = try await gateway.operations.buckets.find("box")
+        let request = S3Request(
+            id: "request-1", method: .PUT, operation: .putObjectTagging, bucket: "box", key: "a", query: S3Query([]),
+            headers: [:], identity: .alice, body: RequestBody(bytes: ByteBuffer()))
+        let call = S3Call(
+            request: request, bucket: bucket, bucketID: try #require(bucket.bucketID), context: MessageContext(),
+            rules: try gateway.operations.rules(of: bucket), now: TestGateway.now, dependsOnObject: false)
+        gateway.storage.contents.withLock { contents in
+            contents.beforeUpdate = { [time = gateway.time] _ in time.pass(.seconds(2)) }
+        }
+        let end = TestGateway.now / 1000 + 1
+        let changed = try await gateway.operations.changeObject(call) { $0.deleteAtSeconds = end }
+        #expect(changed.deleteAtSeconds == end)
+        #expect(await gateway.get("a").status == 404)
+        await #expect(throws: S3Error.self) {
+            try await gateway.operations.changeObject(call) { $0.deleteAtSeconds = 0 }
+        }
     }
 
     @Test("headers and metadata are given back as they came")

@@ -35,7 +35,7 @@ struct TestGateway: GatewayUnderTest {
             quotas: Quotas(cluster: cluster, now: { [time] in time.now }) { [storage] in storage.usage(of: $0) },
             notifier: notifier,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            metrics: MetricsRegistry(), clock: { Self.now }, now: { [time] in time.now })
+            metrics: MetricsRegistry(), clock: { [time] in Self.now + time.milliseconds }, now: { [time] in time.now })
     }
 
     /// With a bucket `box` of alice.
@@ -102,6 +102,8 @@ final class TestTime: Sendable {
     private let passed = Mutex(Duration.zero)
 
     var now: ContinuousClock.Instant { passed.withLock { origin + $0 } }
+    /// That have passed.
+    var milliseconds: Int64 { passed.withLock { Int64($0 / .milliseconds(1)) } }
 
     func pass(_ duration: Duration) { passed.withLock { $0 += duration } }
 }

@@ -124,11 +124,16 @@ extension S3Operations {
             _ = try self.present(object, version, call)
             try body(&object)
         }
-        if changed == nil { try call.authorize(nil) }
-        let object = try present(changed?.record, version, call)
-        if let event, let sequence = changed?.sequence {
+        guard let changed else {
+            try call.authorize(nil)
+            return try present(nil, version, call)
+        }
+        // What it is now is not judged again: the change may be that it is to go in a moment.
+        let object = changed.record
+        if let event {
             await publish(
-                event, call.object.key, object, version: shownVersion(object, call.bucket), sequence: sequence, call)
+                event, call.object.key, object, version: shownVersion(object, call.bucket),
+                sequence: changed.sequence, call)
         }
         return object
     }
