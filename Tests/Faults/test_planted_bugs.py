@@ -157,7 +157,6 @@ def wrong_reads(made, rng):
     return wrong
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("bug", [None, "serve-damage"])
 @pytest.mark.parametrize("in_place", ["true", "false"])
 def test_damage_is_never_served(bug, in_place):

@@ -66,12 +66,12 @@ extension LogRecord {
             ? first
             : try ByteBuffer(
                 reading: header.payloadLength, at: position.offset + UInt32(size - header.payloadLength), read)
-        guard crc32c(payload) == header.payloadChecksum || PlantedBug.serveDamage.isPlanted else {
+        payloadChecksum = crc32c(payload)
+        guard payloadChecksum == header.payloadChecksum || PlantedBug.serveDamage.isPlanted else {
             throw .damaged(position, "wrong checksum of the payload")
         }
         self.position = position
         type = header.type
-        payloadChecksum = header.payloadChecksum
     }
 }
 
