@@ -101,9 +101,9 @@ import Wire
         let (chunks, ahead) = (chunks(cluster), PlacesAhead())
         ahead.expect(names[0].blob, end: 4)
         #expect(chunks.mayBeTold(of: names[0]))
-        #expect(chunks.atHand(names[0], offset: 0, length: 100, ahead: ahead) == nil)
+        #expect(chunks.atHand(names[0], offset: 0, length: 100) == nil)
         #expect(try await chunks.get(names[0], ahead: ahead) == inLog)
-        #expect(names.map(ahead.knows) == [false, true, true, true, false])
+        #expect(names.map(chunks.knowsPlace) == [true, true, true, true, false])
         for name in names[1..<4] {
             #expect(
                 try await chunks.get(name, offset: 10, length: 20, ahead: ahead) == inLog.getSlice(at: 10, length: 20))
@@ -111,24 +111,45 @@ import Wire
         #expect(cluster.sent(.getChunk) == 1)
         #expect(try await chunks.get(names[4], ahead: ahead) == inLog)
         #expect(cluster.sent(.getChunk) == 2)
-        ahead.expect(BlobID(high: 1, low: 1), end: 4)
-        #expect(!names.contains(where: ahead.knows))
     }
 
-    @Test("What was told and is in memory is there at once; a place that is outdated is as if nobody had told it")
+    @Test("What is known and in memory is there at once, and again")
     func atHand() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let (cluster, names) = try await clusterOfFive()
-        let (chunks, ahead) = (chunks(cluster), PlacesAhead())
-        ahead.expect(names[0].blob, end: 5)
+        let chunks = chunks(cluster)
+        #expect(try await chunks.get(names[0]) == inLog)
         // In memory: it was written just now.
+        for _ in 0..<2 {
+            #expect(chunks.atHand(names[0], offset: 0, length: inLog.readableBytes) == inLog)
+            #expect(chunks.atHand(names[0], offset: 7, length: 9) == inLog.getSlice(at: 7, length: 9))
+        }
+        #expect(cluster.sent(.getChunk) == 1)
+    }
+
+    @Test("A place that is outdated is as if nobody had told it, and nothing against the node that did")
+    func outdated() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (cluster, names) = try await clusterOfFive()
+        let (chunks, ahead) = (chunks(cluster), PlacesAhead())
+        ahead.expect(names[0].blob, end: 2)
         #expect(try await chunks.get(names[0], ahead: ahead) == inLog)
-        #expect(chunks.atHand(names[1], offset: 0, length: inLog.readableBytes, ahead: ahead) == inLog)
-        #expect(!ahead.knows(names[1]))
-        #expect(chunks.atHand(names[2], offset: 7, length: 9, ahead: ahead) == inLog.getSlice(at: 7, length: 9))
         try FileManager.default.removeItem(atPath: folder)
-        #expect(chunks.atHand(names[3], offset: 0, length: 10, ahead: ahead) == nil)
-        #expect(try await chunks.get(names[3], ahead: ahead) == sent)
+        #expect(chunks.atHand(names[1], offset: 0, length: 10) == nil)
+        #expect(chunks.knowsPlace(of: names[1]))
+        for name in names[0..<2] { cluster.names.forEach { cluster.change($0) { $0.chunkPlaces[name] = nil } } }
+        #expect(try await chunks.get(names[1], ahead: ahead) == sent)
+        #expect(!chunks.knowsPlace(of: names[1]))
+        #expect(chunks.mayBeTold(of: names[1]))
+    }
+
+    @Test("Whoever wants a chunk of a certain node gets it from that node, whatever is known")
+    func ofOneNode() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (cluster, names) = try await clusterOfFive()
+        let chunks = chunks(cluster)
+        #expect(try await chunks.get(names[0]) == inLog)
+        #expect(try await chunks.get(names[0], from: cluster.names).bytes == sent)
     }
 
     @Test("Who does not ask for places is sent the content")

@@ -67,17 +67,17 @@ public final class ChunkClient: Sendable {
         return try await run(get, from: placement.rule().members).bytes
     }
 
-    /// The same if its place was told ahead and this machine has it in memory; nil: it must be asked for. Never waits.
-    public func atHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer? {
-        guard ahead.knows(name), length > 0, let from = UInt32(exactly: offset), let count = UInt32(exactly: length)
-        else {
-            return nil
-        }
+    /// The same if its place is known and this machine has it in memory; nil: it must be got. Never waits.
+    public func atHand(_ name: ChunkName, offset: Int, length: Int) -> ByteBuffer? {
+        guard length > 0, let from = UInt32(exactly: offset), let count = UInt32(exactly: length) else { return nil }
         let start = ContinuousClock.now
-        guard let bytes = get(name, from, count, ahead, .init()).atHand() else { return nil }
+        guard let bytes = get(name, from, count, nil, .init()).atHand() else { return nil }
         environment.metrics.took(.chunkGet, since: start)
         return bytes
     }
+
+    /// Whether a node has told lately where a chunk stands on this machine.
+    public func knowsPlace(of name: ChunkName) -> Bool { environment.shortCircuit?.known.place(of: name) != nil }
 
     /// Whether the node that a chunk is asked of may tell where it and those behind it stand.
     public func mayBeTold(of name: ChunkName) -> Bool {

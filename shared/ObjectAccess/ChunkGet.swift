@@ -12,7 +12,7 @@ public struct StoredChunk: Sendable {
     public var writtenMilliseconds: Int64
 }
 
-/// Gets bytes of one chunk: where it stands, if that was told ahead, or from one of its replicas.
+/// Gets bytes of one chunk: where it stands, if that is known, or from one of its replicas.
 struct ChunkGet: Sendable {
     private typealias Found = HedgedFetch<StoredChunk>.Found
 
@@ -24,7 +24,7 @@ struct ChunkGet: Sendable {
     let context: MessageContext
 
     func run(from nodes: [NodeName]) async -> Result<StoredChunk, AccessError> {
-        if let bytes = await foundAhead() { return .success(StoredChunk(bytes: bytes, writtenMilliseconds: 0)) }
+        if let bytes = await found() { return .success(StoredChunk(bytes: bytes, writtenMilliseconds: 0)) }
         let options = environment.options
         let asking = ahead?.asking(behind: name) ?? 0
         // A chunk takes longer than a small answer: some patience before its replica counts as slow.
@@ -38,23 +38,27 @@ struct ChunkGet: Sendable {
         }
     }
 
-    /// The bytes, if the place was told and this machine has them in memory. Never waits.
+    /// The bytes, if the place is known and this machine has them in memory. Never waits.
     func atHand() -> ByteBuffer? {
-        guard let place = ahead?.place(of: name), let reads = environment.shortCircuit, reads.isOpen(to: place.node),
-            let whole = reads.atHand(place)
-        else { return nil }
-        _ = ahead?.take(name)
+        guard let (reads, place) = known, let whole = reads.atHand(place) else { return nil }
         return part(of: whole)
     }
 
-    /// nil: its place was not told, or it cannot be read there any more.
-    private func foundAhead() async -> ByteBuffer? {
-        guard let place = ahead?.take(name), let reads = environment.shortCircuit, reads.isOpen(to: place.node) else {
-            return nil
+    private var known: (reads: ShortCircuitReads, place: ContentPlace)? {
+        guard !request.withOwner, let reads = environment.shortCircuit, let place = reads.known.place(of: name),
+            reads.isOpen(to: place.node)
+        else { return nil }
+        return (reads, place)
+    }
+
+    /// nil: its place is not known, or it cannot be read there any more.
+    private func found() async -> ByteBuffer? {
+        guard let (reads, place) = known else { return nil }
+        let whole = await withUnsafeContinuation { continuation in
+            reads.read(place, isRemembered: true) { continuation.resume(returning: $0) }
         }
-        return await withUnsafeContinuation { continuation in
-            reads.read(place) { continuation.resume(returning: $0.flatMap(part)) }
-        }
+        if whole == nil { reads.known.forget(name) }
+        return whole.flatMap(part)
     }
 
     private func body(to node: NodeName, _ asking: UInt32) -> [UInt8] {
@@ -68,7 +72,7 @@ struct ChunkGet: Sendable {
     private func check(_ reply: BusReply, _ found: @escaping @Sendable (Found) -> Void) {
         switch Self.decoded(reply) {
         case .success(let message):
-            ahead?.add(message.ahead, of: name.blob, at: reply.sender)
+            environment.shortCircuit?.known.add(message.ahead, behind: name, at: reply.sender)
             guard let place = message.place else { return found(checked(message, reply)) }
             read(place, of: reply.sender, message, found)
         case .failure(let error): found(.failure(error))
@@ -88,6 +92,7 @@ struct ChunkGet: Sendable {
         else { return send(from: node, found) }
         reads.read(place) { whole in
             guard let bytes = whole.flatMap(part) else { return send(from: node, found) }
+            reads.known.add(place, of: name)
             found(.success(StoredChunk(bytes: bytes, writtenMilliseconds: 0)))
         }
     }

@@ -137,10 +137,9 @@ import Wire
     }
 
     /// Reads 40 chunks of 10 bytes; which were got and which were at hand.
-    private func read(_ change: (inout MemoryStorage.Contents) -> Void) async throws -> (
-        got: [UInt32], atHand: [UInt32]
-    ) {
-        let storage = MemoryStorage()
+    private func read(
+        _ storage: MemoryStorage = MemoryStorage(), _ change: (inout MemoryStorage.Contents) -> Void
+    ) async throws -> (got: [UInt32], atHand: [UInt32]) {
         let id = BlobID(high: 1, low: 1)
         let blob = BlobReference(id: id.bytes, size: 395, chunkSize: 10)
         storage.contents.withLock { contents in
@@ -163,6 +162,15 @@ import Wire
         let (got, atHand) = try await read { $0.tells = true }
         #expect(got == [1, 17, 33])
         #expect(atHand == (2..<40).filter { !got.contains($0) })
+    }
+
+    @Test("what was read before is taken from memory, the first piece too")
+    func again() async throws {
+        let storage = MemoryStorage()
+        _ = try await read(storage) { $0.tells = true }
+        let (got, atHand) = try await read(storage) { ($0.got, $0.hadAtHand) = ([], []) }
+        #expect(got.isEmpty)
+        #expect(atHand == Array(1..<40))
     }
 
     @Test("a piece that is not in memory has the next ones fetched ahead")

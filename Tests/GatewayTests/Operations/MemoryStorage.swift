@@ -32,6 +32,7 @@ final class MemoryStorage: ObjectStorage {
         var beforeDrop: (@Sendable () async -> Void)?
         /// Whoever gets a chunk is told of the next ones.
         var tells = false
+        var told: Set<ChunkName> = []
         /// Chunks that are not at hand, though their places are told.
         var cold: Set<UInt32> = []
         /// The chunks that were got, and those that were at hand.
@@ -122,13 +123,13 @@ final class MemoryStorage: ObjectStorage {
     ) async throws -> ByteBuffer {
         try checkFailure()
         if let hook = contents.withLock({ $0.beforeGet }) { await hook() }
-        let (chunk, tells) = contents.withLock { contents in
+        let chunk = contents.withLock { contents in
             contents.got.append(name.index)
-            return (contents.chunks[name], contents.tells)
+            let told = name.index...name.index + Limits.placesAheadMax
+            if contents.tells { contents.told.formUnion(told.map { ChunkName(blob: name.blob, index: $0) }) }
+            return contents.chunks[name]
         }
         guard let bytes = part(of: chunk, offset, length) else { throw AccessError.absent }
-        let behind = name.index + 1...name.index + Limits.placesAheadMax
-        if tells { ahead.add(behind.map { .anywhere($0) }, of: name.blob, at: "storage-1") }
         return bytes
     }
 
@@ -138,9 +139,11 @@ final class MemoryStorage: ObjectStorage {
 
     func mayBeTold(of name: ChunkName) -> Bool { contents.withLock { $0.tells } }
 
-    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer? {
+    func knowsPlace(of name: ChunkName) -> Bool { contents.withLock { $0.told.contains(name) } }
+
+    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int) -> ByteBuffer? {
         contents.withLock { contents in
-            guard ahead.knows(name), !contents.cold.contains(name.index) else { return nil }
+            guard contents.told.contains(name), !contents.cold.contains(name.index) else { return nil }
             contents.hadAtHand.append(name.index)
             return part(of: contents.chunks[name], offset, length)
         }
@@ -181,14 +184,5 @@ final class MemoryStorage: ObjectStorage {
         }
         if !page.truncated { page.next = nil }
         return page
-    }
-}
-
-extension ChunkPlace {
-    /// A place that nobody looks at.
-    fileprivate static func anywhere(_ index: UInt32) -> ChunkPlace {
-        let disk = DiskID(high: 1, low: 1).bytes
-        return ChunkPlace(
-            index: index, crc32c: 1, place: LogPlace(directory: "/log", disk: disk, position: 64, recordSize: 100))
     }
 }

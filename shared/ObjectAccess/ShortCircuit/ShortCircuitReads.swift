@@ -16,6 +16,7 @@ final class ShortCircuitReads: Sendable {
     static let queueMax = 256
     static let barredFor = Duration.seconds(10)
 
+    let known = KnownPlaces()
     private let pool = WorkerPool(queueMax: queueMax)
     private let barred = Mutex<[NodeName: ContinuousClock.Instant]>([:])
     private let timers: any TimerScheduling
@@ -56,12 +57,15 @@ final class ShortCircuitReads: Sendable {
     }
 
     /// `completion` is called once, on any thread, with the whole content; nil: the node must send it.
-    func read(_ place: ContentPlace, _ completion: @escaping @Sendable (ByteBuffer?) -> Void) {
+    /// - Parameter isRemembered: the place was not told just now: it says nothing of the node that its segment is gone.
+    func read(
+        _ place: ContentPlace, isRemembered: Bool = false, _ completion: @escaping @Sendable (ByteBuffer?) -> Void
+    ) {
         let answer = FirstAnswer { [taken, sent] content in
             (content == nil ? sent : taken).increment()
             completion(content)
         }
-        let isAccepted = pool.submit { [weak self] in answer.give(self?.read(place)) }
+        let isAccepted = pool.submit { [weak self] in answer.give(self?.content(of: place, isRemembered)) }
         guard isAccepted else {
             answer.give(nil)
             return
@@ -73,12 +77,12 @@ final class ShortCircuitReads: Sendable {
     }
 
     /// nil also when compaction has moved it, or it is damaged, which the node finds when it reads it itself.
-    private func read(_ place: ContentPlace) -> ByteBuffer? {
+    private func content(of place: ContentPlace, _ isRemembered: Bool) -> ByteBuffer? {
         do throws(ObjectLogError) {
             let record = try place.log.read(at: place.position, size: place.recordSize)
             return record.payloadChecksum == place.checksum ? record.payload : nil
         } catch {
-            if error.meansNoAccess { bar(place.node) }
+            if error.meansNoAccess, !isRemembered { bar(place.node) }
             return nil
         }
     }

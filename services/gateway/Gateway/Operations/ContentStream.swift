@@ -12,6 +12,8 @@ final class ContentStream: ContentReading {
         var pieces: ContentPieces
         /// The next of the pieces, looked at and not taken.
         var upcoming: ContentPiece?
+        /// Read by ``prepare()``.
+        var first: ByteBuffer?
         /// So many of the next pieces are fetched ahead: one lately was not in memory, or nobody told where it is.
         var coldPieces = 0
         var pending: [Task<ByteBuffer, any Error>] = []
@@ -45,18 +47,24 @@ final class ContentStream: ContentReading {
         }
     }
 
+    /// Waits until the first bytes are there.
     func prepare() async throws {
+        let isAtHand = state.withLock { state in
+            if state.first == nil { state.first = atHand(&state) }
+            return state.first != nil
+        }
+        if isAtHand { return }
         if let first = state.withLock({ fill(&$0, atLeast: 1) }) { _ = try await first.value }
     }
 
     func next() async throws -> ByteBuffer? {
-        if let bytes = state.withLock({ atHand(&$0) }) { return bytes }
+        if let bytes = state.withLock({ $0.first.take() ?? atHand(&$0) }) { return bytes }
         guard let task = state.withLock({ fill(&$0, atLeast: 1) }) else { return nil }
         let bytes = try await task.value
         // The next pieces are fetched while this one is used.
         state.withLock { state in
             state.pending.removeFirst()
-            if let name = upcoming(&state)?.chunk, state.coldPieces == 0, !ahead.knows(name) {
+            if let name = upcoming(&state)?.chunk, state.coldPieces == 0, !storage.knowsPlace(of: name) {
                 state.coldPieces = Self.coldRun
             }
             fill(&state)
@@ -90,16 +98,16 @@ final class ContentStream: ContentReading {
     /// Perhaps when the one before it is there.
     private func isAtHandSoon(_ piece: ContentPiece, _ state: State) -> Bool {
         guard state.coldPieces == 0, let name = piece.chunk else { return false }
-        return ahead.knows(name) || storage.mayBeTold(of: name)
+        return storage.knowsPlace(of: name) || storage.mayBeTold(of: name)
     }
 
     /// The next piece, if it can be read without waiting and none before it is under way.
     private func atHand(_ state: inout State) -> ByteBuffer? {
         guard state.pending.isEmpty, state.coldPieces == 0,
-            case .chunk(let name, let offset, let length)? = upcoming(&state), ahead.knows(name)
+            case .chunk(let name, let offset, let length)? = upcoming(&state)
         else { return nil }
-        guard let bytes = storage.chunkAtHand(name, offset: offset, length: length, ahead: ahead) else {
-            state.coldPieces = Self.coldRun
+        guard let bytes = storage.chunkAtHand(name, offset: offset, length: length) else {
+            if storage.knowsPlace(of: name) { state.coldPieces = Self.coldRun }
             return nil
         }
         state.upcoming = nil

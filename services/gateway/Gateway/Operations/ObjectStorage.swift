@@ -15,10 +15,12 @@ protocol ObjectStorage: RegisterStoring {
     func getChunk(
         _ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead, context: MessageContext
     ) async throws -> ByteBuffer
-    /// Whether getting a chunk may tell where those behind it can be had without waiting.
-    func mayBeTold(of name: ChunkName) -> Bool
     /// The same if it can be had without waiting.
-    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer?
+    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int) -> ByteBuffer?
+    /// Whether it is known where to look for a chunk without asking.
+    func knowsPlace(of name: ChunkName) -> Bool
+    /// Whether getting a chunk may tell where those behind it are.
+    func mayBeTold(of name: ChunkName) -> Bool
     /// Returns whether all replicas have dropped them.
     func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool
 }
@@ -75,11 +77,13 @@ struct ClusterObjectStorage: ObjectStorage {
         try await chunks.get(name, offset: offset, length: length, ahead: ahead, context: context)
     }
 
-    func mayBeTold(of name: ChunkName) -> Bool { chunks.mayBeTold(of: name) }
-
-    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int, ahead: PlacesAhead) -> ByteBuffer? {
-        chunks.atHand(name, offset: offset, length: length, ahead: ahead)
+    func chunkAtHand(_ name: ChunkName, offset: Int, length: Int) -> ByteBuffer? {
+        chunks.atHand(name, offset: offset, length: length)
     }
+
+    func knowsPlace(of name: ChunkName) -> Bool { chunks.knowsPlace(of: name) }
+
+    func mayBeTold(of name: ChunkName) -> Bool { chunks.mayBeTold(of: name) }
 
     func dropChunks(_ blob: BlobID, _ chunks: Range<UInt32>, context: MessageContext) async throws -> Bool {
         try await self.chunks.drop(blob, chunks: chunks, context: context).isComplete
