@@ -14,12 +14,15 @@ enum Program {
 /// Measures the storage engine's parts. docs/internals/performance.md has the figures and the commands.
 struct MartletBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "martlet-benchmark", abstract: "Measures object log, metadata index, disks and compaction.",
+        commandName: "martlet-benchmark",
+        abstract: "Measures object log, metadata index, disks, compaction and hashing.",
         discussion: """
             Build with `swift build -c release`. Every benchmark works in a new folder below --directory and removes it.
 
             EXAMPLE: martlet-benchmark log --directory /data/scratch
             """,
         version: Version.current,
-        subcommands: [LogBenchmark.self, IndexBenchmark.self, DiskBenchmark.self, CompactionBenchmark.self])
+        subcommands: [
+            LogBenchmark.self, IndexBenchmark.self, DiskBenchmark.self, CompactionBenchmark.self, HashingBenchmark.self,
+        ])
 }

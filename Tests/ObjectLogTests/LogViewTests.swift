@@ -9,9 +9,9 @@ import Testing
 @Suite struct LogViewTests {
     private let folder = FileManager.default.temporaryDirectory.path + "/log-view-\(UUID().uuidString)"
 
-    private func withLog(_ body: (OpenLog, LogView) throws -> Void) throws {
+    private func withLog(segmentSize: Int = 64 << 10, _ body: (OpenLog, LogView) throws -> Void) throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let open = try OpenLog(try RealDirectory(folder))
+        let open = try OpenLog(try RealDirectory(folder), segmentSize: segmentSize)
         defer { open.log.stop() }
         try body(open, LogView(of: open.log.path, disk: open.log.owner.disk))
     }
@@ -42,20 +42,63 @@ import Testing
         try withLog { open, view in
             let entry = LogEntry.text("a", payload: 40_000)
             let position = try open.write(entry)
-            let before = openFiles
+            // The log itself has it open, and meanwhile prepares others.
+            let name = segmentName(Int(position.segment))
+            let before = openFiles(of: name)
             _ = try view.read(at: position, size: entry.recordSize)
             _ = view.cached(at: position, size: entry.recordSize)
-            #expect(openFiles == before)
+            #expect(openFiles(of: name) == before)
         }
     }
 
-    /// Of this folder, by this process.
-    private var openFiles: [String] {
+    /// How often this process has a file of the folder open.
+    private func openFiles(of name: String) -> Int {
         let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-        return descriptors.compactMap {
-            try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0)
+        return descriptors.count {
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0)) == folder + "/" + name
         }
-        .filter { $0.hasPrefix(folder) }.sorted()
+    }
+
+    @Test("A record that is not in memory is brought there, and none that follows")
+    func alone() throws {
+        try withLog(segmentSize: 4 << 20) { open, view in
+            let entry = LogEntry.text("a", payload: 40_000)
+            // What is near the beginning of a file comes along with it.
+            try open.write(.text("b", payload: 1 << 20))
+            let positions = try (0..<4).map { _ in try open.write(entry) }
+            #expect(evict(1))
+            let inMemory = { try positions.map { try resident(Int($0.offset), entry.recordSize) } }
+            guard try !inMemory().contains(where: { $0 > 0 }) else {
+                return print("NOT TESTED: this file system keeps files in memory")
+            }
+            #expect(view.cached(at: positions[0], size: entry.recordSize) == nil)
+            _ = try view.read(at: positions[0], size: entry.recordSize)
+            // Its header came with the one before it.
+            #expect(view.cached(at: positions[1], size: entry.recordSize) == nil)
+            // Records share pages with their neighbours.
+            let shares = try inMemory()
+            #expect(shares[0] == 1 && shares[1...].allSatisfy { $0 < 0.2 })
+            _ = try open.log.read(at: positions[2], size: entry.recordSize)
+            #expect(try inMemory()[2] == 1 && inMemory()[3] < 0.2)
+        }
+    }
+
+    private func evict(_ segment: Int) -> Bool {
+        guard let file = FileHandle(forReadingAtPath: folder + "/" + segmentName(segment)) else { return false }
+        return fsync(file.fileDescriptor) == 0 && posix_fadvise(file.fileDescriptor, 0, 0, POSIX_FADV_DONTNEED) == 0
+    }
+
+    /// The share of the pages of a range of the first segment that the system has in memory.
+    private func resident(_ offset: Int, _ size: Int) throws -> Double {
+        let file = try #require(FileHandle(forReadingAtPath: folder + "/" + segmentName(1)))
+        let first = offset / 4096
+        let count = (offset + size - 1) / 4096 - first + 1
+        let map = try #require(
+            mmap(nil, count * 4096, PROT_READ, MAP_SHARED, file.fileDescriptor, off_t(first * 4096)))
+        defer { munmap(map, count * 4096) }
+        var pages = [UInt8](repeating: 0, count: count)
+        #expect(mincore(map, count * 4096, &pages) == 0)
+        return Double(pages.count { $0 & 1 == 1 }) / Double(count)
     }
 
     @Test("Nothing is locked or written")

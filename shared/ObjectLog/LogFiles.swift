@@ -9,6 +9,9 @@ public protocol LogFile: AnyObject, Sendable {
     /// Fills the whole buffer with what the system has in memory. False: the device would have to be asked, or the file ends
     /// before.
     func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool
+    /// Has the device begin to bring so much into memory and no more. What is read in several steps looks to the system as if
+    /// all that follows were going to be read too.
+    func expect(_ range: Range<Int>)
     /// When this returns, everything written before survives a power cut.
     func sync() throws(FileError)
     func size() throws(FileError) -> Int
@@ -23,6 +26,7 @@ public protocol LogFile: AnyObject, Sendable {
 /// Files in memory, for which it does not matter what a read, a sync or a removal costs.
 extension LogFile {
     public func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool { false }
+    public func expect(_ range: Range<Int>) {}
     public func writeBack(_ range: Range<Int>) {}
     public func cut(to size: Int) {}
     public func reserve(_ size: Int) throws(FileError) {}

@@ -24,9 +24,7 @@ public struct LogView: Sendable {
     /// The same when the system has file and record in memory; nil: only the device can tell, or something is wrong. Never
     /// waits for a device.
     public func cached(at position: LogPosition, size: Int) -> LogRecord? {
-        guard let file = directory.openCached(SegmentFile.name(position.segment)) else { return nil }
-        return try? LogRecord(at: position, size: size, seed: crc32c(disk.bytes)) { memory, offset in
-            file.readCached(into: memory, at: offset) ? memory.count : 0
-        }
+        directory.openCached(SegmentFile.name(position.segment))?.cachedRecord(
+            at: position, size: size, seed: crc32c(disk.bytes))
     }
 }

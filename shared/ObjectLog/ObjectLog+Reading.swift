@@ -16,9 +16,7 @@ extension ObjectLog {
         guard let segment = files.known(position.segment),
             !catalog.withLock({ $0.removed.contains(position.segment) })
         else { return nil }
-        return try? LogRecord(at: position, size: size, seed: seed) { memory, offset in
-            segment.file.readCached(into: memory, at: offset) ? memory.count : 0
-        }
+        return segment.file.cachedRecord(at: position, size: size, seed: seed)
     }
 
     func file(of number: UInt32) throws(ObjectLogError) -> SegmentFile {
@@ -33,9 +31,26 @@ extension SegmentFile {
         guard Int(position.offset) + size <= capacity else {
             throw .damaged(position, "it would reach beyond the end of its segment")
         }
+        let start = Int(position.offset)
         return try LogRecord(at: position, size: size, seed: seed) { memory, offset throws(FileError) in
-            try file.read(into: memory, at: offset)
+            if offset == start, memory.count < size { file.expect(start..<start + size) }
+            return try file.read(into: memory, at: offset)
         }
+    }
+}
+
+extension LogFile {
+    /// The record when it is in memory; nil: only the device can tell, or something is wrong with it. Looked at from its end:
+    /// where a read stops in the middle, the system begins to fetch what follows, and more than is left.
+    func cachedRecord(at position: LogPosition, size: Int, seed: UInt32) -> LogRecord? {
+        if size > LogRecord.wholeMax, !hasCached(Int(position.offset) + size - 1) { return nil }
+        return try? LogRecord(at: position, size: size, seed: seed) { memory, offset in
+            readCached(into: memory, at: offset) ? memory.count : 0
+        }
+    }
+
+    private func hasCached(_ offset: Int) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { readCached(into: $0, at: offset) }
     }
 }
 
@@ -45,7 +60,7 @@ extension LogRecord {
 
     /// Of a larger record, header and head are read first: memory comes in powers of two, and content of that size with a
     /// header before it would take twice as much.
-    private static let wholeMax = 16 << 10
+    fileprivate static let wholeMax = 16 << 10
     /// Where most heads end.
     private static let firstRead = 256
 

@@ -174,6 +174,10 @@ private final class RealFile: LogFile {
         martlet_read_cached(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) == buffer.count
     }
 
+    func expect(_ range: Range<Int>) {
+        _ = posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_WILLNEED)
+    }
+
     func sync() throws(FileError) {
         guard fdatasync(descriptor) == 0 else { throw FileError("fdatasync", path, code: errno) }
     }
