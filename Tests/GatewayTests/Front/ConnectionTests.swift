@@ -174,6 +174,37 @@ import Testing
         }
     }
 
+    @Test("a client that takes no more of its answer is given up")
+    func stalledReader() async throws {
+        var limits = FrontLimits()
+        limits.bodyTimeout = .seconds(1)
+        try await LoopbackGateway.run(
+            limits: limits,
+            answer: { _ in
+                S3Response(body: .stream(length: 1 << 30) { ByteBuffer(repeating: 7, count: 1 << 20) })
+            }
+        ) { gateway in
+            let client = try await RawClient.connect(port: gateway.server.port, autoRead: false)
+            client.send("GET /b/k HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            while gateway.front.metrics.connections.value == 0 { await Task.yield() }
+            while gateway.front.metrics.connections.value != 0 { try await Task.sleep(for: .milliseconds(20)) }
+            client.close()
+        }
+    }
+
+    @Test("an answer makes progress by what has left, not by a byte now and then")
+    func sendProgress() {
+        let step = UInt64(SendProgress.step)
+        let (some, more): (UInt64, UInt64) = (1 << 20, 1 << 21)
+        var progress = SendProgress()
+        let advanced = [
+            (some, some), (some, some - step + 1), (some, some - step), (some, some - step),
+            // More is handed over, and none of it has left.
+            (more, more - step), (more, 0),
+        ].map { progress.hasAdvanced(handedOver: $0, buffered: $1) }
+        #expect(advanced == [false, false, true, false, false, true])
+    }
+
     @Test("uploads beyond the memory limit wait until others have finished")
     func memoryBudget() async throws {
         var limits = FrontLimits()

@@ -54,6 +54,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private var idleDeadline = NIODeadline.distantFuture
     private var lingerDeadline = NIODeadline.distantFuture
     private var lastProgress = NIODeadline.now()
+    private var sendProgress = SendProgress()
     private var rateStart = NIODeadline.now()
     private var rateBytes = 0
 
@@ -287,13 +288,8 @@ final class HTTPConnection: ChannelInboundHandler {
     /// Writes a piece of the body; the continuation goes on when the client has room for more.
     func write(_ bytes: ByteBuffer, _ continuation: CheckedContinuation<Void, any Error>) {
         guard phase == .exchange, let context else { return continuation.resume(throwing: CancellationError()) }
-        var rest = bytes
-        while let slice = rest.readSlice(length: min(rest.readableBytes, 128 << 10)), slice.readableBytes > 0 {
-            let promise = context.eventLoop.makePromise(of: Void.self)
-            promise.futureResult.assumeIsolated().whenSuccess { [weak self] in self?.lastProgress = .now() }
-            response.append(slice, to: context)
-            response.handOver(to: context, promise: promise)
-        }
+        response.append(bytes, to: context)
+        response.handOver(to: context, promise: nil)
         lastProgress = .now()
         // Room may come back within the flush, and with it the event that resumes the writer.
         writer = continuation
@@ -383,6 +379,9 @@ final class HTTPConnection: ChannelInboundHandler {
     private func checkProgress(_ context: ChannelHandlerContext, _ now: NIODeadline) {
         let timeout = front.limits.bodyTimeout
         if writer != nil || (responseEnded && !responseFlushed) {
+            if sendProgress.hasAdvanced(handedOver: response.handedOver, buffered: buffered(context)) {
+                lastProgress = now
+            }
             if now - lastProgress > timeout { context.close(promise: nil) }
         } else if !requestEnded, pipe?.wantsMore == true || discardsBody {
             let waited = now - rateStart
@@ -396,6 +395,11 @@ final class HTTPConnection: ChannelInboundHandler {
             // It is not the client who makes us wait.
             (rateStart, rateBytes) = (now, 0)
         }
+    }
+
+    /// Bytes that the socket has not taken yet.
+    private func buffered(_ context: ChannelHandlerContext) -> UInt64 {
+        UInt64((try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0)
     }
 
     /// The process stops: no further request on this connection.

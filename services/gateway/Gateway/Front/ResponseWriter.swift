@@ -11,6 +11,8 @@ struct ResponseWriter {
     /// Leaves with the next piece of the body that is not copied, or when it is handed over.
     private var collected = ByteBuffer()
     private var isChunked = false
+    /// Bytes that the channel was given so far.
+    private(set) var handedOver: UInt64 = 0
 
     mutating func append(_ head: HTTPResponseHead) {
         isChunked = head.headers.contains(name: "transfer-encoding")
@@ -39,6 +41,7 @@ struct ResponseWriter {
             collected.writeImmutableBuffer(body)
         } else {
             handOver(to: context, promise: nil)
+            handedOver += UInt64(body.readableBytes)
             context.write(NIOAny(body), promise: nil)
         }
         if isChunked { collected.writeStaticString("\r\n") }
@@ -50,6 +53,8 @@ struct ResponseWriter {
 
     /// - Parameter promise: kept when the channel has taken everything so far.
     mutating func handOver(to context: ChannelHandlerContext, promise: EventLoopPromise<Void>?) {
+        guard promise != nil || collected.readableBytes > 0 else { return }
+        handedOver += UInt64(collected.readableBytes)
         context.write(NIOAny(collected), promise: promise)
         // The channel has the bytes now: cleared, the buffer would be copied.
         collected = ByteBuffer()
