@@ -24,12 +24,13 @@ class Meter:
     """
     figures   {(row, server's name): [report of each round, …]}
     extremes  {(name, server's name): [report of each round, …]}
+    hashing   [{"get": …, "put": …} of each round with large objects]: milliseconds of CPU for a MiB
     """
 
     def __init__(self, load, seconds, pairs):
         self.load, self.seconds, self.pairs = load, seconds, pairs
         self.runs = 0
-        self.figures, self.extremes, self.failures = {}, {}, []
+        self.figures, self.extremes, self.failures, self.hashing = {}, {}, [], []
         self.folder = tempfile.TemporaryDirectory(prefix="martlet-upload-")
 
     # MARK: Rounds
@@ -47,6 +48,18 @@ class Meter:
                     self.attempt(row, server, lambda: self.run(row, server, prefixes), self.figures)
                 shown = ", ".join(f"{s.name}: {self.figures[row, s.name][-1]['cpu']:.3f}" for s in able if (row, s.name) in self.figures)
                 say(f"round {turn + 1} of {self.pairs}, {row.name}: CPU ms per request {shown}")
+            if any(row.mebibytes for row in rows):
+                self.hash()
+
+    def hash(self):
+        """What nobody is spared who checks large objects."""
+        program = pathlib.Path(self.load).with_name("martlet-benchmark")
+        done = subprocess.run([program, "hashing", "--json", "--directory", self.folder.name], capture_output=True, text=True, timeout=120)
+        if done.returncode != 0:
+            self.failures.append(f"hashing: exit {done.returncode} {done.stderr[-300:]}")
+            return
+        self.hashing.append(json.loads(done.stdout))
+        say(f"hashing: CPU ms a MiB {self.hashing[-1]}")
 
     def others(self, names, servers, end):
         """What is measured besides the rows, in turn too."""

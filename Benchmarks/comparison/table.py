@@ -29,9 +29,28 @@ def markdown(meter, rows, others, names, conditions):
         if name in others:
             figures = {server: meter.extremes.get((name, server)) for server in names}
             lines.append(line(name, figures, show, key, mark, base, compared))
+    lines += large(meter, rows, base)
     if meter.failures:
         lines += ["", "Measurements that failed and are left out:", "", *(f"- {failure}" for failure in meter.failures)]
     return "\n".join(lines) + "\n"
+
+
+def large(meter, rows, base):
+    """Large objects beside nginx and what hashing them costs by itself, for a MiB."""
+    shown = [row for row in rows if row.mebibytes and (row, base) in meter.figures and (row, "nginx") in meter.figures]
+    if not shown or not meter.hashing:
+        return []
+    lines = ["", "Large objects: CPU milliseconds a MiB beside nginx, and what hashing alone costs, measured in the same rounds by "
+             "`martlet-benchmark hashing` (of a GET the CRC32C of bytes in the system's memory and bringing them to where it is computed, of a "
+             "PUT MD5, SHA-256 and CRC32C). nginx hashes nothing.", "",
+             f"| request | {base} | nginx | hashing | {base} / (nginx + hashing) |", "|---|---|---|---|---|"]
+    for row in shown:
+        ours, nginx = ([report["cpu"] / row.mebibytes for report in meter.figures[row, name]] for name in (base, "nginx"))
+        hashing = [report[row.operation] for report in meter.hashing]
+        ratios = [a / (b + c) for a, b, c in zip(ours, nginx, hashing)]
+        figures = [statistics.median(values) for values in (ours, nginx, hashing)]
+        lines.append("| " + " | ".join([row.name, *(f"{value:.3f}" for value in figures), f"{statistics.median(ratios):.2f}"]) + " |")
+    return lines
 
 
 def line(title, figures, show, key, marks, base, compared):
