@@ -80,6 +80,7 @@ def test_killed_anywhere_plans_go_on(cluster, bucket, tmp_path):
             return report and report["phase"] == "done"
         wait_until("the last plan to be over", over, 90, 0.5)
         some_puts(writers)
+        writers.stop()
         assert writers.errors == [], "a client saw an error"
         assert writers.wrong == []
         assert writers.verify(cluster.s3()) == []

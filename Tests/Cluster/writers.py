@@ -85,6 +85,7 @@ class Writers:
 
     def verify(self, s3):
         """Every acknowledged object reads back equal; a later attempt without an answer may have taken effect, but whole."""
+        assert self.stopping.is_set(), "what is written meanwhile would look wrong"
         faults = []
         for key, attempts in sorted(self.attempted.items()):
             acknowledged = self.acknowledged.get(key)
