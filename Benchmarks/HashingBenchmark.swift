@@ -2,7 +2,6 @@ import ArgumentParser
 import Checksums
 import Foundation
 import NIOCore
-import ObjectLog
 
 /// What a server of large objects pays for hashing alone, whatever else it does.
 struct HashingBenchmark: ParsableCommand {

@@ -24,13 +24,14 @@ class Meter:
     """
     figures   {(row, server's name): [report of each round, …]}
     extremes  {(name, server's name): [report of each round, …]}
-    hashing   [{"get": …, "put": …} of each round with large objects]: milliseconds of CPU for a MiB
     """
+
+    HASHER = "martlet-benchmark"
 
     def __init__(self, load, seconds, pairs):
         self.load, self.seconds, self.pairs = load, seconds, pairs
         self.runs = 0
-        self.figures, self.extremes, self.failures, self.hashing = {}, {}, [], []
+        self.figures, self.extremes, self.failures = {}, {}, []
         self.folder = tempfile.TemporaryDirectory(prefix="martlet-upload-")
 
     # MARK: Rounds
@@ -45,21 +46,12 @@ class Meter:
             for row in rows:
                 able = [server for server in servers if row.operation in server.supports]
                 for server in able:
-                    self.attempt(row, server, lambda: self.run(row, server, prefixes), self.figures)
+                    self.attempt(row, server.name, lambda: self.run(row, server, prefixes), self.figures)
                 shown = ", ".join(f"{s.name}: {self.figures[row, s.name][-1]['cpu']:.3f}" for s in able if (row, s.name) in self.figures)
                 say(f"round {turn + 1} of {self.pairs}, {row.name}: CPU ms per request {shown}")
             if any(row.mebibytes for row in rows):
-                self.hash()
-
-    def hash(self):
-        """What nobody is spared who checks large objects."""
-        program = pathlib.Path(self.load).with_name("martlet-benchmark")
-        done = subprocess.run([program, "hashing", "--json", "--directory", self.folder.name], capture_output=True, text=True, timeout=120)
-        if done.returncode != 0:
-            self.failures.append(f"hashing: exit {done.returncode} {done.stderr[-300:]}")
-            return
-        self.hashing.append(json.loads(done.stdout))
-        say(f"hashing: CPU ms a MiB {self.hashing[-1]}")
+                self.attempt(all_rows.HASHING, self.HASHER, self.hashing, self.extremes)
+                say(f"round {turn + 1}, {all_rows.HASHING}: {self.extremes.get((all_rows.HASHING, self.HASHER), ['failed'])[-1]}")
 
     def others(self, names, servers, end):
         """What is measured besides the rows, in turn too."""
@@ -70,20 +62,20 @@ class Meter:
                 measure = self.memory if name == all_rows.MEMORY else self.s3cmd
                 able = [s for s in servers if name == all_rows.MEMORY or "s3cmd" in s.supports]
                 for server in able:
-                    self.attempt(name, server, lambda: measure(server), self.extremes)
+                    self.attempt(name, server.name, lambda: measure(server), self.extremes)
                 shown = ", ".join(f"{s.name}: {self.extremes[name, s.name][-1]}" for s in able if (name, s.name) in self.extremes)
                 say(f"round {turn + 1}, {name}: {shown}")
 
-    def attempt(self, row, server, measure, figures):
+    def attempt(self, row, name, measure, figures):
         """What fails is told and left out: one bad run costs its round only."""
         # Nobody's unwritten pages are another one's burden.
         os.sync()
         try:
-            figures.setdefault((row, server.name), []).append(measure())
+            figures.setdefault((row, name), []).append(measure())
         except (Failed, subprocess.SubprocessError, OSError) as failure:
-            if not figures.get((row, server.name)):
-                figures.pop((row, server.name), None)
-            self.failures.append(f"{getattr(row, 'name', row)}, {server.name}: {failure}")
+            if not figures.get((row, name)):
+                figures.pop((row, name), None)
+            self.failures.append(f"{getattr(row, 'name', row)}, {name}: {failure}")
             say(f"FAILED: {self.failures[-1]}")
 
     def run(self, row, server, prefixes):
@@ -121,7 +113,15 @@ class Meter:
             raise Failed(f"{' '.join(map(str, arguments))}: exit {done.returncode} {done.stdout[-300:]} {done.stderr[-300:]}")
         return json.loads(done.stdout)
 
-    # MARK: Memory and uploads
+    # MARK: Memory, uploads and hashing
+
+    def hashing(self):
+        """Milliseconds of CPU for a MiB, that nobody is spared who checks what is got and put."""
+        program = pathlib.Path(self.load).with_name(self.HASHER)
+        done = subprocess.run([program, "hashing", "--json", "--directory", self.folder.name], capture_output=True, text=True, timeout=120)
+        if done.returncode != 0:
+            raise Failed(f"exit {done.returncode} {done.stderr[-300:]}")
+        return json.loads(done.stdout)
 
     def memory(self, server):
         """Bytes that all processes have at most while 16 objects of 16 MiB are put and read at once."""

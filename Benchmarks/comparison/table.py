@@ -38,7 +38,8 @@ def markdown(meter, rows, others, names, conditions):
 def large(meter, rows, base):
     """Large objects beside nginx and what hashing them costs by itself, for a MiB."""
     shown = [row for row in rows if row.mebibytes and (row, base) in meter.figures and (row, "nginx") in meter.figures]
-    if not shown or not meter.hashing:
+    measured = meter.extremes.get((all_rows.HASHING, meter.HASHER))
+    if not shown or not measured:
         return []
     lines = ["", "Large objects: CPU milliseconds a MiB beside nginx, and what hashing alone costs, measured in the same rounds by "
              "`martlet-benchmark hashing` (of a GET the CRC32C of bytes in the system's memory and bringing them to where it is computed, of a "
@@ -46,7 +47,7 @@ def large(meter, rows, base):
              f"| request | {base} | nginx | hashing | {base} / (nginx + hashing) |", "|---|---|---|---|---|"]
     for row in shown:
         ours, nginx = ([report["cpu"] / row.mebibytes for report in meter.figures[row, name]] for name in (base, "nginx"))
-        hashing = [report[row.operation] for report in meter.hashing]
+        hashing = [report[row.operation] for report in measured]
         ratios = [a / (b + c) for a, b, c in zip(ours, nginx, hashing)]
         figures = [statistics.median(values) for values in (ours, nginx, hashing)]
         lines.append("| " + " | ".join([row.name, *(f"{value:.3f}" for value in figures), f"{statistics.median(ratios):.2f}"]) + " |")

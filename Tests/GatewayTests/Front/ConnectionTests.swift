@@ -194,7 +194,7 @@ import Testing
 
     @Test("an answer makes progress by what has left, not by a byte now and then")
     func sendProgress() {
-        let step = UInt64(SendProgress.step)
+        let step = SendProgress.step
         let (some, more): (UInt64, UInt64) = (1 << 20, 1 << 21)
         var progress = SendProgress()
         let advanced = [

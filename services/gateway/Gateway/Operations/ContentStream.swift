@@ -49,12 +49,11 @@ final class ContentStream: ContentReading {
 
     /// Waits until the first bytes are there.
     func prepare() async throws {
-        let isAtHand = state.withLock { state in
+        let task = state.withLock { state in
             if state.first == nil { state.first = atHand(&state) }
-            return state.first != nil
+            return state.first == nil ? fill(&state, atLeast: 1) : nil
         }
-        if isAtHand { return }
-        if let first = state.withLock({ fill(&$0, atLeast: 1) }) { _ = try await first.value }
+        _ = try await task?.value
     }
 
     func next() async throws -> ByteBuffer? {
