@@ -1,4 +1,5 @@
 """Runs martlet-load and s3cmd against servers, in turn, and keeps the figures."""
+import contextlib
 import json
 import os
 import pathlib
@@ -15,6 +16,14 @@ from . import rows as all_rows
 class Failed(Exception):
     """A measurement that did not come to its end; the others go on."""
 
+    @classmethod
+    def ending(cls, done):
+        """How martlet-load or another program ended: what its report tells, or else what it said last."""
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            report = json.loads(done.stdout)
+            return cls(f"{report['errors']} errors in {report['requests'] + report['errors']:,} requests")
+        return cls(f"exit {done.returncode} {done.stdout[-300:]} {done.stderr[-300:]}")
+
 
 def say(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
@@ -24,6 +33,9 @@ class Meter:
     """
     figures   {(row, server's name): [report of each round, …]}
     extremes  {(name, server's name): [report of each round, …]}
+    failures  {(row or name, server's name): [why, of each round that failed]}
+
+    A report has the number of its round: a round that failed has none.
     """
 
     HASHER = "martlet-benchmark"
@@ -31,7 +43,7 @@ class Meter:
     def __init__(self, load, seconds, pairs):
         self.load, self.seconds, self.pairs = load, seconds, pairs
         self.runs = 0
-        self.figures, self.extremes, self.failures = {}, {}, []
+        self.figures, self.extremes, self.failures = {}, {}, {}
         self.folder = tempfile.TemporaryDirectory(prefix="martlet-upload-")
 
     # MARK: Rounds
@@ -46,11 +58,11 @@ class Meter:
             for row in rows:
                 able = [server for server in servers if row.operation in server.supports]
                 for server in able:
-                    self.attempt(row, server.name, lambda: self.run(row, server, prefixes), self.figures)
+                    self.attempt(turn, row, server.name, lambda: self.run(row, server, prefixes), self.figures)
                 shown = ", ".join(f"{s.name}: {self.figures[row, s.name][-1]['cpu']:.3f}" for s in able if (row, s.name) in self.figures)
                 say(f"round {turn + 1} of {self.pairs}, {row.name}: CPU ms per request {shown}")
             if any(row.mebibytes for row in rows):
-                self.attempt(all_rows.HASHING, self.HASHER, self.hashing, self.extremes)
+                self.attempt(turn, all_rows.HASHING, self.HASHER, self.hashing, self.extremes)
                 say(f"round {turn + 1}, {all_rows.HASHING}: {self.extremes.get((all_rows.HASHING, self.HASHER), ['failed'])[-1]}")
 
     def others(self, names, servers, end):
@@ -62,21 +74,20 @@ class Meter:
                 measure = self.memory if name == all_rows.MEMORY else self.s3cmd
                 able = [s for s in servers if name == all_rows.MEMORY or "s3cmd" in s.supports]
                 for server in able:
-                    self.attempt(name, server.name, lambda: measure(server), self.extremes)
+                    self.attempt(turn, name, server.name, lambda: measure(server), self.extremes)
                 shown = ", ".join(f"{s.name}: {self.extremes[name, s.name][-1]}" for s in able if (name, s.name) in self.extremes)
                 say(f"round {turn + 1}, {name}: {shown}")
 
-    def attempt(self, row, name, measure, figures):
+    def attempt(self, turn, row, name, measure, figures):
         """What fails is told and left out: one bad run costs its round only."""
         # Nobody's unwritten pages are another one's burden.
         os.sync()
         try:
-            figures.setdefault((row, name), []).append(measure())
+            report = {"round": turn + 1, **measure()}
         except (Failed, subprocess.SubprocessError, OSError) as failure:
-            if not figures.get((row, name)):
-                figures.pop((row, name), None)
-            self.failures.append(f"{getattr(row, 'name', row)}, {name}: {failure}")
-            say(f"FAILED: {self.failures[-1]}")
+            self.failures.setdefault((row, name), []).append(str(failure))
+            return say(f"FAILED: {getattr(row, 'name', row)}, {name}: {failure}")
+        figures.setdefault((row, name), []).append(report)
 
     def run(self, row, server, prefixes):
         if row.operation == "delete":
@@ -86,6 +97,7 @@ class Meter:
             if place not in prefixes:
                 prefixes[place] = self.prepared(row, server)
             prefix = prefixes[place]
+            self.warm(row, server, prefix)
         else:
             prefix = self.new_prefix(row)
         report = self.invoke(server, [*row.arguments(self.seconds), "--prefix", prefix])
@@ -100,6 +112,17 @@ class Meter:
                              "--prefix", prefix])
         return prefix
 
+    def warm(self, row, server, prefix):
+        """
+        Reads every key once, so that what is measured is the same for all: reading what the system has in memory.
+
+        Some systems take memory away from files that nobody has read for a few seconds, and a server whose turn comes after
+        a minute would begin with its disk.
+        """
+        if row.operation == "get":
+            self.invoke(server, ["--mix", "get", "--size", row.size, "--keys", row.keys, "--count", row.keys, "--distribution", "sequential",
+                                 "--prefix", prefix])
+
     def new_prefix(self, row):
         self.runs += 1
         return f"{row.operation}-{self.runs}/"
@@ -110,7 +133,7 @@ class Meter:
             command.append("--no-check")
         done = subprocess.run(list(map(str, command)), env=server.environment, capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
-            raise Failed(f"{' '.join(map(str, arguments))}: exit {done.returncode} {done.stdout[-300:]} {done.stderr[-300:]}")
+            raise Failed.ending(done)
         return json.loads(done.stdout)
 
     # MARK: Memory, uploads and hashing
@@ -120,18 +143,18 @@ class Meter:
         program = pathlib.Path(self.load).with_name(self.HASHER)
         done = subprocess.run([program, "hashing", "--json", "--directory", self.folder.name], capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
-            raise Failed(f"exit {done.returncode} {done.stderr[-300:]}")
+            raise Failed.ending(done)
         return json.loads(done.stdout)
 
     def memory(self, server):
         """Bytes that all processes have at most while 16 objects of 16 MiB are put and read at once."""
-        peak = server.rss()
+        peak = server.memory()
         done = threading.Event()
 
         def watch():
             nonlocal peak
             while not done.wait(0.02):
-                peak = max(peak, server.rss())
+                peak = max(peak, server.memory())
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -167,9 +190,15 @@ class Meter:
         cpu, begun = server.cpu_seconds(), time.monotonic()
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
-            raise Failed(f"s3cmd: {done.stderr[-300:]}")
+            raise Failed.ending(done)
         return {"seconds": round(time.monotonic() - begun, 2), "cpu": round(server.cpu_seconds() - cpu, 2)}
 
 
 def median(reports, name):
     return statistics.median(report[name] for report in reports)
+
+
+def matched(*reports):
+    """Of the rounds that all have, their reports: those of a round were measured in the same minute."""
+    by_round = [{report["round"]: report for report in each or []} for each in reports]
+    return [tuple(each[turn] for each in by_round) for turn in sorted(set.intersection(*map(set, by_round)))]

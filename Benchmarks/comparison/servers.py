@@ -26,12 +26,19 @@ class Server:
     def pids(self):
         raise NotImplementedError
 
-    def rss(self):
-        """Bytes of memory that its processes have now; shared pages count in each."""
+    def memory(self):
+        """
+        Bytes of memory that its processes have now.
+
+        Each page counts once, though several processes have it: programs and libraries are the same pages in all of them (the
+        proportional set size, PSS, of proc_pid_smaps_rollup).
+        """
         total = 0
         for pid in self.pids():
-            with contextlib.suppress(FileNotFoundError):
-                total += int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            # A process that is going has none any more.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError, StopIteration):
+                lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
         return total
 
     def cpu_seconds(self):

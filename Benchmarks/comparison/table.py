@@ -3,20 +3,20 @@ import math
 import statistics
 
 from . import rows as all_rows
-from .measuring import median
+from .measuring import matched, median
 
 
 def ratio(reports, others, name):
-    """Median of the ratios of the rounds: those of a round were measured in the same minute. A dash where there is nothing to divide by."""
-    ratios = [a[name] / b[name] for a, b in zip(reports or [], others or []) if b[name] > 0]
+    """Median of the ratios of the rounds. A dash where there is nothing to divide by."""
+    ratios = [a[name] / b[name] for a, b in matched(reports, others) if b[name] > 0]
     return f"{statistics.median(ratios):.2f}" if ratios else "–"
 
 
 def markdown(meter, rows, others, names, conditions):
     """`names`: of the servers, the one that the others are compared with first."""
     base, compared = names[0], [name for name in names if not name.startswith("Martlet")]
-    lines = [conditions, "", "Medians. CPU milliseconds of all processes of a server per request (in brackets requests a second, and p99); memory: "
-             "the largest sum over all processes; s3cmd: seconds, and CPU seconds of the server. A mark is the design's, for one copy / three copies; "
+    lines = [conditions, "", "Medians. CPU milliseconds of all processes of a server per request (in brackets requests a second, and p99); what is "
+             "got is in the system's memory; memory: the largest sum over all processes, a page that several of them have counted once; s3cmd: seconds, and CPU seconds of the server. A mark is the design's, for one copy / three copies; "
              "*of it* is what was measured divided by it. The ratios are those of CPU (of memory, of CPU seconds) within a round.", "",
              "| " + " | ".join(["request", *names, "mark", "of it", *(f"{base} / {n}" for n in compared)]) + " |",
              "|" + "---|" * (3 + len(names) + len(compared))]
@@ -31,8 +31,12 @@ def markdown(meter, rows, others, names, conditions):
             lines.append(line(name, figures, show, key, mark, base, compared))
     lines += large(meter, rows, base)
     if meter.failures:
-        lines += ["", "Measurements that failed and are left out:", "", *(f"- {failure}" for failure in meter.failures)]
+        lines += ["", "Rounds that failed and are left out:", "", *(failed(*place, reasons) for place, reasons in meter.failures.items())]
     return "\n".join(lines) + "\n"
+
+
+def failed(row, name, reasons):
+    return f"- {getattr(row, 'name', row)}, {name}: {len(reasons)} ({'; '.join(reasons)})"
 
 
 def large(meter, rows, base):
@@ -46,10 +50,12 @@ def large(meter, rows, base):
              "PUT MD5, SHA-256 and CRC32C). nginx hashes nothing.", "",
              f"| request | {base} | nginx | hashing | {base} / (nginx + hashing) |", "|---|---|---|---|---|"]
     for row in shown:
-        ours, nginx = ([report["cpu"] / row.mebibytes for report in meter.figures[row, name]] for name in (base, "nginx"))
-        hashing = [report[row.operation] for report in measured]
-        ratios = [a / (b + c) for a, b, c in zip(ours, nginx, hashing)]
-        figures = [statistics.median(values) for values in (ours, nginx, hashing)]
+        rounds = [(ours["cpu"] / row.mebibytes, nginx["cpu"] / row.mebibytes, hashing[row.operation])
+                  for ours, nginx, hashing in matched(meter.figures[row, base], meter.figures[row, "nginx"], measured)]
+        if not rounds:
+            continue
+        figures = [statistics.median(values) for values in zip(*rounds)]
+        ratios = [ours / (nginx + hashing) for ours, nginx, hashing in rounds]
         lines.append("| " + " | ".join([row.name, *(f"{value:.3f}" for value in figures), f"{statistics.median(ratios):.2f}"]) + " |")
     return lines
 
