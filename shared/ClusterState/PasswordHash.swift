@@ -20,9 +20,17 @@ public struct PasswordHash: Sendable, Equatable, CustomStringConvertible {
 
     /// The hash of a new password.
     public init(of password: String) {
-        (log2N, r, p, salt) = (14, 8, 1, randomBytes(Self.saltSize))
-        key = []
+        self.init(salt: randomBytes(Self.saltSize), key: [])
         key = derive(password)
+    }
+
+    /// Of a password that nobody has, made at once: checking one against it takes as long as against any other.
+    public static func ofNobody() -> PasswordHash {
+        PasswordHash(salt: randomBytes(saltSize), key: randomBytes(keySize))
+    }
+
+    private init(salt: [UInt8], key: [UInt8]) {
+        (log2N, r, p, self.salt, self.key) = (14, 8, 1, salt, key)
     }
 
     /// From what ``description`` gave; nil for anything else, or parameters that cost too much.

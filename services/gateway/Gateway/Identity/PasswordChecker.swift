@@ -18,8 +18,8 @@ final class PasswordChecker: Sendable {
     private let key = randomBytes(32)
     /// By stored hash.
     private let remembered = Mutex<[String: [UInt8]]>([:])
-    /// Of a password that nobody has: an unknown user must take as long as a known one.
-    private let decoy = PasswordHash(of: "")
+    /// An unknown user must take as long as a known one.
+    private let decoy = PasswordHash.ofNobody()
 
     init() { threads.start() }
 
