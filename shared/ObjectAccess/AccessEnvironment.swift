@@ -14,6 +14,7 @@ struct AccessEnvironment: Sendable {
     let health: PeerHealth
     let hints: HintNoter
     let metrics: AccessMetrics
+    let flow: ContentFlow
     /// Of registers and of the content beside them.
     let readHedging: Hedging
     let chunkHedging: Hedging

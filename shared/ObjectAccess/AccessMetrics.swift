@@ -10,6 +10,7 @@ struct AccessMetrics: Sendable {
 
     let rounds: Counter
     let finishedReads: Counter
+    let contentWaits: Counter
     let hintsNoted: Counter
     let hintsDropped: Counter
     private let failures: [Operation: Counter]
@@ -19,6 +20,8 @@ struct AccessMetrics: Sendable {
         rounds = registry.counter("martlet_register_rounds_total", help: "Attempts (stage and commit) on registers")
         finishedReads = registry.counter(
             "martlet_register_reads_finished_total", help: "Reads that had to finish a half done write")
+        contentWaits = registry.counter(
+            "martlet_content_waits_total", help: "Large content that waited for room on its way to replicas")
         hintsNoted = registry.counter("martlet_hints_noted_total", help: "Replicas that missed a write, noted in hints")
         hintsDropped = registry.counter(
             "martlet_hints_dropped_total", help: "Hints that could not be noted, left to anti-entropy")

@@ -13,6 +13,10 @@ public struct AccessOptions: Sendable {
     /// A replica that failed or was slow is asked last until it has answered in good time; after this time one read tries it.
     public var avoidFor: Duration = .seconds(2)
     public var chunkTimeout: Duration = .milliseconds(4500)
+    /// Bytes of large content on their way to replicas at a time: half of what the bus takes to one peer.
+    public var contentInFlightMax = 32 << 20
+    /// How long large content waits for room on that way before it is refused. Its client waits as long.
+    public var contentPatience: Duration = .seconds(30)
     /// Operations that may wait for their turn at one key.
     public var waitersPerKeyMax = 128
     /// Hints that wait to be sent, per node; beyond it they are dropped and left to anti-entropy.

@@ -29,6 +29,16 @@ public final class ChunkClient: Sendable {
         let body = PutChunkRequest(
             blob: name.blob.bytes, index: name.index, crc32c: crc32c(bytes), owner: Wire.RegisterName(owner)
         ).encoded()
+        try await environment.flow.whileSending(bytes.readableBytes) { () async throws(AccessError) in
+            try await send(name, body, bytes, context)
+        }
+    }
+
+    /// All attempts.
+    private func send(
+        _ name: ChunkName, _ body: [UInt8], _ bytes: ByteBuffer, _ context: MessageContext
+    ) async throws(AccessError) {
+        let start = ContinuousClock.now
         var (attempt, ringChanges) = (1, 0)
         while true {
             let placement = try Placement(environment.cluster.view, name)

@@ -28,6 +28,9 @@ public final class RegisterClient: Sendable {
             bus: bus, cluster: cluster, options: options, timers: timers,
             health: PeerHealth(trialInterval: options.avoidFor, absent: { cluster.view.absentNodes }),
             hints: HintNoter(bus: bus, options: options, metrics: accessMetrics), metrics: accessMetrics,
+            flow: ContentFlow(
+                limit: options.contentInFlightMax, patience: options.contentPatience, timers,
+                waits: accessMetrics.contentWaits),
             readHedging: Hedging(options.hedging, kind: .read, metrics),
             chunkHedging: Hedging(options.chunkHedging, kind: .chunkGet, metrics),
             shortCircuit: options.shortCircuitReads
@@ -187,20 +190,25 @@ public final class RegisterClient: Sendable {
         let start = ContinuousClock.now
         let kind: AccessMetrics.Operation = deleting ? .delete : .write
         defer { environment.metrics.took(kind, since: start) }
-        let deadline = start + environment.options.operationTimeout
         _ = try await queues.enter(name)
         defer { queues.leave(name) }
-        do throws(AccessError) {
-            let (success, refusal) = try await propose(
-                name, { $0.rule(deleting: deleting) }, staged: staged, needsRoom: !deleting, operation, context,
-                until: deadline, change)
-            if success.kind == .refused, let refusal { throw .refused(refusal) }
-            return UpdateResult(
-                state: success.state, previous: success.previous,
-                written: success.kind == .written || success.kind == .recovered)
-        } catch {
-            if error.isQuorumFailure { environment.metrics.failed(kind) }
-            throw error
+        let turn = ContinuousClock.now
+        return try await environment.flow.whileSending(staged?.bytes.readableBytes ?? 0) {
+            () async throws(AccessError) in
+            // The wait for room is not the operation's.
+            let deadline = start + environment.options.operationTimeout + (.now - turn)
+            do throws(AccessError) {
+                let (success, refusal) = try await propose(
+                    name, { $0.rule(deleting: deleting) }, staged: staged, needsRoom: !deleting, operation, context,
+                    until: deadline, change)
+                if success.kind == .refused, let refusal { throw .refused(refusal) }
+                return UpdateResult(
+                    state: success.state, previous: success.previous,
+                    written: success.kind == .written || success.kind == .recovered)
+            } catch {
+                if error.isQuorumFailure { environment.metrics.failed(kind) }
+                throw error
+            }
         }
     }
 

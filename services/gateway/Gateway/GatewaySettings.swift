@@ -25,7 +25,7 @@ public enum GatewaySettings {
         "gateway.signature_v2", default: true, help: "Accept signatures of version 2, which old clients need.")
     public static let memoryLimit = Setting(
         "gateway.memory_limit", default: ByteSize.mebibytes(512), in: .mebibytes(8)...(.gibibytes(1024)),
-        help: "Memory for the bodies of requests; an upload takes up to 2 MiB, more uploads wait.")
+        help: "Memory for the bodies of requests; an upload takes up to 4 MiB, more uploads wait.")
     public static let memoryPatience = Setting<Duration>(
         "gateway.memory_patience", default: .seconds(30), in: .seconds(0)...(.seconds(600)),
         help: "How long an upload waits for memory before it is told to slow down.")

@@ -20,8 +20,9 @@ public final class RequestBody: @unchecked Sendable {
         }
     }
 
-    /// Memory that one body may hold: a chunk that is being collected, and one on its way to the replicas.
-    static let memoryPerBody = 2 << 20
+    /// Memory that one body may hold: a chunk that is being collected, two on their way to the replicas, and what hashing is
+    /// behind by.
+    static let memoryPerBody = 4 << 20
 
     /// Number of bytes after decoding; nil when the client does not say (chunked transfer).
     public let declaredLength: UInt64?
