@@ -21,7 +21,8 @@ class Failed(Exception):
         """How martlet-load or another program ended: what its report tells, or else what it said last."""
         with contextlib.suppress(ValueError, KeyError, TypeError):
             report = json.loads(done.stdout)
-            return cls(f"{report['errors']} errors in {report['requests'] + report['errors']:,} requests")
+            count = report["errors"]
+            return cls(f"{count} {'error' if count == 1 else 'errors'} in {report['requests'] + count:,} requests")
         return cls(f"exit {done.returncode} {done.stdout[-300:]} {done.stderr[-300:]}")
 
 
@@ -33,17 +34,21 @@ class Meter:
     """
     figures   {(row, server's name): [report of each round, …]}
     extremes  {(name, server's name): [report of each round, …]}
-    failures  {(row or name, server's name): [why, of each round that failed]}
+    failures  {(row or name, server's name): [why, of each attempt that failed]}
+    missing   rounds of a row and server in which every attempt failed
 
     A report has the number of its round: a round that failed has none.
     """
 
     HASHER = "martlet-benchmark"
+    ATTEMPTS = 3
+    """At a measurement of a round. rclone answers one request in some thousands with an error."""
 
     def __init__(self, load, seconds, pairs):
         self.load, self.seconds, self.pairs = load, seconds, pairs
         self.runs = 0
         self.figures, self.extremes, self.failures = {}, {}, {}
+        self.missing = 0
         self.folder = tempfile.TemporaryDirectory(prefix="martlet-upload-")
 
     # MARK: Rounds
@@ -79,15 +84,18 @@ class Meter:
                 say(f"round {turn + 1}, {name}: {shown}")
 
     def attempt(self, turn, row, name, measure, figures):
-        """What fails is told and left out: one bad run costs its round only."""
-        # Nobody's unwritten pages are another one's burden.
-        os.sync()
-        try:
-            report = {"round": turn + 1, **measure()}
-        except (Failed, subprocess.SubprocessError, OSError) as failure:
-            self.failures.setdefault((row, name), []).append(str(failure))
-            return say(f"FAILED: {getattr(row, 'name', row)}, {name}: {failure}")
-        figures.setdefault((row, name), []).append(report)
+        """What fails is told and tried again; what fails again and again is left out, and costs its round only."""
+        for _ in range(self.ATTEMPTS):
+            # Nobody's unwritten pages are another one's burden.
+            os.sync()
+            try:
+                report = {"round": turn + 1, **measure()}
+            except (Failed, subprocess.SubprocessError, OSError) as failure:
+                self.failures.setdefault((row, name), []).append(str(failure))
+                say(f"FAILED: {getattr(row, 'name', row)}, {name}: {failure}")
+            else:
+                return figures.setdefault((row, name), []).append(report)
+        self.missing += 1
 
     def run(self, row, server, prefixes):
         if row.operation == "delete":

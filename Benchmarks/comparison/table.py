@@ -31,7 +31,7 @@ def markdown(meter, rows, others, names, conditions):
             lines.append(line(name, figures, show, key, mark, base, compared))
     lines += large(meter, rows, base)
     if meter.failures:
-        lines += ["", "Rounds that failed and are left out:", "", *(failed(*place, reasons) for place, reasons in meter.failures.items())]
+        lines += ["", "Measurements that failed and were made again, at most twice in a round:", "", *(failed(*place, reasons) for place, reasons in meter.failures.items())]
     return "\n".join(lines) + "\n"
 
 
