@@ -2,6 +2,7 @@
 
 MARTLET_BIN names the folder of the binaries (default: the debug build). Every cluster is stopped at the end, whatever happens.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -40,6 +41,19 @@ def free_port_base():
             for s in sockets:
                 s.close()
     raise RuntimeError("no free ports")
+
+
+@contextlib.contextmanager
+def stopped(cluster, *nodes):
+    """Meanwhile these nodes stand still (SIGSTOP): they are not dead, and answer nothing."""
+    pids = [cluster.pid(node) for node in nodes]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def wait_until(what, condition, seconds=30, pause=0.1):

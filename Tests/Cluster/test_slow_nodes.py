@@ -2,25 +2,13 @@
 
 The node is stopped for less than the time after which the manager takes it for dead, so only the gateway's own judgement helps.
 """
-import contextlib
-import os
-import signal
-
 import pytest
+
+from conftest import stopped
 
 CLUSTER_OPTIONS = ["--set", "manager.failure_timeout=60s"]
 OBJECTS = 60
 NODES = ["storage-1", "storage-2", "storage-3"]
-
-
-@contextlib.contextmanager
-def stopped(cluster, node):
-    pid = cluster.pid(node)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")
