@@ -1,10 +1,8 @@
 """The manager notices members that die or hang, and those that return, by itself."""
 import json
-import os
-import signal
 import time
 
-from conftest import wait_until
+from conftest import stopped, wait_until
 
 NOTICED_WITHIN = 5
 
@@ -35,15 +33,11 @@ def test_a_node_that_hangs_or_dies_is_noticed_and_returns_by_itself(cluster):
     names = [f"storage-{i}" for i in (1, 2, 3)]
     wait_until("every node to be heard", lambda: all(heard(cluster, n) for n in names), NOTICED_WITHIN)
 
-    pid = cluster.pid("storage-2")
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped(cluster, "storage-2"):
         hung = wait_for_state(cluster, "storage-2", "stop", NOTICED_WITHIN)
         shown = node(cluster, "storage-2")
         assert shown["liveness"] == "down" and shown["silent_milliseconds"] >= 3000
         assert cluster.healthy("manager", "cluster"), "a write quorum is left"
-    finally:
-        os.kill(pid, signal.SIGCONT)
     back = wait_for_state(cluster, "storage-2", "running", NOTICED_WITHIN)
 
     wait_until("the cluster to be healthy", lambda: health(cluster)[0] == 0)

@@ -91,9 +91,7 @@ final class ContentFlow: Sendable {
         }
         if isCancelled { return waiter.continuation.resume(returning: false) }
         resume(admitted)
-        if !admitted.contains(where: { $0.id == waiter.id }) {
-            timers.after(patience) { [weak self] in self?.giveUp(waiter.id) }
-        }
+        timers.after(patience) { [weak self] in self?.giveUp(waiter.id) }
     }
 
     private func giveUp(_ id: UInt64) {
